@@ -1,0 +1,24 @@
+//! What is true in Stoa: the pure types and rules of the marketplace.
+//!
+//! Nothing here is asynchronous, knows SQL or HTTP, reads a clock or draws a random number.
+
+pub mod applications;
+pub mod costs;
+pub mod events;
+pub mod ids;
+pub mod members;
+pub mod meters;
+pub mod money;
+pub mod organizations;
+pub mod permissions;
+pub mod projects;
+pub mod requests;
+pub mod resources;
+pub mod secrets;
+pub mod services;
+pub mod subscriptions;
+pub mod text;
+pub mod time;
+pub mod tokens;
+pub mod usage;
+pub mod users;
