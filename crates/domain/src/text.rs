@@ -151,8 +151,7 @@ pub fn email(text: &str) -> Result<String, BadText> {
     if local_ok && host_ok { Ok(text) } else { Err(BadText::Email) }
 }
 
-const RESERVED: [&str; 12] =
-    ["new", "api", "admin", "operator", "assets", "health", "metrics", "oauth2", "me", "all", "none", "stoa"];
+const RESERVED: [&str; 12] = ["new", "api", "admin", "operator", "assets", "health", "metrics", "oauth2", "me", "all", "none", "stoa"];
 
 /// A handle: URL-safe, and never of the form of an id, so that one path segment can name either.
 ///

@@ -1,2 +1,1 @@
 //! What is kept: every SQL statement of Stoa, once, for SQLite and PostgreSQL.
-
