@@ -1,1 +1,310 @@
-//! (in the making)
+//! Events: the log of each organization, gapless and hash-chained.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    ids::{ApplicationId, EventId, OrganizationId, UserId},
+    time::Ts,
+    words::words,
+};
+
+words! {
+    /// What happened. The words are the event types of the API.
+    EventKind, NotAnEventKind, "an event type" {
+        /// An organization was created.
+        OrganizationCreated = "organization.created",
+        /// Its details changed.
+        OrganizationUpdated = "organization.updated",
+        /// It was deleted.
+        OrganizationDeleted = "organization.deleted",
+        /// A user became a member.
+        MemberAdded = "member.added",
+        /// A member's role changed.
+        MemberRoleChanged = "member.role_changed",
+        /// A member was removed or left.
+        MemberRemoved = "member.removed",
+        /// A project was created.
+        ProjectCreated = "project.created",
+        /// Its details changed.
+        ProjectUpdated = "project.updated",
+        /// It was deleted.
+        ProjectDeleted = "project.deleted",
+        /// A resource was written, new or anew.
+        ResourceWritten = "resource.written",
+        /// A resource was deleted.
+        ResourceDeleted = "resource.deleted",
+        /// An application was registered.
+        ApplicationCreated = "application.created",
+        /// Its details changed.
+        ApplicationUpdated = "application.updated",
+        /// It was deleted.
+        ApplicationDeleted = "application.deleted",
+        /// A client secret was made.
+        SecretCreated = "application.secret_created",
+        /// A client secret was revoked.
+        SecretRevoked = "application.secret_revoked",
+        /// A service was drafted.
+        ServiceCreated = "service.created",
+        /// Its details changed.
+        ServiceUpdated = "service.updated",
+        /// It was published.
+        ServicePublished = "service.published",
+        /// It takes no new subscriptions for now.
+        ServicePaused = "service.paused",
+        /// A subscription was asked for.
+        SubscriptionRequested = "subscription.requested",
+        /// A subscription came into force.
+        SubscriptionActivated = "subscription.activated",
+        /// The projects of a subscription changed.
+        SubscriptionProjectsChanged = "subscription.projects_changed",
+        /// A subscription was not approved.
+        SubscriptionRejected = "subscription.rejected",
+        /// A subscription was taken back before it came into force.
+        SubscriptionWithdrawn = "subscription.withdrawn",
+        /// A subscription ended.
+        SubscriptionEnded = "subscription.ended",
+        /// A request was made.
+        RequestOpened = "request.opened",
+        /// A step of a request was approved and the next one is waited for.
+        RequestForwarded = "request.forwarded",
+        /// A request was approved.
+        RequestApproved = "request.approved",
+        /// A request was rejected.
+        RequestRejected = "request.rejected",
+        /// A request was taken back.
+        RequestWithdrawn = "request.withdrawn",
+    }
+}
+
+/// Who did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// A person.
+    User(UserId),
+    /// An application with its own credentials.
+    Application(ApplicationId),
+    /// Stoa itself, such as a job.
+    System,
+}
+
+impl Actor {
+    /// `user`, `application` or `system`.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Application(_) => "application",
+            Self::System => "system",
+        }
+    }
+
+    /// The id, where there is one.
+    pub fn id(self) -> Option<String> {
+        match self {
+            Self::User(id) => Some(id.to_string()),
+            Self::Application(id) => Some(id.to_string()),
+            Self::System => None,
+        }
+    }
+}
+
+/// What it was done to: a noun and an id (or, for resources, a name).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The noun, such as `project`.
+    pub kind: String,
+    /// The id.
+    pub id: String,
+}
+
+impl Subject {
+    /// A subject.
+    pub fn new(kind: &str, id: impl ToString) -> Self {
+        Self { kind: kind.to_owned(), id: id.to_string() }
+    }
+}
+
+/// SHA-256 of an event and of all before it.
+pub type ChainHash = [u8; 32];
+
+/// What the chain of an organization without events starts from.
+pub const CHAIN_START: ChainHash = [0; 32];
+
+/// One line of an organization's log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Whose log.
+    pub organization: OrganizationId,
+    /// 1, 2, 3, … without gaps, per organization.
+    pub sequence: i64,
+    /// Its id.
+    pub id: EventId,
+    /// What happened: a word of [`EventKind`].
+    pub kind: String,
+    /// `user`, `application` or `system`.
+    pub actor_kind: String,
+    /// Who.
+    pub actor_id: Option<String>,
+    /// To what.
+    pub subject: Subject,
+    /// The details, as JSON text exactly as kept (the chain covers its bytes).
+    pub data: String,
+    /// The HTTP request in which it happened.
+    pub request_id: Option<String>,
+    /// When.
+    pub occurred_at: Ts,
+    /// The chain up to the event before.
+    pub previous_hash: ChainHash,
+    /// The chain up to this event.
+    pub hash: ChainHash,
+}
+
+impl Event {
+    /// The chain hash: SHA-256 over the previous hash and each field, each preceded by its length in bytes (64 bits,
+    /// big-endian), so that no two different events hash the same text.
+    pub fn chain_hash(&self) -> ChainHash {
+        let mut hasher = Sha256::new();
+        let mut field = |bytes: &[u8]| {
+            hasher.update((bytes.len() as u64).to_be_bytes());
+            hasher.update(bytes);
+        };
+        field(&self.previous_hash);
+        field(self.organization.to_string().as_bytes());
+        field(&self.sequence.to_be_bytes());
+        field(self.id.to_string().as_bytes());
+        field(self.kind.as_bytes());
+        field(self.actor_kind.as_bytes());
+        field(self.actor_id.as_deref().unwrap_or("").as_bytes());
+        field(self.subject.kind.as_bytes());
+        field(self.subject.id.as_bytes());
+        field(self.data.as_bytes());
+        field(self.request_id.as_deref().unwrap_or("").as_bytes());
+        field(&self.occurred_at.micros().to_be_bytes());
+        hasher.finalize().into()
+    }
+
+    /// The details as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap_or(Value::Null)
+    }
+}
+
+/// Where a log is broken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// A row is missing.
+    #[error("event {0} is missing")]
+    Missing(i64),
+    /// A row is not what was written.
+    #[error("event {0} was changed")]
+    Changed(i64),
+    /// The last rows are missing: the organization knows of more events than there are.
+    #[error("events {0} to {1} are missing at the end")]
+    Truncated(i64, i64),
+    /// The last row is not the one the organization knows.
+    #[error("event {0} is not the one that was last written")]
+    WrongHead(i64),
+}
+
+/// Walks a log in ascending order and names what is wrong with it.
+#[derive(Debug, Clone)]
+pub struct ChainCheck {
+    sequence: i64,
+    hash: ChainHash,
+    broken: Vec<Broken>,
+}
+
+impl Default for ChainCheck {
+    fn default() -> Self {
+        Self { sequence: 0, hash: CHAIN_START, broken: Vec::new() }
+    }
+}
+
+impl ChainCheck {
+    /// Looks at the next event.
+    pub fn see(&mut self, event: &Event) {
+        let gap = (self.sequence + 1)..event.sequence;
+        let linked = gap.is_empty() && event.previous_hash == self.hash;
+        self.broken.extend(gap.clone().map(Broken::Missing));
+        if event.chain_hash() != event.hash || (gap.is_empty() && !linked) {
+            self.broken.push(Broken::Changed(event.sequence));
+        }
+        self.sequence = event.sequence;
+        self.hash = event.hash;
+    }
+
+    /// Compares with what the organization knows of its log, and answers all that was found.
+    pub fn finish(mut self, head_sequence: i64, head_hash: ChainHash) -> Vec<Broken> {
+        if head_sequence > self.sequence {
+            self.broken.push(Broken::Truncated(self.sequence + 1, head_sequence));
+        } else if head_hash != self.hash {
+            self.broken.push(Broken::WrongHead(self.sequence));
+        }
+        self.broken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Id;
+
+    fn log(length: i64) -> Vec<Event> {
+        let organization = OrganizationId::mint(Ts::from_micros(1), [1; 10]);
+        let mut previous_hash = CHAIN_START;
+        (1..=length)
+            .map(|sequence| {
+                let mut event = Event {
+                    organization,
+                    sequence,
+                    id: EventId::mint(Ts::from_micros(sequence), [2; 10]),
+                    kind: EventKind::ProjectCreated.word().into(),
+                    actor_kind: "system".into(),
+                    actor_id: None,
+                    subject: Subject::new("project", "prj_x"),
+                    data: "{}".into(),
+                    request_id: None,
+                    occurred_at: Ts::from_micros(sequence),
+                    previous_hash,
+                    hash: CHAIN_START,
+                };
+                event.hash = event.chain_hash();
+                previous_hash = event.hash;
+                event
+            })
+            .collect()
+    }
+
+    fn check(events: &[Event], head: &Event) -> Vec<Broken> {
+        let mut chain = ChainCheck::default();
+        events.iter().for_each(|event| chain.see(event));
+        chain.finish(head.sequence, head.hash)
+    }
+
+    #[test]
+    fn a_changed_or_missing_row_is_named() {
+        let whole = log(6);
+        let head = whole[5].clone();
+        assert_eq!(check(&whole, &head), []);
+
+        let mut changed = whole.clone();
+        changed[2].data = r#"{"name":"another"}"#.into();
+        assert_eq!(check(&changed, &head), [Broken::Changed(3)]);
+
+        let mut missing = whole.clone();
+        missing.remove(3);
+        assert_eq!(check(&missing, &head), [Broken::Missing(4)]);
+
+        assert_eq!(check(&whole[..4], &head), [Broken::Truncated(5, 6)]);
+    }
+
+    #[test]
+    fn a_row_rewritten_with_a_fitting_hash_breaks_the_link_of_the_next() {
+        let whole = log(4);
+        let head = whole[3].clone();
+        let mut forged = whole;
+        forged[1].data = r#"{"forged":true}"#.into();
+        forged[1].hash = forged[1].chain_hash();
+        assert_eq!(check(&forged, &head), [Broken::Changed(3)]);
+    }
+}

@@ -22,3 +22,4 @@ pub mod time;
 pub mod tokens;
 pub mod usage;
 pub mod users;
+mod words;

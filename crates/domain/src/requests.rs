@@ -1,1 +1,185 @@
-//! (in the making)
+//! Requests: changes that wait for somebody's approval, with an internal step and a provider step.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{OrganizationId, RequestId, ServiceId, SubscriptionId, UserId},
+    subscriptions::ProjectChoice,
+    time::Ts,
+    words::words,
+};
+
+words! {
+    /// What is asked for.
+    RequestKind, NotARequestKind, "a request's kind" {
+        /// A new subscription.
+        Subscribe = "subscribe",
+        /// More projects for a subscription.
+        AddProjects = "add_projects",
+        /// The end of a subscription.
+        Cancel = "cancel",
+        /// A service to be published.
+        Publish = "publish",
+    }
+}
+
+words! {
+    /// Whose decision is waited for.
+    Step, NotAStep, "a step" {
+        /// The asking organization's own.
+        Internal = "internal",
+        /// The provider's.
+        Provider = "provider",
+    }
+}
+
+words! {
+    /// Where a request is in its life.
+    RequestState, NotARequestState, "a request's state" {
+        /// Waits for a decision.
+        Open = "open",
+        /// Waits for an answer of the requester.
+        NeedsInfo = "needs_info",
+        /// Granted.
+        Approved = "approved",
+        /// Refused.
+        Rejected = "rejected",
+        /// Taken back by the requester.
+        Withdrawn = "withdrawn",
+        /// Nobody decided in time.
+        Expired = "expired",
+    }
+}
+
+words! {
+    /// What somebody decided.
+    Decision, NotADecision, "a decision" {
+        /// Yes.
+        Approved = "approved",
+        /// No.
+        Rejected = "rejected",
+        /// Taken back by the requester.
+        Withdrawn = "withdrawn",
+    }
+}
+
+/// The change that is asked for, as far as the request's kind and subject do not say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The choice of projects to set when approved.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub choice: Option<ProjectChoice>,
+}
+
+/// A request as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Its id.
+    pub id: RequestId,
+    /// The organization that asks.
+    pub organization: OrganizationId,
+    /// The provider, where its decision may be needed.
+    pub provider: Option<OrganizationId>,
+    /// What is asked for.
+    pub kind: RequestKind,
+    /// Where it is in its life.
+    pub state: RequestState,
+    /// Whose decision is waited for (or was last).
+    pub step: Step,
+    /// The service concerned.
+    pub service: ServiceId,
+    /// The subscription concerned.
+    pub subscription: Option<SubscriptionId>,
+    /// The change that is asked for.
+    pub asked: Asked,
+    /// What the requester wrote.
+    pub note: String,
+    /// Who asked.
+    pub requested_by: UserId,
+    /// When.
+    pub created_at: Ts,
+    /// When it was closed.
+    pub decided_at: Option<Ts>,
+}
+
+/// One decision on a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionRecord {
+    /// At which step.
+    pub step: Step,
+    /// What was decided.
+    pub decision: Decision,
+    /// By whom.
+    pub decided_by: UserId,
+    /// That person's name.
+    pub decided_by_name: String,
+    /// Why.
+    pub comment: String,
+    /// When.
+    pub decided_at: Ts,
+}
+
+/// Why a decision is not possible.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CannotDecide {
+    /// It is over.
+    #[error("the request is already {0}")]
+    Closed(RequestState),
+    /// It is one's own, and there is somebody else who may decide.
+    #[error("nobody decides their own request; ask another reviewer or maintainer")]
+    Own,
+}
+
+impl RequestState {
+    /// Whether it still waits.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::NeedsInfo)
+    }
+}
+
+/// The step after an approval at `step`: `None` when the request is then approved as a whole.
+pub fn step_after(step: Step, provider_approves: bool) -> Option<Step> {
+    match step {
+        Step::Internal if provider_approves => Some(Step::Provider),
+        Step::Internal | Step::Provider => None,
+    }
+}
+
+/// Whether `decider` may decide a request in `state` that `requested_by` made. Nobody decides their own request; a sole
+/// maintainer may (and the event says so: the answer is `true` when that exception was used).
+///
+/// # Errors
+/// [`CannotDecide`].
+pub fn may_decide(state: RequestState, requested_by: UserId, decider: UserId, decider_is_sole_maintainer: bool) -> Result<bool, CannotDecide> {
+    if !state.is_open() {
+        return Err(CannotDecide::Closed(state));
+    }
+    match (requested_by == decider, decider_is_sole_maintainer) {
+        (false, _) => Ok(false),
+        (true, true) => Ok(true),
+        (true, false) => Err(CannotDecide::Own),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Id;
+
+    #[test]
+    fn nobody_decides_their_own_request_but_a_sole_maintainer() {
+        let me = UserId::mint(Ts::from_micros(1), [1; 10]);
+        let other = UserId::mint(Ts::from_micros(1), [2; 10]);
+        assert_eq!(may_decide(RequestState::Open, other, me, false), Ok(false));
+        assert_eq!(may_decide(RequestState::Open, me, me, false), Err(CannotDecide::Own));
+        assert_eq!(may_decide(RequestState::Open, me, me, true), Ok(true));
+        assert_eq!(may_decide(RequestState::Approved, other, me, true), Err(CannotDecide::Closed(RequestState::Approved)));
+    }
+
+    #[test]
+    fn the_provider_is_asked_after_the_organization_itself() {
+        assert_eq!(step_after(Step::Internal, true), Some(Step::Provider));
+        assert_eq!(step_after(Step::Internal, false), None);
+        assert_eq!(step_after(Step::Provider, true), None);
+    }
+}

@@ -1,1 +1,297 @@
-//! (in the making)
+//! Subscriptions: a service subscribed by an organization, and the choice of projects it may use.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{ContractId, OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId, UserId},
+    time::Ts,
+    words::words,
+};
+
+words! {
+    /// Where a subscription is in its life.
+    SubscriptionState, NotASubscriptionState, "a subscription's state" {
+        /// Waits for an approval.
+        Requested = "requested",
+        /// The provider is being told.
+        Provisioning = "provisioning",
+        /// In force: its grants open projects.
+        Active = "active",
+        /// Held up; its grants open nothing.
+        Suspended = "suspended",
+        /// Will end.
+        Ending = "ending",
+        /// Over.
+        Ended = "ended",
+        /// Somebody said no.
+        Rejected = "rejected",
+        /// The requester took it back.
+        Withdrawn = "withdrawn",
+        /// Nobody answered in time.
+        Expired = "expired",
+        /// The provider could not set it up.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// How a choice of projects is meant.
+    Mode, NotAMode, "a mode" {
+        /// All projects.
+        All = "all",
+        /// All projects but those named.
+        AllExcept = "all_except",
+        /// The projects named.
+        Selected = "selected",
+    }
+}
+
+words! {
+    /// What happens with projects that are created later, where the mode is `all` or `all_except`.
+    IncludeFuture, NotAnIncludeFuture, "include_future" {
+        /// They are granted at once.
+        Yes = "yes",
+        /// A request is opened for each.
+        Ask = "ask",
+        /// They are left out.
+        No = "no",
+    }
+}
+
+/// A move that a subscription's state does not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the subscription is {state}; it can't be {verb}")]
+pub struct WrongState {
+    /// Where it is.
+    pub state: SubscriptionState,
+    /// What was asked, as a participle.
+    pub verb: &'static str,
+}
+
+/// What can happen to a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// All approvals are there.
+    Approve,
+    /// An approver said no.
+    Reject,
+    /// The requester took it back.
+    Withdraw,
+    /// The consumer ends it.
+    Cancel,
+}
+
+impl SubscriptionState {
+    /// The state after a move.
+    ///
+    /// # Errors
+    /// [`WrongState`] when the move is not possible from here; nothing ended is revived.
+    pub fn after(self, step: Move) -> Result<Self, WrongState> {
+        match (self, step) {
+            (Self::Requested, Move::Approve) => Ok(Self::Active),
+            (Self::Requested, Move::Reject) => Ok(Self::Rejected),
+            (Self::Requested, Move::Withdraw | Move::Cancel) => Ok(Self::Withdrawn),
+            (Self::Provisioning | Self::Active | Self::Suspended | Self::Ending, Move::Cancel) => Ok(Self::Ended),
+            (state, step) => Err(WrongState {
+                state,
+                verb: match step {
+                    Move::Approve => "approved",
+                    Move::Reject => "rejected",
+                    Move::Withdraw => "withdrawn",
+                    Move::Cancel => "cancelled",
+                },
+            }),
+        }
+    }
+
+    /// Whether it stands in the way of another subscription of the same service.
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Requested | Self::Provisioning | Self::Active | Self::Suspended | Self::Ending)
+    }
+
+    /// Whether its grants open projects now.
+    pub const fn opens(self) -> bool {
+        matches!(self, Self::Active | Self::Ending)
+    }
+}
+
+/// A choice of projects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectChoice {
+    /// How it is meant.
+    pub mode: Mode,
+    /// The projects it names: taken for `selected`, left out for `all_except`, none for `all`.
+    #[serde(default)]
+    pub projects: BTreeSet<ProjectId>,
+    /// What happens with future projects; `no` for `selected`.
+    pub include_future: IncludeFuture,
+}
+
+impl ProjectChoice {
+    /// The projects of `all` that are chosen.
+    pub fn chosen(&self, all: &BTreeSet<ProjectId>) -> BTreeSet<ProjectId> {
+        match self.mode {
+            Mode::All => all.clone(),
+            Mode::AllExcept => all.difference(&self.projects).copied().collect(),
+            Mode::Selected => all.intersection(&self.projects).copied().collect(),
+        }
+    }
+
+    /// What happens with a project that has just been created.
+    pub fn for_new_project(&self) -> IncludeFuture {
+        if self.mode == Mode::Selected { IncludeFuture::No } else { self.include_future }
+    }
+}
+
+/// What changes between the projects granted now and those of a new choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChoiceChange {
+    /// Projects to grant; may need approval.
+    pub add: BTreeSet<ProjectId>,
+    /// Projects to take out; never waits.
+    pub remove: BTreeSet<ProjectId>,
+    /// Whether future projects would be granted that would not have been before; counts as an addition.
+    pub widens_future: bool,
+}
+
+impl ChoiceChange {
+    /// Compares a new choice with the choice and the grants of now.
+    pub fn between(now: &ProjectChoice, granted: &BTreeSet<ProjectId>, new: &ProjectChoice, all: &BTreeSet<ProjectId>) -> Self {
+        let target = new.chosen(all);
+        Self {
+            add: target.difference(granted).copied().collect(),
+            remove: granted.difference(&target).copied().collect(),
+            widens_future: new.for_new_project() == IncludeFuture::Yes && now.for_new_project() != IncludeFuture::Yes,
+        }
+    }
+
+    /// Whether anything is added, so that somebody may have to approve.
+    pub fn adds(&self) -> bool {
+        !self.add.is_empty() || self.widens_future
+    }
+
+    /// The choice to keep while the additions wait: what was granted and still is, and no more.
+    pub fn reduced(&self, now: &ProjectChoice, granted: &BTreeSet<ProjectId>, all: &BTreeSet<ProjectId>) -> ProjectChoice {
+        let kept: BTreeSet<_> = granted.difference(&self.remove).copied().collect();
+        match now.mode {
+            Mode::Selected => ProjectChoice { mode: Mode::Selected, projects: kept, include_future: IncludeFuture::No },
+            Mode::All if self.remove.is_empty() => now.clone(),
+            Mode::All | Mode::AllExcept => ProjectChoice {
+                mode: Mode::AllExcept,
+                projects: now.projects.iter().copied().chain(all.difference(&kept).copied()).collect(),
+                include_future: now.include_future,
+            },
+        }
+    }
+}
+
+/// A subscription as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Its id.
+    pub id: SubscriptionId,
+    /// Who subscribed.
+    pub organization: OrganizationId,
+    /// Who provides.
+    pub provider: OrganizationId,
+    /// What is subscribed.
+    pub service: ServiceId,
+    /// Under which contract.
+    pub contract: ContractId,
+    /// At which prices.
+    pub plan: PlanId,
+    /// The one project it serves, at project level.
+    pub project: Option<ProjectId>,
+    /// Where it is in its life.
+    pub state: SubscriptionState,
+    /// Which projects it may use.
+    pub choice: ProjectChoice,
+    /// What the requester wrote.
+    pub note: String,
+    /// Who asked for it.
+    pub requested_by: UserId,
+    /// When it was asked for.
+    pub created_at: Ts,
+    /// When it came into force.
+    pub activated_at: Option<Ts>,
+    /// When it ended.
+    pub ended_at: Option<Ts>,
+    /// The subscription of the same service that this one follows.
+    pub previous: Option<SubscriptionId>,
+}
+
+impl Subscription {
+    /// The resource indicator (RFC 8707) that an application names when it asks for a token of this subscription:
+    /// `<public URL>/subscriptions/<id>`.
+    pub fn resource(public_url: &str, id: SubscriptionId) -> String {
+        format!("{}/subscriptions/{id}", public_url.trim_end_matches('/'))
+    }
+
+    /// Reads a resource indicator back; `None` when it is none of this installation.
+    pub fn from_resource(public_url: &str, resource: &str) -> Option<SubscriptionId> {
+        resource.strip_prefix(public_url.trim_end_matches('/'))?.strip_prefix("/subscriptions/")?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ids::Id;
+
+    fn project(number: u8) -> ProjectId {
+        ProjectId::mint(Ts::from_micros(1_000_000), [number; 10])
+    }
+
+    fn projects() -> impl Strategy<Value = BTreeSet<ProjectId>> {
+        prop::collection::btree_set((0_u8..12).prop_map(project), 0..12)
+    }
+
+    fn choice() -> impl Strategy<Value = ProjectChoice> {
+        (prop::sample::select(Mode::ALL), projects(), prop::sample::select(IncludeFuture::ALL))
+            .prop_map(|(mode, projects, include_future)| ProjectChoice { mode, projects, include_future })
+    }
+
+    proptest! {
+        #[test]
+        fn applying_a_change_grants_exactly_the_chosen_projects(now in choice(), new in choice(), all in projects()) {
+            let granted = now.chosen(&all);
+            let change = ChoiceChange::between(&now, &granted, &new, &all);
+            let after: BTreeSet<_> = granted.difference(&change.remove).chain(&change.add).copied().collect();
+            prop_assert_eq!(after, new.chosen(&all));
+        }
+
+        #[test]
+        fn while_additions_wait_nothing_is_granted_that_was_not(now in choice(), new in choice(), all in projects()) {
+            let granted = now.chosen(&all);
+            let change = ChoiceChange::between(&now, &granted, &new, &all);
+            let reduced = change.reduced(&now, &granted, &all);
+            let kept: BTreeSet<_> = granted.difference(&change.remove).copied().collect();
+            prop_assert_eq!(reduced.chosen(&all), kept);
+            prop_assert!(reduced.for_new_project() != IncludeFuture::Yes || now.for_new_project() == IncludeFuture::Yes);
+        }
+
+        #[test]
+        fn nothing_terminal_ever_moves_again(moves in prop::collection::vec(prop::sample::select(vec![Move::Approve, Move::Reject, Move::Withdraw, Move::Cancel]), 0..20)) {
+            let mut state = SubscriptionState::Requested;
+            for step in moves {
+                let live = state.is_live();
+                match state.after(step) {
+                    Ok(next) => { prop_assert!(live); state = next; }
+                    Err(refusal) => prop_assert_eq!(refusal.state, state),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_resource_indicator_reads_back_only_under_its_own_address() {
+        let id = SubscriptionId::mint(Ts::from_micros(5), [1; 10]);
+        let resource = Subscription::resource("https://stoa.example/", id);
+        assert_eq!(Subscription::from_resource("https://stoa.example", &resource), Some(id));
+        assert_eq!(Subscription::from_resource("https://other.example", &resource), None);
+    }
+}
