@@ -85,7 +85,8 @@ impl NewOrganization {
             Some(handle) if handle_given => faults.check("/handle", text::handle(handle)).unwrap_or_default(),
             _ => text::handle_from(&name, "organization"),
         };
-        let description = faults.check("/description", text::block(self.description.as_deref().unwrap_or(""), DESCRIPTION)).unwrap_or_default();
+        let description =
+            faults.check("/description", text::block(self.description.as_deref().unwrap_or(""), DESCRIPTION)).unwrap_or_default();
         let billing_email = billing(&mut faults, self.billing_email.as_deref());
         faults.or(Some(OrganizationDraft { name, handle, handle_given, description, billing_email }))
     }

@@ -63,7 +63,8 @@ impl NewProject {
             Some(handle) if handle_given => faults.check("/handle", text::handle(handle)).unwrap_or_default(),
             _ => text::handle_from(&name, "project"),
         };
-        let description = faults.check("/description", text::block(self.description.as_deref().unwrap_or(""), DESCRIPTION)).unwrap_or_default();
+        let description =
+            faults.check("/description", text::block(self.description.as_deref().unwrap_or(""), DESCRIPTION)).unwrap_or_default();
         faults.or(Some(ProjectDraft { name, handle, handle_given, description }))
     }
 }

@@ -150,7 +150,12 @@ pub fn step_after(step: Step, provider_approves: bool) -> Option<Step> {
 ///
 /// # Errors
 /// [`CannotDecide`].
-pub fn may_decide(state: RequestState, requested_by: UserId, decider: UserId, decider_is_sole_maintainer: bool) -> Result<bool, CannotDecide> {
+pub fn may_decide(
+    state: RequestState,
+    requested_by: UserId,
+    decider: UserId,
+    decider_is_sole_maintainer: bool,
+) -> Result<bool, CannotDecide> {
     if !state.is_open() {
         return Err(CannotDecide::Closed(state));
     }

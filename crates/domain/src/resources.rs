@@ -27,7 +27,9 @@ pub struct Resource {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadResource {
     /// Not a name.
-    #[error("a resource's name has 1 to 200 letters, digits, spaces and . _ - + @ ( ) characters, and does not start with a dot or a space")]
+    #[error(
+        "a resource's name has 1 to 200 letters, digits, spaces and . _ - + @ ( ) characters, and does not start with a dot or a space"
+    )]
     Name,
     /// Not a media type.
     #[error("write the media type like text/csv or application/json; charset=utf-8")]

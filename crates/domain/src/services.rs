@@ -217,7 +217,9 @@ fn check_category(category: &str) -> Result<String, &'static str> {
 pub fn check_permissions(faults: &mut Faults, pointer: &str, given: &[String]) -> Vec<DataPermission> {
     let mut permissions = Vec::new();
     for (index, word) in given.iter().enumerate() {
-        if let Some(permission) = faults.check(format!("{pointer}/{index}"), word.parse::<DataPermission>()).filter(|one| !permissions.contains(one)) {
+        if let Some(permission) =
+            faults.check(format!("{pointer}/{index}"), word.parse::<DataPermission>()).filter(|one| !permissions.contains(one))
+        {
             permissions.push(permission);
         }
     }
@@ -250,10 +252,7 @@ mod tests {
             let may = matches!(state, ServiceState::Draft | ServiceState::Paused);
             assert_eq!(state.publish().is_ok(), may, "{state}");
         }
-        assert_eq!(
-            ServiceState::Retired.publish().unwrap_err().to_string(),
-            "the service is retired; it can't be published"
-        );
+        assert_eq!(ServiceState::Retired.publish().unwrap_err().to_string(), "the service is retired; it can't be published");
     }
 
     #[test]
