@@ -2,9 +2,11 @@
 //!
 //! Nothing here is asynchronous, knows SQL or HTTP, reads a clock or draws a random number.
 
+pub mod amounts;
 pub mod applications;
 pub mod costs;
 pub mod events;
+pub mod groupings;
 pub mod ids;
 pub mod members;
 pub mod meters;
