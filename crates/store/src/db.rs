@@ -1,0 +1,414 @@
+//! The database as the rest of Stoa sees it: one handle, connections that read and transactions that write.
+//!
+//! Which engine runs is asked here and in the two driver files only. Every statement is written once, with `$1`
+//! placeholders, for both.
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    path::PathBuf,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::{
+    error::{Result, StoreError},
+    migrations, postgres, sqlite,
+    value::{Row, Value},
+};
+
+/// Where the data is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL connection URL.
+    Postgres(String),
+}
+
+/// Why a text does not name a database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("name the database as sqlite:FILE or postgres://USER:PASSWORD@HOST:PORT/NAME")]
+pub struct NotADatabase;
+
+impl FromStr for DatabaseUrl {
+    type Err = NotADatabase;
+
+    fn from_str(text: &str) -> std::result::Result<Self, NotADatabase> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        let file = text.strip_prefix("sqlite:").ok_or(NotADatabase)?;
+        // sqlite:///var/lib/stoa.db is a common way to write an absolute path.
+        let file = file.strip_prefix("//").unwrap_or(file);
+        // A database in memory is another one for each connection, so it cannot serve.
+        if file.is_empty() || file == ":memory:" {
+            return Err(NotADatabase);
+        }
+        Ok(Self::Sqlite(PathBuf::from(file)))
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    /// Writes it without the password, fit for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => f.write_str(&postgres::without_secrets(url)),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Which engine runs below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// SQLite, in this process.
+    Sqlite,
+    /// PostgreSQL, over the network.
+    Postgres,
+}
+
+/// A handle on the database; clones share connections and counters.
+#[derive(Clone)]
+pub struct Db {
+    driver: Driver,
+    statements: Arc<AtomicU64>,
+}
+
+#[derive(Clone)]
+enum Driver {
+    Sqlite(sqlite::Database),
+    Postgres(postgres::Database),
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db").field("engine", &self.engine()).finish_non_exhaustive()
+    }
+}
+
+impl Db {
+    /// Opens the database; a SQLite file is created when there is none.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self> {
+        let driver = match url {
+            DatabaseUrl::Sqlite(path) => Driver::Sqlite(sqlite::Database::open(path)?),
+            DatabaseUrl::Postgres(url) => Driver::Postgres(postgres::Database::open(url).await?),
+        };
+        Ok(Self { driver, statements: Arc::default() })
+    }
+
+    /// Which engine it is.
+    pub fn engine(&self) -> Engine {
+        match self.driver {
+            Driver::Sqlite(_) => Engine::Sqlite,
+            Driver::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Applies the migrations that are missing and returns how many there were.
+    ///
+    /// Safe to call from several processes at once: one applies them, the others wait.
+    pub async fn migrate(&self) -> Result<usize> {
+        match &self.driver {
+            Driver::Sqlite(database) => database.migrate().await,
+            Driver::Postgres(database) => database.migrate().await,
+        }
+    }
+
+    /// The names of the migrations that are not applied yet.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>> {
+        migrations::pending(&mut self.read().await?).await
+    }
+
+    /// A connection to read with. Each statement sees what is committed when it starts.
+    pub async fn read(&self) -> Result<Conn> {
+        let session = match &self.driver {
+            Driver::Sqlite(database) => Session::Reader(database.read().await?),
+            Driver::Postgres(database) => Session::Postgres(database.client().await?),
+        };
+        Ok(self.conn(session))
+    }
+
+    /// Begins a transaction. On SQLite there is one at a time: what takes long belongs before or after it.
+    ///
+    /// Read through the transaction while one is held; a second `begin` in the same task would wait for the first.
+    pub async fn begin(&self) -> Result<Tx> {
+        let session = match &self.driver {
+            Driver::Sqlite(database) => Session::Writer(database.begin().await?),
+            Driver::Postgres(database) => {
+                let mut client = database.client().await?;
+                client.begin().await?;
+                Session::Postgres(client)
+            }
+        };
+        Ok(Tx { conn: self.conn(session) })
+    }
+
+    fn conn(&self, session: Session) -> Conn {
+        Conn { session, statements: Arc::clone(&self.statements), failed: None }
+    }
+
+    /// How many statements ran through this handle and its clones, without those that begin and end transactions.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Whether the database answers.
+    pub async fn check(&self) -> Result<()> {
+        self.read().await?.fetch_one("select 1", &[]).await.map(drop)
+    }
+
+    /// Finishes what is being committed and closes all connections; clones of the handle are of no use afterwards.
+    pub async fn close(self) -> Result<()> {
+        match &self.driver {
+            Driver::Sqlite(database) => database.close().await,
+            Driver::Postgres(database) => {
+                database.close();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A connection that reads.
+pub struct Conn {
+    session: Session,
+    statements: Arc<AtomicU64>,
+    /// The first failure within a transaction; PostgreSQL refuses all that follows, so SQLite does as well.
+    failed: Option<StoreError>,
+}
+
+enum Session {
+    Reader(sqlite::Reader),
+    Writer(sqlite::Writing),
+    Postgres(postgres::Client),
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conn").field("engine", &self.engine()).finish_non_exhaustive()
+    }
+}
+
+impl Conn {
+    /// Which engine it is connected to; for the few statements that cannot be the same on both.
+    pub fn engine(&self) -> Engine {
+        match self.session {
+            Session::Reader(_) | Session::Writer(_) => Engine::Sqlite,
+            Session::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// The first row; that there is none is an error.
+    pub async fn fetch_one(&mut self, sql: &str, params: &[Value]) -> Result<Row> {
+        self.fetch_optional(sql, params)
+            .await?
+            .ok_or_else(|| StoreError::Corrupt { column: 0, reason: "there is no row where one must be".to_owned() })
+    }
+
+    /// The first row, if there is one.
+    pub async fn fetch_optional(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>> {
+        Ok(self.query(sql, params, 1).await?.into_iter().next())
+    }
+
+    /// All rows.
+    pub async fn fetch_all(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        self.query(sql, params, usize::MAX).await
+    }
+
+    async fn query(&mut self, sql: &str, params: &[Value], limit: usize) -> Result<Vec<Row>> {
+        self.count()?;
+        let result = match &mut self.session {
+            Session::Reader(reader) => reader.query(sql, params, limit),
+            Session::Writer(writing) => writing.query(sql, params, limit),
+            Session::Postgres(client) => client.query(sql, params).await,
+        };
+        self.note(result)
+    }
+
+    async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.count()?;
+        let result = match &mut self.session {
+            Session::Reader(_) => Err(StoreError::database("a connection that reads cannot write")),
+            Session::Writer(writing) => writing.execute(sql, params),
+            Session::Postgres(client) => client.execute(sql, params).await,
+        };
+        self.note(result)
+    }
+
+    fn count(&self) -> Result<()> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn note<T>(&mut self, result: Result<T>) -> Result<T> {
+        let in_transaction = match &self.session {
+            Session::Reader(_) => false,
+            Session::Writer(_) => true,
+            Session::Postgres(client) => client.in_transaction(),
+        };
+        if in_transaction && let Err(error) = &result {
+            self.failed = Some(error.clone());
+        }
+        result
+    }
+}
+
+/// A transaction. Dropped without [`Tx::commit`], it leaves no trace.
+///
+/// After a failed statement only rolling back is possible, on both engines; `commit` then returns that failure.
+#[derive(Debug)]
+pub struct Tx {
+    conn: Conn,
+}
+
+/// The most rows of one `insert`, and the most bind values (SQLite allows 32,766, PostgreSQL 65,535).
+const MOST_ROWS: usize = 512;
+const MOST_VALUES: usize = 16_384;
+
+impl Tx {
+    /// Runs a statement and returns how many rows it touched.
+    pub async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.conn.execute(sql, params).await
+    }
+
+    /// Inserts many rows: `head` is `insert into t (a, b)`, `tail` may be `on conflict do nothing` or nothing.
+    ///
+    /// Returns how many rows were inserted. Sends as few statements as the engines allow, whose sizes are powers of
+    /// two, so that the caches of prepared statements keep only a handful of texts.
+    pub async fn insert_many(&mut self, head: &str, columns: usize, rows: &[Vec<Value>], tail: &str) -> Result<u64> {
+        if let Some(row) = rows.iter().find(|row| row.len() != columns) {
+            return Err(StoreError::database(format!("a row has {} values for {columns} columns", row.len())));
+        }
+        let fitting = (MOST_VALUES / columns.max(1)).clamp(1, MOST_ROWS);
+        let mut rest = rows;
+        let mut inserted = 0;
+        while !rest.is_empty() {
+            let most = rest.len().min(fitting);
+            let (now, later) = rest.split_at(1 << most.ilog2());
+            let sql = insert_statement(self.engine(), head, columns, now.len(), tail);
+            inserted += self.conn.execute(&sql, &now.concat()).await?;
+            rest = later;
+        }
+        Ok(inserted)
+    }
+
+    /// Selects rows of one table and keeps others from changing them until the transaction ends.
+    ///
+    /// `sql` is a `select` without a locking clause. On SQLite no other transaction writes meanwhile anyway.
+    pub async fn lock(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        match self.engine() {
+            Engine::Sqlite => self.conn.fetch_all(sql, params).await,
+            Engine::Postgres => self.conn.fetch_all(&format!("{sql} for update"), params).await,
+        }
+    }
+
+    /// Makes it durable. Returns only when it is: on SQLite perhaps together with its neighbours.
+    ///
+    /// When the future is dropped while it waits, the transaction may or may not have taken place.
+    pub async fn commit(mut self) -> Result<()> {
+        if let Some(error) = self.conn.failed.take() {
+            return Err(error);
+        }
+        match self.conn.session {
+            Session::Writer(writing) => writing.commit().await,
+            Session::Postgres(mut client) => client.commit().await,
+            Session::Reader(_) => Ok(()),
+        }
+    }
+
+    /// Takes it back.
+    pub async fn rollback(self) -> Result<()> {
+        match self.conn.session {
+            Session::Writer(writing) => writing.rollback(),
+            Session::Postgres(mut client) => client.rollback().await,
+            Session::Reader(_) => Ok(()),
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+}
+
+fn insert_statement(engine: Engine, head: &str, columns: usize, rows: usize, tail: &str) -> String {
+    let mut sql = String::with_capacity(head.len() + tail.len() + rows * (columns * 6 + 4) + 16);
+    sql.push_str(head);
+    sql.push_str(" values ");
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            if column > 0 {
+                sql.push_str(", ");
+            }
+            match engine {
+                // SQLite looks each name up among all the earlier ones; bare marks are counted.
+                Engine::Sqlite => sql.push('?'),
+                Engine::Postgres => {
+                    sql.push('$');
+                    sql.push_str(&(row * columns + column + 1).to_string());
+                }
+            }
+        }
+        sql.push(')');
+    }
+    if !tail.is_empty() {
+        sql.push(' ');
+        sql.push_str(tail);
+    }
+    sql
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_named_by_a_file_or_a_url_and_nothing_else() {
+        assert_eq!("sqlite:stoa.db".parse(), Ok(DatabaseUrl::Sqlite(PathBuf::from("stoa.db"))));
+        assert_eq!("sqlite:///var/stoa.db".parse(), Ok(DatabaseUrl::Sqlite(PathBuf::from("/var/stoa.db"))));
+        assert!(matches!("postgresql://a@b/c".parse(), Ok(DatabaseUrl::Postgres(_))));
+        for wrong in ["", "sqlite:", "sqlite::memory:", "mysql://a", "stoa.db"] {
+            assert_eq!(wrong.parse::<DatabaseUrl>(), Err(NotADatabase), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_database_url_does_not_print_its_password() {
+        let url: DatabaseUrl = "postgres://stoa:hush@db.example:5432/stoa?sslmode=require&password=hush".parse().unwrap();
+        assert_eq!(format!("{url} {url:?}").matches("hush").count(), 0);
+        assert!(url.to_string().contains("db.example"));
+    }
+
+    #[test]
+    fn an_insert_of_several_rows_numbers_its_placeholders_where_the_engine_wants_it() {
+        let head = "insert into t (a, b)";
+        assert_eq!(
+            insert_statement(Engine::Postgres, head, 2, 2, "on conflict do nothing"),
+            "insert into t (a, b) values ($1, $2), ($3, $4) on conflict do nothing"
+        );
+        assert_eq!(insert_statement(Engine::Sqlite, head, 2, 2, ""), "insert into t (a, b) values (?, ?), (?, ?)");
+    }
+}
