@@ -298,9 +298,9 @@ fn mul_div(a: u128, b: u128, c: u128) -> Result<(u128, u128), Overflow> {
     }
     let low = |n: u128| n & u128::from(u64::MAX);
     let (a1, a0, b1, b0) = (a >> 64, low(a), b >> 64, low(b));
-    let middle = (a0 * b0 >> 64) + low(a1 * b0) + low(a0 * b1);
+    let middle = ((a0 * b0) >> 64) + low(a1 * b0) + low(a0 * b1);
     let lower = (middle << 64) | low(a0 * b0);
-    let upper = a1 * b1 + (a1 * b0 >> 64) + (a0 * b1 >> 64) + (middle >> 64);
+    let upper = a1 * b1 + ((a1 * b0) >> 64) + ((a0 * b1) >> 64) + (middle >> 64);
     if upper >= c {
         return Err(Overflow);
     }

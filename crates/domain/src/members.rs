@@ -47,7 +47,7 @@ mod tests {
         fn random_changes_never_leave_an_organization_without_a_maintainer(
             moves in prop::collection::vec((0_usize..6, prop::option::of(role())), 0..60)
         ) {
-            let mut members = vec![Some(Role::Maintainer), Some(Role::Viewer), Some(Role::Editor), None, None, Some(Role::Reviewer)];
+            let mut members = [Some(Role::Maintainer), Some(Role::Viewer), Some(Role::Editor), None, None, Some(Role::Reviewer)];
             for (who, to) in moves {
                 let maintainers = members.iter().filter(|role| **role == Some(Role::Maintainer)).count();
                 match members[who] {
