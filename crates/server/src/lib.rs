@@ -1,1 +1,3 @@
-//! stub
+//! How Stoa is reached.
+
+pub mod pages;
