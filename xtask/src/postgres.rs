@@ -11,8 +11,8 @@ use crate::tools;
 /// How often another port is tried when somebody else took the free one in between.
 const TRIES: usize = 3;
 
-/// Makes the cluster, starts the server, says so, and waits until its standard input closes; then stops the server by the
-/// process id its data folder names and removes the folder. However the tests end, crash and Ctrl-C included, the operating
+/// Makes the cluster, starts the server, says so, and waits until its standard input closes; then ends the server by its
+/// process id and removes the folder. However the tests end, crash and Ctrl-C included, the operating
 /// system closes that input, so no server and no folder is left behind.
 ///
 /// The collation is that of a usual server (ICU, en-US), not of C: what relies on the order of bytes must say so.
@@ -22,7 +22,8 @@ umask 077
 bin=$1 port=$2
 read -r password
 dir=$(mktemp -d "${TMPDIR:-/tmp}/stoa-postgres.XXXXXX")
-finish() { "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1 || true; rm -rf "$dir"; }
+server=
+finish() { if [ -n "$server" ]; then kill -QUIT "$server" 2>/dev/null || true; wait "$server" || true; fi; rm -rf "$dir"; }
 trap finish EXIT
 trap '' HUP INT TERM
 printf '%s\n' "$password" >"$dir/password"
@@ -30,10 +31,13 @@ icu=
 if "$bin/initdb" --help | grep -q icu-locale; then icu="--locale-provider=icu --icu-locale=en-US"; fi
 "$bin/initdb" -D "$dir/data" -U stoa -E UTF8 --locale=C.UTF-8 $icu --auth=password --pwfile="$dir/password" --no-sync \
   >"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
-"$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 \
-  -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c synchronous_commit=off \
-      -c full_page_writes=off -c max_connections=300 -c max_wal_size=1GB" start >/dev/null 2>&1 </dev/null \
-  || { cat "$dir/log" >&2; exit 1; }
+"$bin/postgres" -D "$dir/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off \
+  -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 -c max_wal_size=1GB >"$dir/log" 2>&1 </dev/null &
+server=$!
+until "$bin/pg_isready" -q -h 127.0.0.1 -p "$port"; do
+  kill -0 "$server" 2>/dev/null || { cat "$dir/log" >&2; exit 1; }
+  sleep 0.05
+done
 echo ready
 cat >/dev/null
 "#;
