@@ -180,7 +180,8 @@ impl ChoiceChange {
             Mode::All if self.remove.is_empty() => now.clone(),
             Mode::All | Mode::AllExcept => ProjectChoice {
                 mode: Mode::AllExcept,
-                projects: now.projects.iter().copied().chain(all.difference(&kept).copied()).collect(),
+                // In the mode `all` the list means nothing, so it may name what is kept.
+                projects: now.projects.difference(&kept).chain(all.difference(&kept)).copied().collect(),
                 include_future: now.include_future,
             },
         }
