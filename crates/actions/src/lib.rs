@@ -1,1 +1,23 @@
-//! stub
+//! What can be done in Stoa: one public function per verb.
+//!
+//! An action reads as the sentence it implements: look the subject up through its organization and for this permission,
+//! apply the domain's rule, store, record the event; all in one transaction, the [`Act`]. Pages, API, command line and
+//! jobs call the same actions, so they cannot drift. Queries take a [`Conn`](stoa_store::Conn) and a [`Caller`].
+
+mod act;
+mod caller;
+mod error;
+pub mod events;
+pub mod members;
+pub mod organizations;
+pub mod passwords;
+pub mod seats;
+pub mod sessions;
+mod stoa;
+pub mod tokens;
+pub mod users;
+
+pub use act::{Act, Begun, Fingerprint};
+pub use caller::{Caller, ServiceCaller, Who};
+pub use error::{Error, Refusal, Result};
+pub use stoa::{Clock, Entropy, Limits, Stoa};

@@ -49,7 +49,8 @@ words! {
 }
 
 words! {
-    /// What happens with projects that are created later, where the mode is `all` or `all_except`.
+    /// What happens with projects that are created later, where the mode is `all` or `all_except`; from the widest to the
+    /// narrowest.
     IncludeFuture, NotAnIncludeFuture, "include_future" {
         /// They are granted at once.
         Yes = "yes",
@@ -172,17 +173,25 @@ impl ChoiceChange {
         !self.add.is_empty() || self.widens_future
     }
 
-    /// The choice to keep while the additions wait: what was granted and still is, and no more.
-    pub fn reduced(&self, now: &ProjectChoice, granted: &BTreeSet<ProjectId>, all: &BTreeSet<ProjectId>) -> ProjectChoice {
+    /// The choice to keep while the additions wait: what was granted and still is, and no more; the future as narrow as
+    /// the narrower of both choices.
+    pub fn reduced(
+        &self,
+        now: &ProjectChoice,
+        granted: &BTreeSet<ProjectId>,
+        new: &ProjectChoice,
+        all: &BTreeSet<ProjectId>,
+    ) -> ProjectChoice {
         let kept: BTreeSet<_> = granted.difference(&self.remove).copied().collect();
+        let include_future = now.for_new_project().max(new.for_new_project());
         match now.mode {
             Mode::Selected => ProjectChoice { mode: Mode::Selected, projects: kept, include_future: IncludeFuture::No },
-            Mode::All if self.remove.is_empty() => now.clone(),
-            Mode::All | Mode::AllExcept => ProjectChoice {
+            Mode::All if self.remove.is_empty() => ProjectChoice { mode: Mode::All, projects: BTreeSet::new(), include_future },
+            Mode::All => ProjectChoice { mode: Mode::AllExcept, projects: all.difference(&kept).copied().collect(), include_future },
+            Mode::AllExcept => ProjectChoice {
                 mode: Mode::AllExcept,
-                // In the mode `all` the list means nothing, so it may name what is kept.
-                projects: now.projects.difference(&kept).chain(all.difference(&kept)).copied().collect(),
-                include_future: now.include_future,
+                projects: now.projects.iter().copied().chain(all.difference(&kept).copied()).collect(),
+                include_future,
             },
         }
     }
@@ -269,7 +278,7 @@ mod tests {
         fn while_additions_wait_nothing_is_granted_that_was_not(now in choice(), new in choice(), all in projects()) {
             let granted = now.chosen(&all);
             let change = ChoiceChange::between(&now, &granted, &new, &all);
-            let reduced = change.reduced(&now, &granted, &all);
+            let reduced = change.reduced(&now, &granted, &new, &all);
             let kept: BTreeSet<_> = granted.difference(&change.remove).copied().collect();
             prop_assert_eq!(reduced.chosen(&all), kept);
             prop_assert!(reduced.for_new_project() != IncludeFuture::Yes || now.for_new_project() == IncludeFuture::Yes);

@@ -1,0 +1,93 @@
+//! Who asks.
+
+use stoa_domain::{
+    events::Actor,
+    ids::{ApplicationId, OrganizationId, SubscriptionId, UserId},
+    services::DataPermission,
+    time::Ts,
+    users::User,
+};
+
+use crate::{Error, Result};
+
+/// An application that presented an access token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceCaller {
+    /// The application.
+    pub application: ApplicationId,
+    /// The subscription its token is for, with the subscribing organization; `None` for a token of the service itself.
+    pub subscription: Option<(OrganizationId, SubscriptionId)>,
+    /// The token's scope.
+    pub scope: Vec<DataPermission>,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// Nobody that could be told.
+    Anonymous,
+    /// A person, by session or personal token.
+    User(User),
+    /// An application, by access token.
+    Service(ServiceCaller),
+    /// The operator at the command line, or a job.
+    System,
+}
+
+/// Who asks, when, and in which HTTP request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub who: Who,
+    /// When; the one time of everything that comes of it.
+    pub now: Ts,
+    /// The HTTP request's id, for the log.
+    pub request_id: Option<String>,
+}
+
+impl Caller {
+    /// The command line, or a job.
+    pub fn system(now: Ts) -> Self {
+        Self { who: Who::System, now, request_id: None }
+    }
+
+    /// A person.
+    pub fn user(user: User, now: Ts) -> Self {
+        Self { who: Who::User(user), now, request_id: None }
+    }
+
+    /// The person who asks.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for nobody; [`Error::UsersOnly`] for a service.
+    pub fn person(&self) -> Result<&User> {
+        match &self.who {
+            Who::User(user) => Ok(user),
+            Who::Anonymous => Err(Error::Unauthenticated),
+            Who::Service(_) | Who::System => Err(Error::UsersOnly),
+        }
+    }
+
+    /// The id of the person who asks.
+    ///
+    /// # Errors
+    /// As [`Caller::person`].
+    pub fn user_id(&self) -> Result<UserId> {
+        Ok(self.person()?.id)
+    }
+
+    /// How an event names who asks.
+    pub fn actor(&self) -> Actor {
+        match &self.who {
+            Who::User(user) => Actor::User(user.id),
+            Who::Service(service) => Actor::Application(service.application),
+            Who::Anonymous | Who::System => Actor::System,
+        }
+    }
+
+    /// To whom idempotency keys belong.
+    pub fn principal(&self) -> String {
+        let actor = self.actor();
+        actor.id().unwrap_or_else(|| actor.kind().to_owned())
+    }
+}

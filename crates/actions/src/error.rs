@@ -1,0 +1,162 @@
+//! Why an action did not happen. Internal reasons are many and precise; public codes are few and stable.
+
+use stoa_domain::{
+    members::LastMaintainer,
+    permissions::{Permission, Role},
+    requests::CannotDecide,
+    services::WrongServiceState,
+    subscriptions::WrongState,
+    text::Faults,
+};
+use stoa_store::StoreError;
+
+/// The result of an action.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Seen, but refused: who asked, for what, and who could do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("you are a {role} of {organization} and may not {}; {} may", permission.words(), who(*permission))]
+pub struct Refusal {
+    /// The role of who asked.
+    pub role: Role,
+    /// The name of the organization.
+    pub organization: String,
+    /// What it would take.
+    pub permission: Permission,
+}
+
+fn who(permission: Permission) -> String {
+    let roles: Vec<_> = permission.allowed_roles().into_iter().map(|role| format!("a {role}")).collect();
+    match roles.as_slice() {
+        [] => "nobody".to_owned(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} or {last}", most.join(", ")),
+    }
+}
+
+/// Why an action did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No or bad credentials.
+    #[error("sign in or send a valid token in the Authorization header")]
+    Unauthenticated,
+    /// Wrong e-mail or password; the same for known and unknown addresses.
+    #[error("e-mail or password are wrong")]
+    BadSignIn,
+    /// A service's token where a person's is needed.
+    #[error("this needs a person's token or session; a service's access token does not open it")]
+    UsersOnly,
+    /// A person's token where a service's is needed.
+    #[error("this needs an access token of the service, from /oauth2/token")]
+    ServicesOnly,
+    /// A service's token without the permission.
+    #[error("the token's scope does not include {0}")]
+    Scope(&'static str),
+    /// Nothing the caller may see.
+    #[error("there is no such {0}, or you may not see it")]
+    NotFound(&'static str),
+    /// Seen, but refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Something in the input is wrong.
+    #[error("some of the input is not valid")]
+    Invalid(Faults),
+    /// The input as a whole does not fit, for a reason with a code of its own.
+    #[error("{detail}")]
+    Unfit {
+        /// The stable code.
+        code: &'static str,
+        /// What to do.
+        detail: String,
+    },
+    /// It stands against what is there.
+    #[error("{detail}")]
+    Conflict {
+        /// The stable code.
+        code: &'static str,
+        /// What to do.
+        detail: String,
+    },
+    /// A condition of the request (`If-Match`, `If-None-Match`) does not hold.
+    #[error("the version is another than the request's conditions ask for; read it again")]
+    Stale,
+    /// More bytes than allowed.
+    #[error("a resource may have at most {limit} bytes")]
+    TooLarge {
+        /// How many are allowed.
+        limit: u64,
+    },
+    /// The database or the object store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A password could not be hashed.
+    #[error("a password could not be hashed: {0}")]
+    Hashing(String),
+}
+
+impl Error {
+    /// A conflict with a code of its own.
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Conflict { code, detail: detail.into() }
+    }
+
+    /// One fault at one place of the input.
+    pub fn fault(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let mut faults = Faults::new();
+        faults.add(pointer, detail);
+        Self::Invalid(faults)
+    }
+
+    /// The stable code that clients may rely on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::BadSignIn => "bad_sign_in",
+            Self::UsersOnly => "users_only",
+            Self::ServicesOnly => "services_only",
+            Self::Scope(_) => "insufficient_scope",
+            Self::NotFound(_) => "not_found",
+            Self::Refused(_) => "forbidden",
+            Self::Invalid(_) => "invalid",
+            Self::Unfit { code, .. } | Self::Conflict { code, .. } => code,
+            Self::Stale => "precondition_failed",
+            Self::TooLarge { .. } => "too_large",
+            Self::Store(StoreError::Busy | StoreError::Unavailable(_)) => "unavailable",
+            Self::Store(_) | Self::Hashing(_) => "internal",
+        }
+    }
+}
+
+impl From<Faults> for Error {
+    fn from(faults: Faults) -> Self {
+        Self::Invalid(faults)
+    }
+}
+
+impl From<LastMaintainer> for Error {
+    fn from(reason: LastMaintainer) -> Self {
+        Self::conflict("last_maintainer", reason.to_string())
+    }
+}
+
+impl From<WrongState> for Error {
+    fn from(reason: WrongState) -> Self {
+        Self::conflict("wrong_state", reason.to_string())
+    }
+}
+
+impl From<WrongServiceState> for Error {
+    fn from(reason: WrongServiceState) -> Self {
+        Self::conflict("wrong_state", reason.to_string())
+    }
+}
+
+impl From<CannotDecide> for Error {
+    fn from(reason: CannotDecide) -> Self {
+        let code = match reason {
+            CannotDecide::Closed(_) => "request_closed",
+            CannotDecide::Own => "own_request",
+        };
+        Self::conflict(code, reason.to_string())
+    }
+}

@@ -1,0 +1,10 @@
+//! What every handler works with.
+
+use stoa_actions::Stoa;
+
+/// The state of the router; clones share it.
+#[derive(Clone)]
+pub struct App {
+    /// The installation.
+    pub stoa: Stoa,
+}

@@ -1,0 +1,66 @@
+//! Answers to POSTs that carried an `Idempotency-Key`, kept in the transaction of their effect.
+
+use stoa_domain::time::Ts;
+
+use crate::{Conn, StoreError, Tx, params};
+
+/// What is kept of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// SHA-256 of method, path and body of the request that used it first.
+    pub fingerprint: [u8; 32],
+    /// The status it was answered with; `None` within the transaction that answers it.
+    pub status: Option<i64>,
+    /// The body it was answered with.
+    pub body: Vec<u8>,
+}
+
+/// Claims a key for this transaction; answers `false` when it is taken. A concurrent transaction with the same key waits.
+///
+/// # Errors
+/// Those of the database.
+pub async fn claim(tx: &mut Tx, principal: &str, key: &str, fingerprint: [u8; 32], now: Ts) -> Result<bool, StoreError> {
+    let rows = tx
+        .execute(
+            "insert into idempotency_keys (principal, idempotency_key, fingerprint, created_at) values ($1, $2, $3, $4)
+             on conflict (principal, idempotency_key) do nothing",
+            params![principal, key, fingerprint, now],
+        )
+        .await?;
+    Ok(rows > 0)
+}
+
+/// What is kept of a key.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(conn: &mut Conn, principal: &str, key: &str) -> Result<Option<Kept>, StoreError> {
+    conn.fetch_optional(
+        "select fingerprint, status, body from idempotency_keys where principal = $1 and idempotency_key = $2",
+        params![principal, key],
+    )
+    .await?
+    .map(|row| Ok(Kept { fingerprint: row.get(0)?, status: row.get(1)?, body: row.get::<Option<Vec<u8>>>(2)?.unwrap_or_default() }))
+    .transpose()
+}
+
+/// Keeps the answer.
+///
+/// # Errors
+/// Those of the database.
+pub async fn answer(tx: &mut Tx, principal: &str, key: &str, status: u16, body: &[u8]) -> Result<(), StoreError> {
+    tx.execute(
+        "update idempotency_keys set status = $3, body = $4 where principal = $1 and idempotency_key = $2",
+        params![principal, key, i64::from(status), body],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Forgets keys older than an instant.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete_before(tx: &mut Tx, before: Ts) -> Result<u64, StoreError> {
+    tx.execute("delete from idempotency_keys where created_at < $1", params![before]).await
+}

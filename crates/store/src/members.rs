@@ -1,0 +1,130 @@
+//! Memberships.
+
+use stoa_domain::{
+    ids::{OrganizationId, UserId},
+    members::Member,
+    permissions::Role,
+    time::Ts,
+};
+
+use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
+
+fn member(row: &Row) -> Result<Member, StoreError> {
+    Ok(Member { user: row.get(0)?, email: row.get(1)?, name: row.get(2)?, role: row.parse(3)?, since: row.get(4)? })
+}
+
+/// Adds a member.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] when the user is a member already.
+pub async fn insert(tx: &mut Tx, organization: OrganizationId, user: UserId, role: Role, since: Ts) -> Result<(), StoreError> {
+    tx.execute(
+        "insert into memberships (organization_id, user_id, role, since) values ($1, $2, $3, $4)",
+        params![organization, user, role.word(), since],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Sets a member's role.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_role(tx: &mut Tx, organization: OrganizationId, user: UserId, role: Role) -> Result<(), StoreError> {
+    tx.execute(
+        "update memberships set role = $3 where organization_id = $1 and user_id = $2",
+        params![organization, user, role.word()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Ends a membership.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete(tx: &mut Tx, organization: OrganizationId, user: UserId) -> Result<(), StoreError> {
+    tx.execute("delete from memberships where organization_id = $1 and user_id = $2", params![organization, user]).await?;
+    Ok(())
+}
+
+/// One member.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(conn: &mut Conn, organization: OrganizationId, user: UserId) -> Result<Option<Member>, StoreError> {
+    conn.fetch_optional(
+        "select u.id, u.email, u.name, m.role, m.since from memberships m join users u on u.id = m.user_id
+         where m.organization_id = $1 and m.user_id = $2",
+        params![organization, user],
+    )
+    .await?
+    .as_ref()
+    .map(member)
+    .transpose()
+}
+
+/// A page of members in the order in which they came; `after` is the last user of the page before.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(conn: &mut Conn, organization: OrganizationId, after: Option<UserId>, limit: i64) -> Result<Vec<Member>, StoreError> {
+    let rows = match after {
+        None => {
+            conn.fetch_all(
+                "select u.id, u.email, u.name, m.role, m.since from memberships m join users u on u.id = m.user_id
+                 where m.organization_id = $1 order by m.user_id limit $2",
+                params![organization, limit],
+            )
+            .await?
+        }
+        Some(after) => {
+            conn.fetch_all(
+                "select u.id, u.email, u.name, m.role, m.since from memberships m join users u on u.id = m.user_id
+                 where m.organization_id = $1 and m.user_id > $3 order by m.user_id limit $2",
+                params![organization, limit, after],
+            )
+            .await?
+        }
+    };
+    rows.iter().map(member).collect()
+}
+
+/// How many maintainers an organization has.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count_maintainers(conn: &mut Conn, organization: OrganizationId) -> Result<usize, StoreError> {
+    let row = conn
+        .fetch_one("select count(*) from memberships where organization_id = $1 and role = 'maintainer'", params![organization])
+        .await?;
+    Ok(usize::try_from(row.get::<i64>(0)?).unwrap_or(0))
+}
+
+/// Adds members, in one statement.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] when one is a member already.
+pub async fn insert_many(tx: &mut Tx, organization: OrganizationId, members: &[Member]) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value>> =
+        members.iter().map(|member| values![organization, member.user, member.role.word(), member.since]).collect();
+    tx.insert_many("insert into memberships (organization_id, user_id, role, since)", 4, &rows, "").await?;
+    Ok(())
+}
+
+/// Those of the users who are members, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_many(conn: &mut Conn, organization: OrganizationId, users: &[UserId]) -> Result<Vec<Member>, StoreError> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select u.id, u.email, u.name, m.role, m.since from memberships m join users u on u.id = m.user_id
+         where m.organization_id = $1 and m.user_id in ({})",
+        placeholders(2, users.len())
+    );
+    let values: Vec<Value> = std::iter::once(Value::from(organization)).chain(users.iter().copied().map(Value::from)).collect();
+    conn.fetch_all(&sql, &values).await?.iter().map(member).collect()
+}
