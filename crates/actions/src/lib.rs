@@ -17,7 +17,7 @@ mod stoa;
 pub mod tokens;
 pub mod users;
 
-pub use act::{Act, Begun, Fingerprint};
+pub use act::{Act, Begun, Fingerprint, KEEP_ANSWERS};
 pub use caller::{Caller, ServiceCaller, Who};
 pub use error::{Error, Refusal, Result};
 pub use stoa::{Clock, Entropy, Limits, Stoa};

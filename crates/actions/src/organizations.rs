@@ -35,7 +35,12 @@ pub async fn create(act: &mut Act, new: NewOrganization) -> Result<Seat> {
     organizations::insert(&mut act.tx, &organization).await.map_err(handle_taken)?;
     members::insert(&mut act.tx, organization.id, user, Role::Maintainer, now).await?;
     let subject = Subject::new("organization", organization.id);
-    act.record(&[organization.id], EventKind::OrganizationCreated, subject, json!({"name": organization.name, "handle": organization.handle}));
+    act.record(
+        &[organization.id],
+        EventKind::OrganizationCreated,
+        subject,
+        json!({"name": organization.name, "handle": organization.handle}),
+    );
     let data = json!({"role": Role::Maintainer});
     act.record(&[organization.id], EventKind::MemberAdded, Subject::new("user", user), data);
     Ok(Seat { organization, role: Role::Maintainer })

@@ -55,7 +55,8 @@ impl Api {
 /// # Errors
 /// 503; then nothing happened.
 pub async fn answer<T: Serialize>(act: Act, status: StatusCode, body: &T) -> ApiResult {
-    let bytes = serde_json::to_vec(body).map_err(|bad| ApiError::request(StatusCode::INTERNAL_SERVER_ERROR, "internal", bad.to_string()))?;
+    let bytes =
+        serde_json::to_vec(body).map_err(|bad| ApiError::request(StatusCode::INTERNAL_SERVER_ERROR, "internal", bad.to_string()))?;
     act.commit_answering(status.as_u16(), &bytes).await?;
     Ok((status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }

@@ -5,6 +5,7 @@ mod app;
 pub mod extract;
 mod health;
 mod once;
+pub mod pages;
 pub mod paging;
 pub mod problem;
 mod request_id;

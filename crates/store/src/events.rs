@@ -69,8 +69,7 @@ pub async fn after(
 ) -> Result<Vec<Event>, StoreError> {
     let rows = match kind {
         None => {
-            let sql =
-                format!("select {COLUMNS} from events where organization_id = $1 and sequence > $2 order by sequence limit $3");
+            let sql = format!("select {COLUMNS} from events where organization_id = $1 and sequence > $2 order by sequence limit $3");
             conn.fetch_all(&sql, params![organization, sequence, limit]).await?
         }
         Some(kind) => {

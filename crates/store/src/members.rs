@@ -31,11 +31,8 @@ pub async fn insert(tx: &mut Tx, organization: OrganizationId, user: UserId, rol
 /// # Errors
 /// Those of the database.
 pub async fn set_role(tx: &mut Tx, organization: OrganizationId, user: UserId, role: Role) -> Result<(), StoreError> {
-    tx.execute(
-        "update memberships set role = $3 where organization_id = $1 and user_id = $2",
-        params![organization, user, role.word()],
-    )
-    .await?;
+    tx.execute("update memberships set role = $3 where organization_id = $1 and user_id = $2", params![organization, user, role.word()])
+        .await?;
     Ok(())
 }
 
@@ -106,8 +103,7 @@ pub async fn count_maintainers(conn: &mut Conn, organization: OrganizationId) ->
 /// # Errors
 /// [`StoreError::Duplicate`] when one is a member already.
 pub async fn insert_many(tx: &mut Tx, organization: OrganizationId, members: &[Member]) -> Result<(), StoreError> {
-    let rows: Vec<Vec<Value>> =
-        members.iter().map(|member| values![organization, member.user, member.role.word(), member.since]).collect();
+    let rows: Vec<Vec<Value>> = members.iter().map(|member| values![organization, member.user, member.role.word(), member.since]).collect();
     tx.insert_many("insert into memberships (organization_id, user_id, role, since)", 4, &rows, "").await?;
     Ok(())
 }

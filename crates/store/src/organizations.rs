@@ -135,12 +135,7 @@ pub async fn find_by(conn: &mut Conn, key: &Key<OrganizationId>) -> Result<Optio
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_for(
-    conn: &mut Conn,
-    user: UserId,
-    after: Option<(&str, OrganizationId)>,
-    limit: i64,
-) -> Result<Vec<Seat>, StoreError> {
+pub async fn list_for(conn: &mut Conn, user: UserId, after: Option<(&str, OrganizationId)>, limit: i64) -> Result<Vec<Seat>, StoreError> {
     let rows = match after {
         None => {
             let sql = format!(

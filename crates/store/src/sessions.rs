@@ -36,10 +36,13 @@ pub async fn save(tx: &mut Tx, session: &SessionRow, now: Ts) -> Result<(), Stor
 /// # Errors
 /// Those of the database.
 pub async fn find(conn: &mut Conn, id_hash: SecretHash, now: Ts) -> Result<Option<SessionRow>, StoreError> {
-    conn.fetch_optional("select id_hash, user_id, data, expires_at from sessions where id_hash = $1 and expires_at > $2", params![id_hash, now])
-        .await?
-        .map(|row| Ok(SessionRow { id_hash: row.get(0)?, user: row.get(1)?, data: row.get(2)?, expires_at: row.get(3)? }))
-        .transpose()
+    conn.fetch_optional(
+        "select id_hash, user_id, data, expires_at from sessions where id_hash = $1 and expires_at > $2",
+        params![id_hash, now],
+    )
+    .await?
+    .map(|row| Ok(SessionRow { id_hash: row.get(0)?, user: row.get(1)?, data: row.get(2)?, expires_at: row.get(3)? }))
+    .transpose()
 }
 
 /// Ends a session.

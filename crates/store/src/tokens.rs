@@ -143,8 +143,7 @@ pub async fn find_access(conn: &mut Conn, hash: SecretHash) -> Result<Option<Acc
 /// # Errors
 /// Those of the database.
 pub async fn delete_access(tx: &mut Tx, application: ApplicationId, hash: SecretHash) -> Result<bool, StoreError> {
-    let rows =
-        tx.execute("delete from access_tokens where token_hash = $1 and application_id = $2", params![hash, application]).await?;
+    let rows = tx.execute("delete from access_tokens where token_hash = $1 and application_id = $2", params![hash, application]).await?;
     Ok(rows > 0)
 }
 

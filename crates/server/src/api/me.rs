@@ -3,7 +3,11 @@
 use axum::{http::StatusCode, response::IntoResponse};
 use serde::{Deserialize, Serialize};
 use stoa_actions::tokens;
-use stoa_domain::{ids::{TokenId, UserId}, time::Ts, tokens::PersonalToken};
+use stoa_domain::{
+    ids::{TokenId, UserId},
+    time::Ts,
+    tokens::PersonalToken,
+};
 use utoipa::ToSchema;
 
 use crate::{

@@ -95,8 +95,7 @@ pub struct Confirm {
 #[utoipa::path(post, path = "/api/v1/organizations", tag = "organizations", request_body = NewOrganizationBody, responses((status = 201, description = "The organization", body = OrganizationView), Refusals))]
 pub async fn create(api: Api, ApiJson(body): ApiJson<NewOrganizationBody>) -> ApiResult {
     let mut act = api.begin().await?;
-    let new =
-        NewOrganization { name: body.name, handle: body.handle, description: body.description, billing_email: body.billing_email };
+    let new = NewOrganization { name: body.name, handle: body.handle, description: body.description, billing_email: body.billing_email };
     let seat = organizations::create(&mut act, new).await?;
     answer(act, StatusCode::CREATED, &OrganizationView::from(seat)).await
 }

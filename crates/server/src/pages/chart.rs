@@ -110,14 +110,8 @@ impl Chart {
     #[must_use]
     pub fn stacked(data: &ChartData) -> Self {
         let series = fold_rest(data);
-        let totals: Vec<i64> = (0..data.columns.len())
-            .map(|column| {
-                series
-                    .iter()
-                    .map(|one| positive(one, column))
-                    .fold(0, i64::saturating_add)
-            })
-            .collect();
+        let totals: Vec<i64> =
+            (0..data.columns.len()).map(|column| series.iter().map(|one| positive(one, column)).fold(0, i64::saturating_add)).collect();
         let highest = totals.iter().copied().max().unwrap_or(0);
         if highest == 0 {
             return Self::default();
@@ -127,10 +121,7 @@ impl Chart {
         let grid = (0..)
             .map(|line| step.saturating_mul(line))
             .take_while(|value| *value <= top)
-            .map(|value| GridLine {
-                y: BASE - height_of(value),
-                label: short(value, data.decimals),
-            })
+            .map(|value| GridLine { y: BASE - height_of(value), label: short(value, data.decimals) })
             .collect();
         let columns = i64::try_from(data.columns.len()).unwrap_or(1).max(1);
         let slot = ((RIGHT - LEFT) / columns).max(2);
@@ -139,8 +130,7 @@ impl Chart {
         let mut bars = Vec::new();
         let mut labels = Vec::new();
         for (column, total) in totals.iter().enumerate() {
-            let middle = LEFT
-                + (RIGHT - LEFT) * (2 * i64::try_from(column).unwrap_or(0) + 1) / (2 * columns);
+            let middle = LEFT + (RIGHT - LEFT) * (2 * i64::try_from(column).unwrap_or(0) + 1) / (2 * columns);
             let mut sum: i64 = 0;
             for (index, one) in series.iter().enumerate() {
                 let value = positive(one, column);
@@ -164,38 +154,13 @@ impl Chart {
             let has_total = data.columns.len() <= MOST_TOTALS && *total > 0;
             labels.push(ColumnLabel {
                 x: middle,
-                text: if column % every == 0 {
-                    data.columns[column].clone()
-                } else {
-                    String::new()
-                },
-                total: if has_total {
-                    short(*total, data.decimals)
-                } else {
-                    String::new()
-                },
+                text: if column % every == 0 { data.columns[column].clone() } else { String::new() },
+                total: if has_total { short(*total, data.decimals) } else { String::new() },
                 total_y: BASE - height_of(*total) - 7,
             });
         }
-        let series = series
-            .into_iter()
-            .enumerate()
-            .map(|(index, one)| LegendEntry {
-                series: index + 1,
-                label: one.label,
-            })
-            .collect();
-        Self {
-            width: WIDTH,
-            height: HEIGHT,
-            left: LEFT,
-            right: RIGHT,
-            base: BASE,
-            grid,
-            bars,
-            labels,
-            series,
-        }
+        let series = series.into_iter().enumerate().map(|(index, one)| LegendEntry { series: index + 1, label: one.label }).collect();
+        Self { width: WIDTH, height: HEIGHT, left: LEFT, right: RIGHT, base: BASE, grid, bars, labels, series }
     }
 }
 
@@ -206,17 +171,10 @@ fn fold_rest(data: &ChartData) -> Vec<ChartSeries> {
     }
     let (kept, rest) = data.series.split_at(COLOURS - 1);
     let values = (0..data.columns.len())
-        .map(|column| {
-            rest.iter()
-                .map(|one| one.values.get(column).copied().unwrap_or(0))
-                .fold(0, i64::saturating_add)
-        })
+        .map(|column| rest.iter().map(|one| one.values.get(column).copied().unwrap_or(0)).fold(0, i64::saturating_add))
         .collect();
     let mut series = kept.to_vec();
-    series.push(ChartSeries {
-        label: "Other".into(),
-        values,
-    });
+    series.push(ChartSeries { label: "Other".into(), values });
     series
 }
 
@@ -226,8 +184,7 @@ fn positive(series: &ChartSeries, column: usize) -> i64 {
 
 /// `value * factor / divisor` without overflow on the way.
 fn widened(value: i64, factor: i64, divisor: i64) -> i64 {
-    i64::try_from(i128::from(value) * i128::from(factor) / i128::from(divisor.max(1)))
-        .unwrap_or(factor)
+    i64::try_from(i128::from(value) * i128::from(factor) / i128::from(divisor.max(1))).unwrap_or(factor)
 }
 
 /// The distance of the grid lines (1, 2 or 5 times a power of ten) and the top of the axis.
@@ -284,10 +241,7 @@ fn exact(value: i64, prefix: &str, decimals: u32) -> String {
         return format!("{prefix}{whole}");
     }
     let rest = (value % unit).abs();
-    format!(
-        "{prefix}{whole}.{rest:0places$}",
-        places = usize::try_from(decimals).unwrap_or(2)
-    )
+    format!("{prefix}{whole}.{rest:0places$}", places = usize::try_from(decimals).unwrap_or(2))
 }
 
 #[cfg(test)]
@@ -297,12 +251,7 @@ mod tests {
     fn data(series: usize, columns: usize, value: i64) -> ChartData {
         ChartData {
             columns: (0..columns).map(|column| format!("c{column}")).collect(),
-            series: (0..series)
-                .map(|one| ChartSeries {
-                    label: format!("s{one}"),
-                    values: vec![value; columns],
-                })
-                .collect(),
+            series: (0..series).map(|one| ChartSeries { label: format!("s{one}"), values: vec![value; columns] }).collect(),
             prefix: "€ ".into(),
             decimals: 2,
         }
@@ -319,12 +268,7 @@ mod tests {
     fn bars_stay_within_the_drawing_and_touch_the_base() {
         for value in [1, 99, 12_345, i64::MAX / 100] {
             let chart = Chart::stacked(&data(4, 12, value));
-            assert!(
-                chart
-                    .bars
-                    .iter()
-                    .all(|bar| bar.y >= TOP && bar.y + bar.height <= BASE)
-            );
+            assert!(chart.bars.iter().all(|bar| bar.y >= TOP && bar.y + bar.height <= BASE));
             assert!(chart.bars.iter().any(|bar| bar.y + bar.height == BASE));
             assert!(chart.grid.len() >= 2 && chart.grid.len() <= 6);
         }
@@ -342,14 +286,7 @@ mod tests {
     fn many_columns_drop_labels_and_totals_but_no_bars() {
         let chart = Chart::stacked(&data(1, 90, 100));
         assert_eq!(chart.bars.len(), 90);
-        assert!(
-            chart
-                .labels
-                .iter()
-                .filter(|label| !label.text.is_empty())
-                .count()
-                <= 16
-        );
+        assert!(chart.labels.iter().filter(|label| !label.text.is_empty()).count() <= 16);
         assert!(chart.labels.iter().all(|label| label.total.is_empty()));
     }
 

@@ -28,46 +28,20 @@ impl ErrorPage {
     pub fn of_status(shell: Shell, status: u16) -> Self {
         let (title, detail) = match status {
             401 => ("Please sign in", "This page needs to know who you are."),
-            403 => (
-                "Your role does not allow this",
-                "You may see it, but not do it.",
-            ),
-            404 => (
-                "There is nothing here",
-                "The address is wrong, it was deleted, or you may not see it.",
-            ),
-            409 => (
-                "Somebody was faster",
-                "It changed since you opened the page. Look at it again and repeat.",
-            ),
-            413 => (
-                "That file is too large",
-                "Choose a smaller file or ask the operator for a higher limit.",
-            ),
+            403 => ("Your role does not allow this", "You may see it, but not do it."),
+            404 => ("There is nothing here", "The address is wrong, it was deleted, or you may not see it."),
+            409 => ("Somebody was faster", "It changed since you opened the page. Look at it again and repeat."),
+            413 => ("That file is too large", "Choose a smaller file or ask the operator for a higher limit."),
             429 => ("Too many attempts", "Wait a minute, then try again."),
-            500.. => (
-                "Something went wrong here",
-                "It is not your fault and nothing was changed. Try again in a moment.",
-            ),
+            500.. => ("Something went wrong here", "It is not your fault and nothing was changed. Try again in a moment."),
             _ => ("This did not work", "Check what you entered and try again."),
         };
         let links = if status == 401 {
             vec![Link::new("Sign in", "/sign-in")]
         } else {
-            vec![
-                Link::new("Your organizations", "/organizations"),
-                Link::new("Marketplace", "/marketplace"),
-            ]
+            vec![Link::new("Your organizations", "/organizations"), Link::new("Marketplace", "/marketplace")]
         };
-        Self {
-            shell,
-            status,
-            title: title.to_owned(),
-            detail: detail.to_owned(),
-            who: String::new(),
-            code: String::new(),
-            links,
-        }
+        Self { shell, status, title: title.to_owned(), detail: detail.to_owned(), who: String::new(), code: String::new(), links }
     }
 }
 

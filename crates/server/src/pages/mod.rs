@@ -20,9 +20,7 @@ pub(crate) mod filters {
     /// Never; the signature is askama's.
     #[askama::filter_fn]
     pub fn icon(name: &str, _: &dyn askama::Values) -> askama::Result<Safe<String>> {
-        Ok(Safe(format!(
-            r#"<svg class="i" aria-hidden="true"><use href="/assets/icons.svg#{name}"/></svg>"#
-        )))
+        Ok(Safe(format!(r#"<svg class="i" aria-hidden="true"><use href="/assets/icons.svg#{name}"/></svg>"#)))
     }
 }
 
@@ -44,36 +42,23 @@ impl Person {
     #[must_use]
     pub fn new(name: &str, email: &str) -> Self {
         let name = if name.trim().is_empty() { email } else { name };
-        Self {
-            name: name.to_owned(),
-            email: email.to_owned(),
-            initials: initials(name),
-            hue: hue(email),
-        }
+        Self { name: name.to_owned(), email: email.to_owned(), initials: initials(name), hue: hue(email) }
     }
 }
 
 /// The first letters of the first and the last word, in capitals.
 #[must_use]
 pub fn initials(name: &str) -> String {
-    let mut words = name
-        .split(|c: char| c.is_whitespace() || c == '-' || c == '_')
-        .filter(|word| !word.is_empty());
+    let mut words = name.split(|c: char| c.is_whitespace() || c == '-' || c == '_').filter(|word| !word.is_empty());
     let first = words.next().and_then(|word| word.chars().next());
     let last = words.next_back().and_then(|word| word.chars().next());
-    first
-        .into_iter()
-        .chain(last)
-        .flat_map(char::to_uppercase)
-        .collect()
+    first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
 }
 
 /// A colour class from 0 to 11, the same for the same key on every page.
 #[must_use]
 pub fn hue(key: &str) -> u8 {
-    let sum = key.bytes().fold(7_u32, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u32::from(byte))
-    });
+    let sum = key.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
     u8::try_from(sum % 12).unwrap_or(0)
 }
 
@@ -106,18 +91,12 @@ pub struct Flash {
 impl Flash {
     /// A message of success.
     pub fn ok(text: impl Into<String>) -> Self {
-        Self {
-            tone: "ok",
-            text: text.into(),
-        }
+        Self { tone: "ok", text: text.into() }
     }
 
     /// A message of failure.
     pub fn danger(text: impl Into<String>) -> Self {
-        Self {
-            tone: "danger",
-            text: text.into(),
-        }
+        Self { tone: "danger", text: text.into() }
     }
 
     /// The symbol that belongs to the tone, so that colour does not speak alone.
@@ -144,10 +123,7 @@ pub struct Link {
 impl Link {
     /// A link.
     pub fn new(label: impl Into<String>, href: impl Into<String>) -> Self {
-        Self {
-            label: label.into(),
-            href: href.into(),
-        }
+        Self { label: label.into(), href: href.into() }
     }
 }
 
@@ -163,10 +139,7 @@ pub struct Pair {
 impl Pair {
     /// A label with its value.
     pub fn new(label: impl Into<String>, value: impl Into<String>) -> Self {
-        Self {
-            label: label.into(),
-            value: value.into(),
-        }
+        Self { label: label.into(), value: value.into() }
     }
 }
 
@@ -242,30 +215,15 @@ impl OrgHead {
     /// The tabs in their order.
     #[must_use]
     pub fn tabs(&self) -> [Tab; 10] {
-        let tab = |key, label, path, count| Tab {
-            key,
-            label,
-            path,
-            count,
-        };
+        let tab = |key, label, path, count| Tab { key, label, path, count };
         let counts = self.counts;
         [
             tab("overview", "Overview", "", 0),
             tab("members", "Members", "/members", counts.members),
             tab("projects", "Projects", "/projects", counts.projects),
-            tab(
-                "applications",
-                "Applications",
-                "/applications",
-                counts.applications,
-            ),
+            tab("applications", "Applications", "/applications", counts.applications),
             tab("services", "Services", "/services", counts.services),
-            tab(
-                "subscriptions",
-                "Marketplace",
-                "/subscriptions",
-                counts.subscriptions,
-            ),
+            tab("subscriptions", "Marketplace", "/subscriptions", counts.subscriptions),
             tab("requests", "Requests", "/requests", counts.requests),
             tab("costs", "Costs", "/costs", 0),
             tab("activity", "Activity", "/activity", 0),
@@ -276,11 +234,7 @@ impl OrgHead {
     /// “a maintainer”, “an editor”.
     #[must_use]
     pub fn role_with_article(&self) -> String {
-        let article = if self.role.starts_with('e') {
-            "an"
-        } else {
-            "a"
-        };
+        let article = if self.role.starts_with('e') { "an" } else { "a" };
         format!("{article} {}", self.role)
     }
 }
@@ -297,18 +251,12 @@ pub struct Field {
 impl Field {
     /// A field without an error.
     pub fn new(value: impl Into<String>) -> Self {
-        Self {
-            value: value.into(),
-            error: None,
-        }
+        Self { value: value.into(), error: None }
     }
 
     /// A field shown again with its error.
     pub fn wrong(value: impl Into<String>, error: impl Into<String>) -> Self {
-        Self {
-            value: value.into(),
-            error: Some(error.into()),
-        }
+        Self { value: value.into(), error: Some(error.into()) }
     }
 }
 
@@ -328,12 +276,7 @@ pub struct Choice {
 impl Choice {
     /// A choice without a second line.
     pub fn new(value: impl Into<String>, label: impl Into<String>, checked: bool) -> Self {
-        Self {
-            value: value.into(),
-            label: label.into(),
-            hint: String::new(),
-            checked,
-        }
+        Self { value: value.into(), label: label.into(), hint: String::new(), checked }
     }
 }
 
@@ -341,10 +284,7 @@ impl Choice {
 #[must_use]
 pub fn role_choices(chosen: &str) -> Vec<Choice> {
     use stoa_domain::permissions::Role;
-    Role::ALL
-        .into_iter()
-        .map(|role| Choice::new(role.word(), role.title(), role.word() == chosen))
-        .collect()
+    Role::ALL.into_iter().map(|role| Choice::new(role.word(), role.title(), role.word() == chosen)).collect()
 }
 
 /// A state as a coloured word with a symbol.
@@ -361,11 +301,7 @@ pub struct Badge {
 impl Badge {
     /// A plain word.
     pub fn plain(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            tone: "",
-            icon: "",
-        }
+        Self { text: text.into(), tone: "", icon: "" }
     }
 
     /// The badge of a state word of any state machine (`active`, `requested`, `draft`, …).
@@ -373,8 +309,7 @@ impl Badge {
     pub fn state(word: &str) -> Self {
         let (tone, icon) = match word {
             "active" | "approved" | "published" | "accepted" | "added" => ("ok", "circle-check"),
-            "requested" | "open" | "pending" | "provisioning" | "invited" | "in_review"
-            | "needs_info" => ("warn", "clock"),
+            "requested" | "open" | "pending" | "provisioning" | "invited" | "in_review" | "needs_info" => ("warn", "clock"),
             "suspended" | "paused" | "deprecated" | "ending" => ("warn", "pause"),
             "rejected" | "failed" | "declined" | "revoked" | "invalid" => ("danger", "ban"),
             "draft" => ("brand", "pencil"),
@@ -509,14 +444,7 @@ pub(crate) mod sample {
     }
 
     pub fn org(tab: &'static str) -> OrgHead {
-        let counts = TabCounts {
-            members: 8,
-            projects: 9,
-            applications: 2,
-            services: 1,
-            subscriptions: 4,
-            requests: 2,
-        };
+        let counts = TabCounts { members: 8, projects: 9, applications: 2, services: 1, subscriptions: 4, requests: 2 };
         OrgHead {
             name: "Aurelia Energy".into(),
             handle: "aurelia".into(),
@@ -538,39 +466,18 @@ pub(crate) mod sample {
     /// there for the browser checks.
     pub fn render(name: &str, page: &impl askama::Template) -> String {
         let html = page.render().expect("samples render");
-        assert!(
-            !html.contains(" style="),
-            "{name}: inline styles are refused by the content security policy"
-        );
-        assert!(
-            !html.contains("<style"),
-            "{name}: inline styles are refused by the content security policy"
-        );
-        assert!(
-            !html.contains(" onclick="),
-            "{name}: inline handlers are refused by the content security policy"
-        );
-        assert_eq!(
-            html.matches("<script").count(),
-            2,
-            "{name}: scripts come from /assets only"
-        );
+        assert!(!html.contains(" style="), "{name}: inline styles are refused by the content security policy");
+        assert!(!html.contains("<style"), "{name}: inline styles are refused by the content security policy");
+        assert!(!html.contains(" onclick="), "{name}: inline handlers are refused by the content security policy");
+        assert_eq!(html.matches("<script").count(), 2, "{name}: scripts come from /assets only");
         assert_eq!(html.matches("<h1").count(), 1, "{name}: one main heading");
-        let mut ids: Vec<&str> = html
-            .split(" id=\"")
-            .skip(1)
-            .filter_map(|rest| rest.split('"').next())
-            .collect();
+        let mut ids: Vec<&str> = html.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         let all = ids.len();
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), all, "{name}: every id is given once");
         if let Ok(directory) = std::env::var("STOA_RENDERED_PAGES") {
-            std::fs::write(
-                std::path::Path::new(&directory).join(format!("{name}.html")),
-                &html,
-            )
-            .expect("writable");
+            std::fs::write(std::path::Path::new(&directory).join(format!("{name}.html")), &html).expect("writable");
         }
         html
     }

@@ -87,15 +87,8 @@ mod tests {
 
     #[test]
     fn only_maintainers_are_offered_the_bin() {
-        let items = vec![
-            row("Aurelia Energy", "aurelia", "Maintainer"),
-            row("Borealis Grid", "borealis", "Viewer"),
-        ];
-        let mut page = OrganizationsPage {
-            shell: sample::shell("organizations"),
-            items,
-            pager: Pager::default(),
-        };
+        let items = vec![row("Aurelia Energy", "aurelia", "Maintainer"), row("Borealis Grid", "borealis", "Viewer")];
+        let mut page = OrganizationsPage { shell: sample::shell("organizations"), items, pager: Pager::default() };
         sample::flash(&mut page.shell, "Aurelia Energy was created.");
         let html = sample::render("organizations", &page);
         assert!(html.contains("Delete Aurelia Energy") && !html.contains("Delete Borealis Grid"));
@@ -103,15 +96,8 @@ mod tests {
 
     #[test]
     fn an_empty_list_says_what_to_do_next() {
-        let page = OrganizationsPage {
-            shell: sample::shell("organizations"),
-            items: Vec::new(),
-            pager: Pager::default(),
-        };
-        assert!(
-            sample::render("organizations-empty", &page)
-                .contains("You belong to no organization yet")
-        );
+        let page = OrganizationsPage { shell: sample::shell("organizations"), items: Vec::new(), pager: Pager::default() };
+        assert!(sample::render("organizations-empty", &page).contains("You belong to no organization yet"));
     }
 
     #[test]
@@ -123,8 +109,6 @@ mod tests {
             ..OrganizationNewPage::default()
         };
         let html = sample::render("organization-new", &page);
-        assert!(
-            html.contains("Aurelia &#60;Energy&#62;") && html.contains("This handle is taken.")
-        );
+        assert!(html.contains("Aurelia &#60;Energy&#62;") && html.contains("This handle is taken."));
     }
 }

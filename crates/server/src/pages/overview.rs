@@ -58,13 +58,7 @@ mod tests {
     use crate::pages::{Badge, Kpi, TimelineEntry, sample};
 
     fn kpi(label: &str, value: &str, suffix: &str, note: &str) -> Kpi {
-        Kpi {
-            label: label.into(),
-            value: value.into(),
-            suffix: suffix.into(),
-            note: note.into(),
-            ..Kpi::default()
-        }
+        Kpi { label: label.into(), value: value.into(), suffix: suffix.into(), note: note.into(), ..Kpi::default() }
     }
 
     #[test]
@@ -105,14 +99,8 @@ mod tests {
                 kpi("Projects with costs", "7", "of 9", ""),
                 kpi("Open requests", "2", "", "1 waits for you"),
             ],
-            steps: vec![
-                step("Create a project", true),
-                step("Add a second maintainer", false),
-            ],
-            services: vec![
-                service("Load forecast", "active"),
-                service("Geo tiles", "requested"),
-            ],
+            steps: vec![step("Create a project", true), step("Add a second maintainer", false)],
+            services: vec![service("Load forecast", "active"), service("Geo tiles", "requested")],
             events: vec![
                 event("plug", "ok", "subscribed Load forecast"),
                 event("user-plus", "", "added Tomas Reed as editor"),

@@ -23,10 +23,7 @@ mod tests {
 
     #[test]
     fn the_page_keeps_the_address_and_says_what_failed() {
-        let shell = Shell {
-            nav: "sign-in",
-            ..Shell::default()
-        };
+        let shell = Shell { nav: "sign-in", ..Shell::default() };
         let page = SignInPage {
             shell,
             email: "mira@aurelia.example".into(),
