@@ -308,7 +308,7 @@ fn mul_div(a: u128, b: u128, c: u128) -> Result<(u128, u128), Overflow> {
     let (mut quotient, mut rest) = (0_u128, upper);
     for bit in (0..128).rev() {
         let carried = rest >> 127 == 1;
-        rest = (rest << 1) | (lower >> bit & 1);
+        rest = (rest << 1) | ((lower >> bit) & 1);
         if carried || rest >= c {
             rest = rest.wrapping_sub(c);
             quotient |= 1 << bit;

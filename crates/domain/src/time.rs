@@ -178,6 +178,48 @@ impl<'de> Deserialize<'de> for Day {
     }
 }
 
+/// A stretch of time from an instant until (not including) another, or still going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// Its first instant.
+    pub from: Ts,
+    /// The first instant after it; `None` while it goes on.
+    pub to: Option<Ts>,
+}
+
+impl Span {
+    /// A stretch of time.
+    pub const fn new(from: Ts, to: Option<Ts>) -> Self {
+        Self { from, to }
+    }
+
+    /// Whether it holds no instant at all.
+    pub fn is_empty(self) -> bool {
+        self.to.is_some_and(|to| to <= self.from)
+    }
+
+    /// Whether it holds that instant.
+    pub fn contains(self, at: Ts) -> bool {
+        self.from <= at && self.to.is_none_or(|to| at < to)
+    }
+
+    /// What it has in common with another, which may be empty.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        let to = match (self.to, other.to) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Self { from: self.from.max(other.from), to }
+    }
+
+    /// The last day it touches, at most `latest`; `None` when it is empty or begins after `latest`.
+    pub fn last_day(self, latest: Day) -> Option<Day> {
+        let last = self.to.map_or(latest, |to| to.plus(-1).day().min(latest));
+        (!self.is_empty() && self.from.day() <= last).then_some(last)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
