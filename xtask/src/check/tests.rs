@@ -19,7 +19,7 @@ pub(super) fn all(run: &mut Run) -> Outcome {
         command.args(["--status-level", "slow", "--final-status-level", "flaky", "--show-progress", "none"]);
     } else {
         println!("cargo-nextest is not installed: cargo test runs the tests");
-        command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--all-targets"]);
+        command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
     }
     run_command(command.env("STOA_TEST_POSTGRES", url))
 }
