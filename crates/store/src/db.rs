@@ -87,7 +87,7 @@ pub struct Db {
 #[derive(Clone)]
 enum Driver {
     Sqlite(sqlite::Database),
-    Postgres(postgres::Database),
+    Postgres(Arc<postgres::Database>),
 }
 
 impl fmt::Debug for Db {
@@ -101,7 +101,7 @@ impl Db {
     pub async fn open(url: &DatabaseUrl) -> Result<Self> {
         let driver = match url {
             DatabaseUrl::Sqlite(path) => Driver::Sqlite(sqlite::Database::open(path)?),
-            DatabaseUrl::Postgres(url) => Driver::Postgres(postgres::Database::open(url).await?),
+            DatabaseUrl::Postgres(url) => Driver::Postgres(Arc::new(postgres::Database::open(url).await?)),
         };
         Ok(Self { driver, statements: Arc::default() })
     }

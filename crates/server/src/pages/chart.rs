@@ -232,7 +232,7 @@ fn exact(value: i64, prefix: &str, decimals: u32) -> String {
     let digits = (value / unit).to_string();
     let mut whole = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             whole.push(',');
         }
         whole.push(digit);
