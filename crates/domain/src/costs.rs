@@ -285,7 +285,11 @@ fn rate_meters(terms: &SubscriptionTerms, from: Day, to: Day, lines: &mut Vec<Co
         // The stable sort takes no time on what a database has sorted already.
         rows.sort_by_key(|(day, project, _)| (*day, *project));
         let rows = one_per_project_and_day(rows)?;
-        for month in rows.chunk_by(|a, b| a.0.month_start() == b.0.month_start()) {
+        let mut rest = rows.as_slice();
+        while let Some((first, _, _)) = rest.first() {
+            let end = first.next_month();
+            let month;
+            (month, rest) = rest.split_at(rest.partition_point(|row| row.0 < end));
             for (&(day, project, quantity), cost) in month.iter().zip(rate_month(meter, month)?) {
                 if (from..to).contains(&day) && !(quantity.is_zero() && cost.is_zero()) {
                     lines.push(CostLine { day, component: component.clone(), project: Some(project), quantity: Some(quantity), cost });
