@@ -69,3 +69,15 @@ impl fmt::Display for Text {
 }
 
 impl Error for Text {}
+
+/// The text of an error with all that lies below: the driver's own says only "db error".
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        below = error.source();
+    }
+    text
+}

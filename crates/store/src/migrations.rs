@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     db::{Conn, Engine},
-    error::{Result, StoreError},
+    error::{Result, StoreError, chain},
     params,
 };
 
@@ -37,9 +37,9 @@ pub(crate) fn runner(engine: Engine) -> Result<Runner> {
     Ok(Runner::new(&list(engine)?))
 }
 
-/// Turns refinery's error into ours.
+/// Turns refinery's error into ours, with the database's reason: refinery tells only the driver's "db error".
 pub(crate) fn failure(error: refinery::Error) -> StoreError {
-    StoreError::Database(std::sync::Arc::new(error))
+    StoreError::database(chain(&error))
 }
 
 /// The names of those that are not applied.

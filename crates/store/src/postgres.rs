@@ -25,7 +25,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
     db::Engine,
-    error::{Result, StoreError},
+    error::{Result, StoreError, chain},
     migrations,
     value::{Row, Value},
 };
@@ -271,8 +271,10 @@ fn failure(error: &tokio_postgres::Error) -> StoreError {
     if let Some(db) = error.as_db_error() {
         return refusal(db);
     }
+    // The driver does not tell the kinds of its failures apart otherwise: "error connecting to server", "timeout waiting …".
+    let text = error.to_string();
     let below = error.source().is_some_and(|source| source.is::<std::io::Error>());
-    if error.is_closed() || below || error.to_string().contains("connect") {
+    if error.is_closed() || below || text.contains("connect") || text.contains("timeout") {
         return StoreError::unavailable(chain(error));
     }
     StoreError::database(chain(error))
@@ -297,18 +299,6 @@ fn refusal(db: &DbError) -> StoreError {
         Some("25") if *code == SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::Unavailable(cause),
         _ => StoreError::Database(cause),
     }
-}
-
-/// The text of an error with all that lies below: the driver's own says only "db error".
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(error) = below {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        below = error.source();
-    }
-    text
 }
 
 /// What a URL says about encryption, in the words of libpq.

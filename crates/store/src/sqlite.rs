@@ -132,25 +132,10 @@ impl Database {
         let runner = migrations::runner(Engine::Sqlite)?;
         let connection = guard.connection.as_mut().ok_or_else(closed)?;
         blocking(|| {
-            let mut applied = 0;
-            let mut attempts = 0;
             connection.busy_timeout(BUSY_FOR).map_err(|e| failure(connection, e))?;
-            let result = loop {
-                match runner.run(connection) {
-                    Ok(report) => break Ok(applied + report.applied_migrations().len()),
-                    // Another process got ahead of us; what it applied needs no second time.
-                    Err(error) if attempts < 5 && error.report().is_some() => {
-                        attempts += 1;
-                        applied += error.report().map_or(0, |report| report.applied_migrations().len());
-                        if attempts == 5 {
-                            break Err(migrations::failure(error));
-                        }
-                    }
-                    Err(error) => break Err(migrations::failure(error)),
-                }
-            };
+            let applied = migrate(connection, &runner);
             connection.busy_timeout(Duration::ZERO).map_err(|e| failure(connection, e))?;
-            result
+            applied
         })
     }
 
@@ -453,6 +438,25 @@ fn value(value: ValueRef<'_>, column: usize) -> Result<Value> {
             return Err(StoreError::Corrupt { column, reason: "floating point is not portable".to_owned() });
         }
     })
+}
+
+/// Applies what is missing; begins again when another process got ahead with a part of it.
+fn migrate(connection: &mut Connection, runner: &refinery::Runner) -> Result<usize> {
+    let mut applied = 0;
+    loop {
+        // Before the first run there is no table of applied migrations, which is as good as an empty one.
+        let before = runner.get_applied_migrations(connection).map_or(0, |list| list.len());
+        let error = match runner.run(connection) {
+            Ok(report) => return Ok(applied + report.applied_migrations().len()),
+            Err(error) => error,
+        };
+        let own = error.report().map_or(0, |report| report.applied_migrations().len());
+        let after = runner.get_applied_migrations(connection).map_or(0, |list| list.len());
+        if after <= before + own {
+            return Err(migrations::failure(error));
+        }
+        applied += own;
+    }
 }
 
 /// Creates the file readable by its owner only; SQLite gives its companions the same rights.

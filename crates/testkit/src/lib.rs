@@ -1,1 +1,6 @@
-//! stub
+//! How Stoa is tried: databases of one test's own, on both engines.
+
+mod cluster;
+pub mod databases;
+
+pub use databases::TestDb;
