@@ -3,10 +3,14 @@
 //! One file per noun holds the page's view (an askama template with its fields) and the handlers that fill it.
 //! Every page has a [`Shell`]; pages of one organization also have an [`OrgHead`].
 
+pub mod account;
+pub mod applications;
 pub mod chart;
 pub mod errors;
+pub mod members;
 pub mod organizations;
 pub mod overview;
+pub mod projects;
 pub mod sign_in;
 
 /// Filters of the templates.
