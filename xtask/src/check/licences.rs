@@ -106,7 +106,7 @@ fn dependencies(root: &Path, targets: &[String]) -> Outcome<Vec<Package>> {
 /// Names and versions of what is built. The metadata also holds optional packages that no feature asks for; the tree does not.
 fn built(root: &Path, targets: &[String]) -> Outcome<BTreeSet<(String, String)>> {
     let mut ask = cargo(root);
-    ask.args(["tree", "--workspace", "--locked", "--edges", "normal,build,dev", "--prefix", "none", "--no-dedupe", "--format", "{p}"]);
+    ask.args(["tree", "--workspace", "--locked", "--edges", "normal,build,dev", "--prefix", "none", "--format", "{p}"]);
     for target in targets {
         ask.args(["--target", target]);
     }
