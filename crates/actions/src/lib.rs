@@ -4,17 +4,29 @@
 //! apply the domain's rule, store, record the event; all in one transaction, the [`Act`]. Pages, API, command line and
 //! jobs call the same actions, so they cannot drift. Queries take a [`Conn`](stoa_store::Conn) and a [`Caller`].
 
+pub mod access;
 mod act;
+pub mod applications;
 mod caller;
+pub mod costs;
 mod error;
 pub mod events;
+pub mod grants;
+pub mod marketplace;
 pub mod members;
+pub mod oauth;
 pub mod organizations;
 pub mod passwords;
+pub mod projects;
+pub mod requests;
+pub mod resources;
 pub mod seats;
+pub mod services;
 pub mod sessions;
 mod stoa;
+pub mod subscriptions;
 pub mod tokens;
+pub mod usage;
 pub mod users;
 
 pub use act::{Act, Begun, Fingerprint, KEEP_ANSWERS};

@@ -1,6 +1,17 @@
 //! The JSON API, one file per noun. What api's contract fixes stays so; everything stands in the OpenAPI document.
 
+pub mod access;
+pub mod applications;
+pub mod costs;
 pub mod events;
+pub mod grants;
+pub mod marketplace;
 pub mod me;
 pub mod members;
 pub mod organizations;
+pub mod projects;
+pub mod requests;
+pub mod resources;
+pub mod services;
+pub mod subscriptions;
+pub mod usage;

@@ -1,0 +1,1 @@
+//! Decisions: may this be done with that?

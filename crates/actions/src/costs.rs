@@ -1,0 +1,1 @@
+//! What usage and fees amount to.

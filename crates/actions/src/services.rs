@@ -1,0 +1,1 @@
+//! Services, their contracts and plans.

@@ -1,0 +1,1 @@
+//! Grants: which service may use which project's data.

@@ -1,0 +1,21 @@
+//! The API and the pages over real HTTP, on SQLite and on PostgreSQL.
+
+mod access;
+mod applications;
+mod costs;
+mod events;
+mod grants;
+mod health;
+mod idempotency;
+mod marketplace;
+mod members;
+mod oauth;
+mod organizations;
+mod pages;
+mod projects;
+mod requests;
+mod resources;
+mod services;
+mod subscriptions;
+mod tokens;
+mod usage;

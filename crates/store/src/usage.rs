@@ -1,0 +1,1 @@
+//! Usage reported by services.

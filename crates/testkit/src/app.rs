@@ -1,0 +1,239 @@
+//! The whole server on loopback, over a database of the test's own, with a clock that stands still until it is moved.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use sha2::{Digest, Sha256};
+use stoa_access::Access;
+use stoa_actions::{Act, Caller, Clock, Entropy, Limits, Stoa, tokens, users};
+use stoa_domain::{events::ChainCheck, ids::UserId, time::Ts, users::User};
+use stoa_server::App;
+use stoa_store::{blobs::Blobs, events, organizations};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::{TestDb, client::Client};
+
+/// The password of every person in tests.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A clock that stands still until it is moved.
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    /// Moves it on by so many microseconds.
+    pub fn advance(&self, micros: i64) {
+        self.0.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    /// Sets it to an RFC 3339 instant.
+    pub fn set(&self, instant: &str) {
+        self.0.store(instant.parse::<Ts>().expect("an instant").micros(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Ts {
+        Ts::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Randomness that is the same in every run of a test.
+struct TestEntropy(AtomicU64);
+
+impl Entropy for TestEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(32) {
+            let number = self.0.fetch_add(1, Ordering::SeqCst);
+            chunk.copy_from_slice(&Sha256::digest(number.to_be_bytes())[..chunk.len()]);
+        }
+    }
+}
+
+/// A running server.
+pub struct TestApp {
+    /// Its address, such as `http://127.0.0.1:40123`.
+    pub url: String,
+    /// What it works with.
+    pub stoa: Stoa,
+    /// Its clock; begins at 2026-03-10T12:00:00Z.
+    pub clock: Arc<TestClock>,
+    http: reqwest::Client,
+    server: JoinHandle<()>,
+    database: TestDb,
+    _folder: tempfile::TempDir,
+    finished: bool,
+}
+
+/// A person in a test: the account and a client with its token.
+#[derive(Clone)]
+pub struct Person {
+    /// The account.
+    pub user: User,
+    /// The client.
+    pub client: Client,
+}
+
+impl std::ops::Deref for Person {
+    type Target = Client;
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Person {
+    /// The account's id.
+    pub fn id(&self) -> UserId {
+        self.user.id
+    }
+}
+
+impl TestApp {
+    /// Starts a server over a database.
+    pub async fn start(database: TestDb) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let clock = Arc::new(TestClock(AtomicI64::new(0)));
+        clock.set("2026-03-10T12:00:00Z");
+        let stoa = Stoa {
+            db: database.db.clone(),
+            blobs: Blobs::directory(folder.path()).expect("a folder for blobs"),
+            access: Access::new(database.db.clone()),
+            clock: clock.clone(),
+            entropy: Arc::new(TestEntropy(AtomicU64::new(0))),
+            public_url: url.as_str().into(),
+            limits: Limits { resource_bytes: 1024 * 1024 },
+        };
+        let router = stoa_server::router(App { stoa: stoa.clone() });
+        let server = tokio::spawn(async move {
+            axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await.expect("the server runs");
+        });
+        Self { url, stoa, clock, http: http(), server, database, _folder: folder, finished: false }
+    }
+
+    /// A client without credentials.
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.url, self.http.clone(), None)
+    }
+
+    /// A person with an account, `<name>@people.example`, and a personal token.
+    pub async fn person(&self, name: &str) -> Person {
+        let new = users::NewUser { email: format!("{name}@people.example"), name: Some(name.to_owned()), ..Default::default() };
+        self.account(new).await
+    }
+
+    /// A person with a [`PASSWORD`] too, who can sign in.
+    pub async fn person_with_password(&self, name: &str) -> Person {
+        let email = format!("{name}@people.example");
+        self.account(users::NewUser { email, name: Some(name.to_owned()), password: Some(PASSWORD.into()), operator: false }).await
+    }
+
+    async fn account(&self, new: users::NewUser) -> Person {
+        let mut act = Act::begin(&self.stoa, Caller::system(self.stoa.clock.now())).await.expect("a transaction");
+        let user = users::create(&mut act, new).await.expect("an account");
+        let (_, secret) = tokens::create_for(&mut act, user.id, "test").await.expect("a token");
+        act.commit().await.expect("a commit");
+        Person { user, client: self.anonymous().with_token(secret.expose()) }
+    }
+
+    /// A browser without a session: follows no redirects, keeps cookies.
+    pub fn browser(&self) -> Client {
+        let http = builder().cookie_store(true).redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        Client::new(&self.url, http, None)
+    }
+
+    /// A browser in which a person (made by [`TestApp::person_with_password`]) has signed in.
+    pub async fn signed_in(&self, person: &Person) -> Client {
+        let browser = self.browser();
+        let form = [("email", person.user.email.as_str()), ("password", PASSWORD)];
+        let answer = browser.send(browser.request(reqwest::Method::POST, "/sign-in").form(&form)).await;
+        assert_eq!(answer.status, 303, "{answer:?}");
+        browser
+    }
+
+    /// How many SQL statements have run; the difference around a request is what the request cost.
+    pub fn statements(&self) -> u64 {
+        self.stoa.db.statements()
+    }
+
+    /// Ends the test: each log must be whole, and nothing may be left to do.
+    pub async fn finish(mut self) {
+        self.finished = true;
+        let mut conn = self.stoa.db.read().await.expect("a connection");
+        for head in organizations::heads_since(&mut conn, Ts::from_micros(0)).await.expect("heads") {
+            let mut check = ChainCheck::default();
+            let mut after = 0;
+            loop {
+                let page = events::after(&mut conn, head.organization, after, None, 1_000).await.expect("events");
+                let Some(last) = page.last() else { break };
+                after = last.sequence;
+                page.iter().for_each(|event| check.see(event));
+            }
+            assert_eq!(check.finish(head.sequence, head.hash), [], "the log of {} is broken", head.organization);
+        }
+        let left = stoa_store::blobs::count_abandoned(&mut conn).await.expect("abandoned blobs");
+        assert_eq!(left, 0, "blobs were abandoned and not swept");
+        drop(conn);
+        self.server.abort();
+    }
+
+    /// The database under it.
+    pub fn database(&self) -> &TestDb {
+        &self.database
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.server.abort();
+        if !self.finished && !std::thread::panicking() {
+            panic!("call TestApp::finish at the end of the test (api_tests! does)");
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where tests make their HTTP client; it talks to loopback only")]
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy()
+}
+
+fn http() -> reqwest::Client {
+    builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client")
+}
+
+/// Tests of the whole server: each `async fn name(app: &TestApp) { … }` becomes a module with a test per engine, which
+/// checks at its end that each log is whole and nothing is left to do.
+#[macro_export]
+macro_rules! api_tests {
+    ($($(#[$attribute:meta])* async fn $name:ident($app:ident : &TestApp) $body:block)+) => {$(
+        mod $name {
+            use super::*;
+
+            $(#[$attribute])*
+            async fn body($app: &$crate::TestApp) $body
+
+            #[test]
+            fn sqlite() {
+                $crate::databases::run(async {
+                    let app = $crate::TestApp::start($crate::databases::sqlite().await).await;
+                    body(&app).await;
+                    app.finish().await;
+                });
+            }
+
+            #[test]
+            fn postgres() {
+                $crate::databases::run(async {
+                    let app = $crate::TestApp::start($crate::databases::postgres().await).await;
+                    body(&app).await;
+                    app.finish().await;
+                });
+            }
+        }
+    )+};
+}
