@@ -1,6 +1,10 @@
-//! How Stoa is tried: databases of one test's own, on both engines.
+//! How Stoa is tried: databases of one test's own on both engines, and the whole server over them.
 
+mod app;
+mod client;
 mod cluster;
 pub mod databases;
 
+pub use app::{PASSWORD, Person, TestApp, TestClock};
+pub use client::{Answer, Client};
 pub use databases::TestDb;
