@@ -1,5 +1,7 @@
 //! What both engines promise alike: values, rows, failures, transactions and migrations.
 
+#![cfg(test)]
+
 use std::{
     collections::BTreeSet,
     future::{Future, poll_fn},

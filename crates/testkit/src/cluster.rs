@@ -5,6 +5,7 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -91,9 +92,12 @@ fn start(folder: &Path) {
     command.args(["-c", SUPERVISOR, "stoa-test-postgres"]).arg(folder).arg(programs).arg(IDLE.to_string());
     // It outlives this process, so it must hold none of its streams and not die with its group.
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/").process_group(0);
-    command.spawn().expect("start the supervisor of PostgreSQL");
+    let mut supervisor = command.spawn().expect("start the supervisor of PostgreSQL");
+    // It ends long after this process; should it end before, it is not left a zombie.
+    thread::spawn(move || supervisor.wait());
 }
 
+#[expect(clippy::disallowed_methods, reason = "a file's time must be the system's")]
 fn touch(folder: &Path) {
     // As root the folder is another user's, yet writable; where it is missing the cluster is not there either.
     if let Ok(file) = fs::OpenOptions::new().write(true).open(folder.join("used")) {

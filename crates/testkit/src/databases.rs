@@ -110,18 +110,22 @@ pub fn run<F: Future>(body: F) -> F::Output {
 #[macro_export]
 macro_rules! both_engines {
     ($($(#[$attribute:meta])* async fn $name:ident($db:ident : $type:ty) $body:block)+) => {$(
-        $(#[$attribute])*
-        async fn $name($db: $type) $body
-
+        #[cfg(test)]
         mod $name {
+            #[allow(unused_imports, reason = "which of the file's imports a body needs differs")]
+            use super::*;
+
+            $(#[$attribute])*
+            async fn body($db: $type) $body
+
             #[test]
             fn sqlite() {
-                $crate::databases::on_sqlite(super::$name);
+                $crate::databases::on_sqlite(body);
             }
 
             #[test]
             fn postgres() {
-                $crate::databases::on_postgres(super::$name);
+                $crate::databases::on_postgres(body);
             }
         }
     )+};
@@ -175,10 +179,15 @@ pub(crate) fn locked(name: &str) -> File {
     file
 }
 
+/// Unique on a server that outlives this process and its number.
 fn unique_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_micros();
-    format!("t_{}_{now}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+    format!("t_{}_{}_{}", std::process::id(), now().as_micros(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[expect(clippy::disallowed_methods, reason = "names and waiting times of tests, nothing that is under test")]
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970")
 }
 
 /// A database that is removed when dropped.
@@ -207,16 +216,15 @@ impl Drop for Database {
 
 /// Waits until `probe` gives something; gives up after `limit`.
 pub(crate) async fn until<T, F: Future<Output = Option<T>>>(limit: Duration, probe: impl Fn() -> F) -> Option<T> {
-    let started = tokio::time::Instant::now();
-    loop {
-        if let Some(found) = probe().await {
-            return Some(found);
+    let asking = async {
+        loop {
+            if let Some(found) = probe().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        if started.elapsed() > limit {
-            return None;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    };
+    tokio::time::timeout(limit, asking).await.ok()
 }
 
 /// Reads a small file, if it is there.
