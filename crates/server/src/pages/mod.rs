@@ -4,14 +4,21 @@
 //! Every page has a [`Shell`]; pages of one organization also have an [`OrgHead`].
 
 pub mod account;
+pub mod activity;
 pub mod applications;
 pub mod chart;
+pub mod costs;
 pub mod errors;
+pub mod marketplace;
 pub mod members;
 pub mod organizations;
 pub mod overview;
 pub mod projects;
+pub mod requests;
+pub mod services;
+pub mod settings;
 pub mod sign_in;
+pub mod subscriptions;
 
 /// Filters of the templates.
 pub(crate) mod filters {
@@ -430,7 +437,12 @@ impl Pager {
 #[cfg(test)]
 pub(crate) mod sample {
     //! Values for the rendering tests of all pages.
-    use super::{Flash, OrgHead, Person, Shell, TabCounts, hue, initials};
+    use super::chart::{Chart, ChartData, ChartSeries};
+    use super::requests::RequestCard;
+    use super::{
+        Badge, Choice, Flash, OrgHead, Pair, PermissionLine, Person, PlanView, ProjectPicker, Shell, TabCounts, TimelineEntry, hue,
+        initials,
+    };
 
     pub fn shell(nav: &'static str) -> Shell {
         Shell {
@@ -464,6 +476,99 @@ pub(crate) mod sample {
             can_delete: true,
             delete_error: None,
         }
+    }
+
+    pub fn plan(name: &str, checked: bool) -> PlanView {
+        PlanView {
+            id: format!("pln_{name}"),
+            name: name.into(),
+            amount: "€ 49.00".into(),
+            per: "per month".into(),
+            lines: vec![Pair::new("Per project and month", "€ 5.00"), Pair::new("forecasts", "€ 0.012 a forecast, 1,000 free")],
+            checked,
+        }
+    }
+
+    pub fn permissions() -> Vec<PermissionLine> {
+        let line = |name: &str, words: &str, writes| PermissionLine {
+            name: name.into(),
+            words: words.into(),
+            detail: "In the chosen projects only.".into(),
+            writes,
+        };
+        vec![
+            line("resources:read", "Read the projects’ resources", false),
+            line("resources:write", "Add, change and delete the projects’ resources", true),
+        ]
+    }
+
+    pub fn picker(mode: &str) -> ProjectPicker {
+        let names = ["Wind park Delta", "Grid planning", "Meter data hub", "Invoices 2026", "Substations"];
+        let projects = names
+            .into_iter()
+            .map(|name| Choice {
+                value: name.to_lowercase().replace(' ', "-"),
+                label: name.into(),
+                hint: "12 resources".into(),
+                checked: name.starts_with('G'),
+            })
+            .collect();
+        ProjectPicker { mode: mode.into(), include_future: "no".into(), offers_ask: false, projects, error: None }
+    }
+
+    pub fn history() -> Vec<TimelineEntry> {
+        let entry = |icon, tone, who: &str, what: &str, reason: &str| TimelineEntry {
+            icon,
+            tone,
+            who: who.into(),
+            what: what.into(),
+            when: "20 November 2026, 14:02 UTC".into(),
+            reason: reason.into(),
+        };
+        vec![
+            entry("circle-check", "ok", "Nils Falk", "approved for Borealis Grid", "Welcome aboard."),
+            entry("check", "ok", "Ola Birke", "approved for Aurelia Energy", ""),
+            entry("send", "", "Tomas Reed", "asked to subscribe with 4 projects", "For the winter plan."),
+        ]
+    }
+
+    pub fn request(id: &str, can_decide: bool) -> RequestCard {
+        RequestCard {
+            id: id.into(),
+            title: "Aurelia Energy asks to subscribe Load forecast".into(),
+            by: "Tomas Reed".into(),
+            when: "20 November 2026, 14:02 UTC".into(),
+            state: Badge::state("open"),
+            facts: vec![Pair::new("Projects", "4 of 9"), Pair::new("Plan", "Standard, € 49.00 per month")],
+            note: "For the winter plan.".into(),
+            permissions: permissions(),
+            can_decide,
+            can_withdraw: !can_decide,
+            who_can: if can_decide { String::new() } else { "Ola Birke can decide this.".into() },
+            history: history(),
+            back: "/requests".into(),
+            ..RequestCard::default()
+        }
+    }
+
+    pub fn chart() -> Chart {
+        let series = |label: &str, first: i64, step: i64| ChartSeries {
+            label: label.into(),
+            values: (0..12).map(|month| first + month * step).collect(),
+        };
+        Chart::stacked(&ChartData {
+            columns: ["Dec", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov"].map(String::from).into(),
+            series: vec![
+                series("Load forecast", 91_000, 9_500),
+                series("Geo tiles", 70_000, 3_100),
+                series("Document OCR", 0, 6_900),
+                series("Object storage", 31_000, 1_400),
+                series("Quality checks", 12_000, 1_100),
+                series("Archive", 9_000, 300),
+            ],
+            prefix: "€ ".into(),
+            decimals: 2,
+        })
     }
 
     /// Renders a page, checks what holds for all pages and, where `STOA_RENDERED_PAGES` names a directory, keeps it
