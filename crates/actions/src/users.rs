@@ -4,9 +4,9 @@ use stoa_domain::{
     text::{self, Faults},
     users::{self as rules, User},
 };
-use stoa_store::{StoreError, users};
+use stoa_store::{Conn, StoreError, users};
 
-use crate::{Act, Error, Result, passwords};
+use crate::{Act, Error, Result, Stoa, passwords};
 
 /// The account to create.
 #[derive(Debug, Clone, Default)]
@@ -21,11 +21,20 @@ pub struct NewUser {
     pub operator: bool,
 }
 
-/// Creates an account.
+/// A checked account whose password is hashed: made before the transaction, which must not wait for the hashing.
+#[derive(Debug, Clone)]
+pub struct PreparedUser {
+    email: String,
+    name: String,
+    password_hash: Option<String>,
+    operator: bool,
+}
+
+/// Checks an account and hashes its password.
 ///
 /// # Errors
-/// What is wrong with the input; `email_taken` (409).
-pub async fn create(act: &mut Act, new: NewUser) -> Result<User> {
+/// What is wrong with the input.
+pub async fn prepare(stoa: &Stoa, new: NewUser) -> Result<PreparedUser> {
     let mut faults = Faults::new();
     let email = faults.check("/email", text::email(&new.email)).unwrap_or_default();
     let name = match &new.name {
@@ -36,14 +45,30 @@ pub async fn create(act: &mut Act, new: NewUser) -> Result<User> {
         faults.check("/password", rules::check_password(password));
     }
     faults.or(Some(()))?;
-    let hash = match &new.password {
-        Some(password) => Some(passwords::hash(&act.stoa().clone(), password).await?),
+    let password_hash = match &new.password {
+        Some(password) => Some(passwords::hash(stoa, password).await?),
         None => None,
     };
-    let user = User { id: act.mint(), email, name, operator: new.operator, created_at: act.now() };
-    match users::insert(&mut act.tx, &user, hash.as_deref()).await {
+    Ok(PreparedUser { email, name, password_hash, operator: new.operator })
+}
+
+/// Creates an account.
+///
+/// # Errors
+/// `email_taken` (409).
+pub async fn create(act: &mut Act, new: PreparedUser) -> Result<User> {
+    let user = User { id: act.mint(), email: new.email, name: new.name, operator: new.operator, created_at: act.now() };
+    match users::insert(&mut act.tx, &user, new.password_hash.as_deref()).await {
         Ok(()) => Ok(user),
         Err(StoreError::Duplicate { .. }) => Err(Error::conflict("email_taken", format!("{} has an account already", user.email))),
         Err(other) => Err(other.into()),
     }
+}
+
+/// The account of an address, for the operator.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>> {
+    Ok(users::find_by_email(conn, email).await?.map(|(user, _)| user))
 }

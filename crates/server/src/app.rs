@@ -8,3 +8,10 @@ pub struct App {
     /// The installation.
     pub stoa: Stoa,
 }
+
+impl App {
+    /// The state over an installation.
+    pub fn new(stoa: Stoa) -> Self {
+        Self { stoa }
+    }
+}

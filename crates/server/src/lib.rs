@@ -12,4 +12,18 @@ mod request_id;
 pub mod router;
 
 pub use app::App;
+pub use axum::Router;
 pub use router::{openapi, router};
+
+/// Serves a router on a listener until `shutdown` is over; requests under way then end first.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
+}

@@ -2,7 +2,12 @@
 
 use std::{path::Path, sync::Arc};
 
-use object_store::{ObjectStore, local::LocalFileSystem};
+use object_store::{
+    ObjectStore,
+    aws::{AmazonS3Builder, S3ConditionalPut},
+    local::LocalFileSystem,
+    prefix::PrefixStore,
+};
 
 use crate::{Conn, StoreError, params};
 
@@ -25,6 +30,20 @@ impl Blobs {
     pub fn directory(path: &Path) -> Result<Self, StoreError> {
         let store = LocalFileSystem::new_with_prefix(path).map_err(|error| StoreError::Unavailable(Arc::new(error)))?;
         Ok(Self::new(Arc::new(store.with_fsync(true))))
+    }
+
+    /// Over a bucket of an S3-compatible store, under a prefix; credentials, region and endpoint are read from the usual
+    /// variables (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT`).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the variables do not suffice.
+    pub fn s3(bucket: &str, prefix: &str) -> Result<Self, StoreError> {
+        let store = AmazonS3Builder::from_env()
+            .with_bucket_name(bucket)
+            .with_conditional_put(S3ConditionalPut::ETagMatch)
+            .build()
+            .map_err(|error| StoreError::Unavailable(Arc::new(error)))?;
+        Ok(if prefix.is_empty() { Self::new(Arc::new(store)) } else { Self::new(Arc::new(PrefixStore::new(store, prefix))) })
     }
 
     /// The object store itself.

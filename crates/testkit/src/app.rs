@@ -109,7 +109,7 @@ impl TestApp {
             public_url: url.as_str().into(),
             limits: Limits { resource_bytes: 1024 * 1024 },
         };
-        let router = stoa_server::router(App { stoa: stoa.clone() });
+        let router = stoa_server::router(App::new(stoa.clone()));
         let server = tokio::spawn(async move {
             axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await.expect("the server runs");
         });
@@ -134,8 +134,9 @@ impl TestApp {
     }
 
     async fn account(&self, new: users::NewUser) -> Person {
+        let prepared = users::prepare(&self.stoa, new).await.expect("a valid account");
         let mut act = Act::begin(&self.stoa, Caller::system(self.stoa.clock.now())).await.expect("a transaction");
-        let user = users::create(&mut act, new).await.expect("an account");
+        let user = users::create(&mut act, prepared).await.expect("an account");
         let (_, secret) = tokens::create_for(&mut act, user.id, "test").await.expect("a token");
         act.commit().await.expect("a commit");
         Person { user, client: self.anonymous().with_token(secret.expose()) }

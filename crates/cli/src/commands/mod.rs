@@ -1,0 +1,83 @@
+//! The commands, one file per verb.
+
+mod configuration;
+mod doctor;
+mod failure;
+mod install;
+mod migrate;
+mod serve;
+mod users;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::{Config, Options},
+    logging,
+};
+
+pub use failure::{Failure, Outcome};
+
+/// A self-hosted marketplace of services for organizations that keep their data in projects.
+#[derive(Parser)]
+#[command(name = "stoa", version, arg_required_else_help = true)]
+pub struct Stoa {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the marketplace
+    Serve,
+    /// People's accounts
+    Users {
+        #[command(subcommand)]
+        command: users::Users,
+    },
+    /// Bring the database to this version
+    Migrate,
+    /// Look for what is wrong with this installation: configuration, database, logs, resources
+    Doctor,
+    /// Print the OpenAPI document
+    Openapi,
+    /// Show the configuration in force and where each value comes from
+    Configuration(configuration::Show),
+}
+
+impl Stoa {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`Failure`], for people to read.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        match &self.command {
+            Command::Openapi => {
+                failure::print(&stoa_server::openapi().to_pretty_json().map_err(Failure::new)?)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            Command::Configuration(show) if show.reference => {
+                failure::print(crate::config::reference().trim_end())?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            _ => {}
+        }
+        let config = Config::load(&self.options)?;
+        logging::start(&config);
+        install::crypto();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::new)?;
+        runtime.block_on(async move {
+            match self.command {
+                Command::Serve => serve::run(&config).await,
+                Command::Users { command } => users::run(&config, command).await,
+                Command::Migrate => migrate::run(&config).await,
+                Command::Doctor => doctor::run(&config).await,
+                Command::Configuration(_) => configuration::run(&config),
+                Command::Openapi => Ok(ExitCode::SUCCESS),
+            }
+        })
+    }
+}

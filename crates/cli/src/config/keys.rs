@@ -1,0 +1,64 @@
+//! The keys of the configuration, from which their reference is made.
+
+/// One key.
+pub struct Key {
+    /// Its name in `stoa.toml`; the variable is `STOA_` and the name in capitals, the option `--` and the name with hyphens.
+    pub name: &'static str,
+    /// What it is when nobody says otherwise.
+    pub usual: &'static str,
+    /// What it means and what is allowed.
+    pub meaning: &'static str,
+}
+
+/// All keys.
+pub const KEYS: [Key; 8] = [
+    Key { name: "listen", usual: "127.0.0.1:8080", meaning: "The IP address and port to listen on." },
+    Key { name: "data", usual: "data", meaning: "The folder of everything that lies in files. It is made when it is missing." },
+    Key {
+        name: "database",
+        usual: "sqlite:DATA/stoa.db",
+        meaning: "`sqlite:FILE`, or `postgres://USER:PASSWORD@HOST/NAME` for any number of processes on one PostgreSQL (13 or later). \
+                  `sslmode=disable`, `prefer` or `require` is honoured.",
+    },
+    Key {
+        name: "public_url",
+        usual: "http://LISTEN",
+        meaning: "The address under which users and services reach it. It stands in tokens' resource indicators, so it should not change. \
+                  With `https` the session cookie is `Secure`.",
+    },
+    Key {
+        name: "storage",
+        usual: "DATA/blobs",
+        meaning: "Where the bytes of resources lie: a folder, or `s3://BUCKET/PREFIX` in an S3-compatible store, whose credentials, region and \
+                  endpoint are read from the usual variables (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT`).",
+    },
+    Key {
+        name: "resource_limit",
+        usual: "1GiB",
+        meaning: "The largest resource. A larger upload is refused with 413 while it streams, and leaves nothing behind. A number of bytes, or one \
+                  with kB, MB, GB, KiB, MiB or GiB.",
+    },
+    Key {
+        name: "log",
+        usual: "info",
+        meaning: "What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,stoa_store=debug`.",
+    },
+    Key { name: "log_format", usual: "text", meaning: "`text` for people or `json` for machines, one object a line." },
+];
+
+/// The reference as Markdown: the body of `docs/configuration.md`.
+pub fn reference() -> String {
+    let mut text = String::from(
+        "# Configuration\n\nGenerated from `crates/cli/src/config/keys.rs`; change it there.\n\n\
+         Each key can be given in `stoa.toml` (in the folder where Stoa is started, or the file that `--config` or `STOA_CONFIG` names), as a \
+         variable, and as an option of the command line; the later wins. `stoa configuration` shows what is in force. A wrong value stops the \
+         program before it does anything, and names the key, the value and what is allowed.\n\n\
+         | key | variable | option | default | meaning |\n|---|---|---|---|---|\n",
+    );
+    for key in KEYS {
+        let (variable, option) = (key.name.to_uppercase(), key.name.replace('_', "-"));
+        let (name, usual, meaning) = (key.name, key.usual, key.meaning);
+        text.push_str(&format!("| `{name}` | `STOA_{variable}` | `--{option}` | `{usual}` | {meaning} |\n"));
+    }
+    text
+}

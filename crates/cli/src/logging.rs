@@ -1,0 +1,16 @@
+//! The log: to standard error, as text or as JSON lines.
+
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::config::{Config, LogFormat};
+
+/// Starts the log.
+pub fn start(config: &Config) {
+    let filter = EnvFilter::new(&config.log);
+    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start (in one process there is none) would change nothing, so that its error means nothing.
+    let _started = match config.log_format {
+        LogFormat::Text => log.with_target(false).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+}
