@@ -6,7 +6,7 @@ use stoa_domain::{
     events::{Broken, ChainCheck},
     time::Ts,
 };
-use stoa_store::{Conn, Db, StoreError, events, organizations};
+use stoa_store::{Conn, Db, Engine, StoreError, events, organizations};
 
 use super::{Outcome, failure::print, install};
 use crate::config::Config;
@@ -20,7 +20,11 @@ pub async fn run(config: &Config) -> Outcome {
     let mut findings = 0;
     let pending = db.pending_migrations().await?;
     if pending.is_empty() {
-        print(&format!("ok       database: {:?}, at this version", db.engine()))?;
+        let engine = match db.engine() {
+            Engine::Sqlite => "SQLite",
+            Engine::Postgres => "PostgreSQL",
+        };
+        print(&format!("ok       database: {engine}, at this version"))?;
         findings += look_at_logs(&db).await?;
     } else {
         findings += 1;

@@ -61,10 +61,13 @@ impl From<stoa_actions::Error> for Failure {
     }
 }
 
-/// Writes a line to standard output.
+/// Writes a line to standard output. A reader who has seen enough and closed the pipe is no failure.
 ///
 /// # Errors
-/// When nobody reads it any more.
+/// When it can't be written for another reason.
 pub fn print(line: &str) -> Result<(), Failure> {
-    writeln!(std::io::stdout().lock(), "{line}").map_err(Failure::new)
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::because("standard output", &error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }

@@ -178,7 +178,7 @@ impl Config {
             return Err(BadConfig::File(format!("there is no configuration file {}", path.display())));
         }
         let path = file.unwrap_or_else(|| PathBuf::from("stoa.toml"));
-        let toml = Figment::from(Toml::file_exact(&path));
+        let toml = if path.is_file() { Figment::from(Toml::file_exact(&path)) } else { Figment::new() };
         check_keys(&toml, &path)?;
         let names: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
         let layers = toml.merge(Env::prefixed("STOA_").only(&names)).merge(Serialized::globals(options.given()));
