@@ -48,6 +48,8 @@ words! {
         ServiceCreated = "service.created",
         /// Its details changed.
         ServiceUpdated = "service.updated",
+        /// It offers another contract to new subscriptions.
+        ServiceContractAdded = "service.contract_added",
         /// It was published.
         ServicePublished = "service.published",
         /// It takes no new subscriptions for now.

@@ -4,10 +4,12 @@
 
 pub mod amounts;
 pub mod applications;
+pub mod contracts;
 pub mod costs;
 pub mod events;
 pub mod groupings;
 pub mod ids;
+pub mod marketplace;
 pub mod members;
 pub mod meters;
 pub mod money;

@@ -1,8 +1,7 @@
 //! Services: applications offered on the marketplace, and the contracts under which they are offered.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
+    contracts::{ContractDraft, NewContract},
     ids::{ApplicationId, ContractId, OrganizationId, ServiceId},
     text::{self, Faults},
     time::Ts,
@@ -165,6 +164,13 @@ impl ServiceState {
     }
 }
 
+impl Service {
+    /// Whether somebody who is not a member of its provider sees it.
+    pub fn seen_by_all(&self) -> bool {
+        self.state.listed() && self.visibility != Visibility::Private
+    }
+}
+
 /// The longest Markdown description, in characters.
 pub const DESCRIPTION: usize = 20_000;
 
@@ -229,17 +235,87 @@ pub fn check_permissions(faults: &mut Faults, pointer: &str, given: &[String]) -
     permissions
 }
 
-/// The way a list of services is sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sort {
-    /// Best match first; newest first where nothing is searched for.
-    #[default]
-    Relevance,
-    /// By name.
-    Name,
-    /// Newest first.
-    Newest,
+/// What somebody wrote for a new service, apart from its contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewService {
+    /// The application whose credentials it uses.
+    pub application: String,
+    /// Its texts.
+    pub text: ServiceText,
+    /// Who may see and subscribe it.
+    pub visibility: String,
+    /// Its first contract.
+    pub contract: NewContract,
+}
+
+/// A checked new service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceDraft {
+    /// The application whose credentials it uses; whose it is remains to be looked up.
+    pub application: ApplicationId,
+    /// Its texts.
+    pub text: ServiceText,
+    /// Who may see and subscribe it.
+    pub visibility: Visibility,
+    /// Its first contract.
+    pub contract: ContractDraft,
+}
+
+impl NewService {
+    /// Checks everything at once, noting what is wrong in `faults`; `None` when what is wrong leaves no service.
+    pub fn check(self, faults: &mut Faults) -> Option<ServiceDraft> {
+        let application = faults.check("/application", self.application.parse());
+        let text = self.text.check(faults);
+        let visibility = faults.check("/visibility", self.visibility.parse());
+        let contract = self.contract.check("/contract", faults);
+        Some(ServiceDraft { application: application?, text, visibility: visibility?, contract: contract? })
+    }
+}
+
+/// A change of a service's texts and visibility; what is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceChange {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new summary.
+    pub summary: Option<String>,
+    /// A new description.
+    pub description: Option<String>,
+    /// Other categories.
+    pub categories: Option<Vec<String>>,
+    /// Another visibility.
+    pub visibility: Option<String>,
+}
+
+impl ServiceChange {
+    /// The service as it is after the change.
+    ///
+    /// # Errors
+    /// What is wrong, with pointers into the API's JSON.
+    pub fn apply(self, to: &Service) -> Result<Service, Faults> {
+        let mut faults = Faults::new();
+        let text = ServiceText {
+            name: self.name.unwrap_or_else(|| to.name.clone()),
+            handle: None,
+            summary: self.summary.unwrap_or_else(|| to.summary.clone()),
+            description: self.description.unwrap_or_else(|| to.description.clone()),
+            categories: self.categories.unwrap_or_else(|| to.categories.clone()),
+        };
+        let text = text.check(&mut faults);
+        let visibility = match self.visibility {
+            Some(word) => faults.check("/visibility", word.parse()),
+            None => Some(to.visibility),
+        };
+        let changed = visibility.map(|visibility| Service {
+            name: text.name,
+            summary: text.summary,
+            description: text.description,
+            categories: text.categories,
+            visibility,
+            ..to.clone()
+        });
+        faults.or(changed)
+    }
 }
 
 #[cfg(test)]

@@ -152,6 +152,7 @@ create table services (
   handle TEXT not null,
   application_id BYTEA not null references applications (id),
   name TEXT not null,
+  name_key TEXT not null,
   summary TEXT not null,
   description TEXT not null,
   categories TEXT not null,
@@ -167,7 +168,7 @@ create unique index services_id_key on services (id);
 create unique index services_handle_key on services (handle);
 create index services_application_idx on services (application_id);
 create index services_newest_idx on services (state, published_at, id);
-create index services_name_idx on services (state, name, id);
+create index services_name_idx on services (state, name_key, id);
 
 create table service_categories (
   category TEXT not null,
@@ -185,6 +186,7 @@ create table contracts (
   level TEXT not null,
   permissions TEXT not null,
   terms_url TEXT,
+  price_hint TEXT not null,
   created_at BIGINT not null,
   primary key (organization_id, id),
   foreign key (organization_id, service_id) references services (organization_id, id)

@@ -1,1 +1,354 @@
 //! Services, their contracts and plans.
+
+use serde::Serialize;
+use stoa_domain::{
+    contracts::PriceHint,
+    ids::{ContractId, OrganizationId, PlanId, ServiceId, UserId},
+    marketplace,
+    meters::Plan,
+    organizations::Key,
+    permissions::Role,
+    services::{Contract, Service, ServiceState},
+    time::Ts,
+};
+
+use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
+
+/// A plan as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptPlan {
+    /// Its id.
+    pub id: PlanId,
+    /// What it costs.
+    pub plan: Plan,
+}
+
+/// A service with the role of the user for whom it was looked up in its provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenService {
+    /// The service.
+    pub service: Service,
+    /// The name of its provider.
+    pub provider_name: String,
+    /// The role; `None` for whoever is not a member of the provider.
+    pub role: Option<Role>,
+}
+
+/// A service with what new subscriptions get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferedService {
+    /// The service.
+    pub service: Service,
+    /// The contract that new subscriptions get.
+    pub contract: Contract,
+    /// The price it is advertised with.
+    pub price: PriceHint,
+}
+
+pub(crate) const COLUMNS: &str = "s.id, s.organization_id, s.handle, s.application_id, s.name, s.summary, s.description, s.categories, \
+                                  s.visibility, s.state, s.contract_id, s.created_at, s.updated_at, s.published_at";
+/// How many columns [`COLUMNS`] names.
+pub(crate) const WIDTH: usize = 14;
+
+const CONTRACT: &str = "c.id, c.service_id, c.version, c.level, c.permissions, c.terms_url, c.created_at";
+/// How many columns [`CONTRACT`] names.
+const CONTRACT_WIDTH: usize = 7;
+
+pub(crate) fn service(row: &Row) -> Result<Service, StoreError> {
+    Ok(Service {
+        id: row.get(0)?,
+        provider: row.get(1)?,
+        handle: row.get(2)?,
+        application: row.get(3)?,
+        name: row.get(4)?,
+        summary: row.get(5)?,
+        description: row.get(6)?,
+        categories: row.json(7)?,
+        visibility: row.parse(8)?,
+        state: row.parse(9)?,
+        contract: row.get(10)?,
+        created_at: row.get(11)?,
+        updated_at: row.get(12)?,
+        published_at: row.get(13)?,
+    })
+}
+
+fn contract(row: &Row, from: usize) -> Result<Contract, StoreError> {
+    Ok(Contract {
+        id: row.get(from)?,
+        service: row.get(from + 1)?,
+        version: row.get(from + 2)?,
+        level: row.parse(from + 3)?,
+        permissions: row.json(from + 4)?,
+        terms_url: row.get(from + 5)?,
+        created_at: row.get(from + 6)?,
+    })
+}
+
+fn plan(row: &Row) -> Result<KeptPlan, StoreError> {
+    Ok(KeptPlan { id: row.get(0)?, plan: row.json(1)? })
+}
+
+fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|bad| StoreError::database(format!("a value does not write as JSON: {bad}")))
+}
+
+fn filter(key: &Key<ServiceId>) -> (&'static str, Value) {
+    match key {
+        Key::Id(id) => ("s.id = $1", Value::from(*id)),
+        Key::Handle(handle) => ("s.handle = $1", Value::from(handle)),
+    }
+}
+
+/// Adds a service; its contract and plans are added beside it.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] of `handle` when the handle is taken.
+pub async fn insert(tx: &mut Tx, service: &Service) -> Result<(), StoreError> {
+    tx.execute(
+        "insert into services (organization_id, id, handle, application_id, name, name_key, summary, description, categories, \
+                               visibility, state, contract_id, created_at, updated_at, published_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        params![
+            service.provider,
+            service.id,
+            &service.handle,
+            service.application,
+            &service.name,
+            name_key(service),
+            &service.summary,
+            &service.description,
+            json(&service.categories)?,
+            service.visibility.word(),
+            service.state.word(),
+            service.contract,
+            service.created_at,
+            service.updated_at,
+            service.published_at,
+        ],
+    )
+    .await?;
+    insert_categories(tx, service).await
+}
+
+/// What services are sorted by where they are sorted by name: folded, so that case and accents do not matter.
+pub(crate) fn name_key(service: &Service) -> String {
+    marketplace::folded(&[&service.name])
+}
+
+async fn insert_categories(tx: &mut Tx, service: &Service) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value>> = service.categories.iter().map(|one| values![one, service.id, service.provider]).collect();
+    tx.insert_many("insert into service_categories (category, service_id, organization_id)", 3, &rows, "").await?;
+    Ok(())
+}
+
+/// Whether a handle is taken.
+///
+/// # Errors
+/// Those of the database.
+pub async fn handle_taken(conn: &mut Conn, handle: &str) -> Result<bool, StoreError> {
+    Ok(conn.fetch_optional("select id from services where handle = $1", params![handle]).await?.is_some())
+}
+
+/// Writes changed texts, categories and visibility.
+///
+/// # Errors
+/// Those of the database.
+pub async fn update(tx: &mut Tx, service: &Service) -> Result<(), StoreError> {
+    tx.execute(
+        "update services set name = $3, name_key = $4, summary = $5, description = $6, categories = $7, visibility = $8, updated_at = $9
+         where organization_id = $1 and id = $2",
+        params![
+            service.provider,
+            service.id,
+            &service.name,
+            name_key(service),
+            &service.summary,
+            &service.description,
+            json(&service.categories)?,
+            service.visibility.word(),
+            service.updated_at,
+        ],
+    )
+    .await?;
+    tx.execute("delete from service_categories where service_id = $1", params![service.id]).await?;
+    insert_categories(tx, service).await
+}
+
+/// Moves a service to another state; the first publication is noted as such.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_state(tx: &mut Tx, service: &Service, state: ServiceState, now: Ts) -> Result<(), StoreError> {
+    let first = (state == ServiceState::Published).then_some(now);
+    tx.execute(
+        "update services set state = $3, updated_at = $4, published_at = coalesce(published_at, $5)
+         where organization_id = $1 and id = $2",
+        params![service.provider, service.id, state.word(), now, service.published_at.or(first)],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Makes another contract the one that new subscriptions get.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_contract(tx: &mut Tx, service: &Service, contract: ContractId, now: Ts) -> Result<(), StoreError> {
+    tx.execute(
+        "update services set contract_id = $3, updated_at = $4 where organization_id = $1 and id = $2",
+        params![service.provider, service.id, contract, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A service, whoever asks and wherever it is in its life.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(conn: &mut Conn, key: &Key<ServiceId>) -> Result<Option<Service>, StoreError> {
+    let (filter, value) = filter(key);
+    let sql = format!("select {COLUMNS} from services s where {filter}");
+    conn.fetch_optional(&sql, &[value]).await?.as_ref().map(service).transpose()
+}
+
+/// A service with a user's role in its provider; `None` when there is none or its provider was deleted.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_for(conn: &mut Conn, key: &Key<ServiceId>, user: UserId) -> Result<Option<SeenService>, StoreError> {
+    let (filter, value) = filter(key);
+    let sql = format!(
+        "select {COLUMNS}, o.name, m.role from services s
+         join organizations o on o.id = s.organization_id and o.deleted_at is null
+         left join memberships m on m.organization_id = s.organization_id and m.user_id = $2
+         where {filter}"
+    );
+    let row = conn.fetch_optional(&sql, &[value, Value::from(user)]).await?;
+    row.map(|row| Ok(SeenService { service: service(&row)?, provider_name: row.get(WIDTH)?, role: row.parse_optional(WIDTH + 1)? }))
+        .transpose()
+}
+
+/// A page of the services an organization provides, in the order of their names; `after` is the name key and id of the
+/// last one of the page before.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(
+    conn: &mut Conn,
+    provider: OrganizationId,
+    after: Option<(&str, ServiceId)>,
+    limit: i64,
+) -> Result<Vec<(String, OfferedService)>, StoreError> {
+    let select = format!(
+        "select {COLUMNS}, {CONTRACT}, c.price_hint, s.name_key from services s
+         join contracts c on c.organization_id = s.organization_id and c.id = s.contract_id
+         where s.organization_id = $1"
+    );
+    let rows = match after {
+        None => conn.fetch_all(&format!("{select} order by s.name_key, s.id limit $2"), params![provider, limit]).await?,
+        Some((name, id)) => {
+            let sql = format!("{select} and (s.name_key, s.id) > ($3, $4) order by s.name_key, s.id limit $2");
+            conn.fetch_all(&sql, params![provider, limit, name, id]).await?
+        }
+    };
+    rows.iter()
+        .map(|row| {
+            let price = row.json(WIDTH + CONTRACT_WIDTH)?;
+            let offered = OfferedService { service: service(row)?, contract: contract(row, WIDTH)?, price };
+            Ok((row.get(WIDTH + CONTRACT_WIDTH + 1)?, offered))
+        })
+        .collect()
+}
+
+/// Handles and names of several services, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn names(conn: &mut Conn, ids: &[ServiceId]) -> Result<Vec<(ServiceId, String, String)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("select id, handle, name from services where id in ({})", placeholders(1, ids.len()));
+    let values: Vec<Value> = ids.iter().copied().map(Value::from).collect();
+    conn.fetch_all(&sql, &values).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
+}
+
+/// Adds a contract with its plans, in their order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_contract(
+    tx: &mut Tx,
+    provider: OrganizationId,
+    contract: &Contract,
+    price: &PriceHint,
+    plans: &[KeptPlan],
+) -> Result<(), StoreError> {
+    tx.execute(
+        "insert into contracts (organization_id, id, service_id, version, level, permissions, terms_url, price_hint, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        params![
+            provider,
+            contract.id,
+            contract.service,
+            contract.version,
+            contract.level.word(),
+            json(&contract.permissions)?,
+            contract.terms_url.clone(),
+            json(price)?,
+            contract.created_at,
+        ],
+    )
+    .await?;
+    let mut rows = Vec::with_capacity(plans.len());
+    for (position, kept) in plans.iter().enumerate() {
+        let (name, currency) = (&kept.plan.name, kept.plan.currency.code());
+        rows.push(values![provider, contract.id, kept.id, position, name, currency, json(&kept.plan)?]);
+    }
+    let head = "insert into plans (organization_id, contract_id, id, position, name, currency, prices)";
+    tx.insert_many(head, 7, &rows, "").await?;
+    Ok(())
+}
+
+/// The version of a service's latest contract.
+///
+/// # Errors
+/// Those of the database.
+pub async fn latest_version(conn: &mut Conn, provider: OrganizationId, service: ServiceId) -> Result<i64, StoreError> {
+    let sql = "select coalesce(max(version), 0) from contracts where organization_id = $1 and service_id = $2";
+    conn.fetch_one(sql, params![provider, service]).await?.get(0)
+}
+
+/// A contract of a provider.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_contract(conn: &mut Conn, provider: OrganizationId, id: ContractId) -> Result<Option<Contract>, StoreError> {
+    let sql = format!("select {CONTRACT} from contracts c where c.organization_id = $1 and c.id = $2");
+    conn.fetch_optional(&sql, params![provider, id]).await?.as_ref().map(|row| contract(row, 0)).transpose()
+}
+
+/// The plans of a contract, in the order in which they were written.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_plans(conn: &mut Conn, provider: OrganizationId, contract: ContractId) -> Result<Vec<KeptPlan>, StoreError> {
+    let sql = "select id, prices from plans where organization_id = $1 and contract_id = $2 order by position";
+    conn.fetch_all(sql, params![provider, contract]).await?.iter().map(plan).collect()
+}
+
+/// One plan of a contract.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_plan(
+    conn: &mut Conn,
+    provider: OrganizationId,
+    contract: ContractId,
+    id: PlanId,
+) -> Result<Option<KeptPlan>, StoreError> {
+    let sql = "select id, prices from plans where organization_id = $1 and contract_id = $2 and id = $3";
+    conn.fetch_optional(sql, params![provider, contract, id]).await?.as_ref().map(plan).transpose()
+}
