@@ -222,6 +222,9 @@ pub struct Subscription {
     pub note: String,
     /// Who asked for it.
     pub requested_by: UserId,
+    /// Who last approved its choice of projects: the decider of a request, or the maintainer who needed none. What the
+    /// choice grants later (future projects) is granted by this approval.
+    pub approved_by: Option<UserId>,
     /// When it was asked for.
     pub created_at: Ts,
     /// When it came into force.

@@ -219,6 +219,7 @@ create table subscriptions (
   include_future TEXT not null,
   note TEXT not null,
   requested_by BYTEA not null references users (id),
+  approved_by BYTEA,
   created_at BIGINT not null,
   activated_at BIGINT,
   ended_at BIGINT,

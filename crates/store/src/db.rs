@@ -311,7 +311,8 @@ impl Tx {
     pub async fn lock(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
         match self.engine() {
             Engine::Sqlite => self.conn.fetch_all(sql, params).await,
-            Engine::Postgres => self.conn.fetch_all(&format!("{sql} for update"), params).await,
+            // Not `for update`, which would also wait for every insert of a row that refers to this one.
+            Engine::Postgres => self.conn.fetch_all(&format!("{sql} for no key update"), params).await,
         }
     }
 

@@ -8,7 +8,7 @@ use stoa_domain::{
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params};
+use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders};
 
 /// An organization and the role of the user for whom it was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,19 +162,47 @@ pub async fn list_for(conn: &mut Conn, user: UserId, after: Option<(&str, Organi
 /// # Errors
 /// Those of the database.
 pub async fn lock(tx: &mut Tx, ids: &[OrganizationId]) -> Result<Vec<OrganizationId>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut sorted = ids.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
-    let mut live = Vec::with_capacity(sorted.len());
-    for id in sorted {
-        let rows = tx.lock("select id, deleted_at from organizations where id = $1", params![id]).await?;
-        if let Some(row) = rows.first()
-            && row.get::<Option<Ts>>(1)?.is_none()
-        {
-            live.push(id);
+    let sql = format!("select id, deleted_at from organizations where id in ({}) order by id", placeholders(1, sorted.len()));
+    let values: Vec<Value> = sorted.into_iter().map(Value::from).collect();
+    let rows = tx.lock(&sql, &values).await?;
+    let mut live = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if row.get::<Option<Ts>>(1)?.is_none() {
+            live.push(row.get(0)?);
         }
     }
     Ok(live)
+}
+
+/// An organization's name and handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// Its id.
+    pub id: OrganizationId,
+    /// Its handle.
+    pub handle: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// The names of several organizations, deleted ones included, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn names(conn: &mut Conn, ids: &[OrganizationId]) -> Result<Vec<Named>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("select id, handle, name from organizations where id in ({})", placeholders(1, ids.len()));
+    let values: Vec<Value> = ids.iter().copied().map(Value::from).collect();
+    let rows = conn.fetch_all(&sql, &values).await?;
+    rows.iter().map(|row| Ok(Named { id: row.get(0)?, handle: row.get(1)?, name: row.get(2)? })).collect()
 }
 
 /// Sequence and hash of an organization's last event.

@@ -1,1 +1,361 @@
-//! Subscriptions and their choice of projects.
+//! Subscriptions and the projects their choices name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stoa_domain::{
+    ids::{OrganizationId, ProjectId, ServiceId, SubscriptionId},
+    subscriptions::{Mode, ProjectChoice, Subscription, SubscriptionState},
+    time::Ts,
+};
+
+use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
+
+const COLUMNS: &str = "organization_id, id, provider_id, service_id, contract_id, plan_id, project_id, state, mode, include_future, \
+                       note, requested_by, approved_by, created_at, activated_at, ended_at, previous_id";
+
+/// The states in which a subscription is not over, as they stand in SQL.
+const LIVE: &str = "('requested', 'provisioning', 'active', 'suspended', 'ending')";
+
+/// The most ids of one `in (…)`: both engines take more bind values, but not without limit.
+const MOST_IDS: usize = 10_000;
+
+fn subscription(row: &Row) -> Result<Subscription, StoreError> {
+    Ok(Subscription {
+        organization: row.get(0)?,
+        id: row.get(1)?,
+        provider: row.get(2)?,
+        service: row.get(3)?,
+        contract: row.get(4)?,
+        plan: row.get(5)?,
+        project: row.get(6)?,
+        state: row.parse(7)?,
+        choice: ProjectChoice { mode: row.parse(8)?, projects: BTreeSet::new(), include_future: row.parse(9)? },
+        note: row.get(10)?,
+        requested_by: row.get(11)?,
+        approved_by: row.get(12)?,
+        created_at: row.get(13)?,
+        activated_at: row.get(14)?,
+        ended_at: row.get(15)?,
+        previous: row.get(16)?,
+    })
+}
+
+/// Adds a subscription with its choice.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert(tx: &mut Tx, new: &Subscription) -> Result<(), StoreError> {
+    let sql = format!(
+        "insert into subscriptions ({COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+    );
+    let values = params![
+        new.organization,
+        new.id,
+        new.provider,
+        new.service,
+        new.contract,
+        new.plan,
+        new.project,
+        new.state.word(),
+        new.choice.mode.word(),
+        new.choice.include_future.word(),
+        &new.note,
+        new.requested_by,
+        new.approved_by,
+        new.created_at,
+        new.activated_at,
+        new.ended_at,
+        new.previous,
+    ];
+    tx.execute(&sql, values).await?;
+    insert_named(tx, new).await
+}
+
+async fn insert_named(tx: &mut Tx, of: &Subscription) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value>> = of.choice.projects.iter().map(|project| values![of.organization, of.id, *project]).collect();
+    tx.insert_many("insert into subscription_projects (organization_id, subscription_id, project_id)", 3, &rows, "").await?;
+    Ok(())
+}
+
+/// Writes state, approver and times.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_state(tx: &mut Tx, changed: &Subscription) -> Result<(), StoreError> {
+    tx.execute(
+        "update subscriptions set state = $3, approved_by = $4, activated_at = $5, ended_at = $6 where organization_id = $1 and id = $2",
+        params![
+            changed.organization,
+            changed.id,
+            changed.state.word(),
+            changed.approved_by,
+            changed.activated_at,
+            changed.ended_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Writes the choice and its approver.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_choice(tx: &mut Tx, changed: &Subscription) -> Result<(), StoreError> {
+    tx.execute(
+        "update subscriptions set mode = $3, include_future = $4, approved_by = $5 where organization_id = $1 and id = $2",
+        params![
+            changed.organization,
+            changed.id,
+            changed.choice.mode.word(),
+            changed.choice.include_future.word(),
+            changed.approved_by
+        ],
+    )
+    .await?;
+    tx.execute(
+        "delete from subscription_projects where organization_id = $1 and subscription_id = $2",
+        params![changed.organization, changed.id],
+    )
+    .await?;
+    insert_named(tx, changed).await
+}
+
+/// Takes a deleted project out of all choices that name it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget_project(tx: &mut Tx, organization: OrganizationId, project: ProjectId) -> Result<(), StoreError> {
+    tx.execute("delete from subscription_projects where organization_id = $1 and project_id = $2", params![organization, project]).await?;
+    Ok(())
+}
+
+/// One subscription of an organization.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(conn: &mut Conn, organization: OrganizationId, id: SubscriptionId) -> Result<Option<Subscription>, StoreError> {
+    let sql = format!("select {COLUMNS} from subscriptions where organization_id = $1 and id = $2");
+    let row = conn.fetch_optional(&sql, params![organization, id]).await?;
+    one(conn, row.as_ref()).await
+}
+
+/// One subscription, whoever subscribed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_by_id(conn: &mut Conn, id: SubscriptionId) -> Result<Option<Subscription>, StoreError> {
+    let sql = format!("select {COLUMNS} from subscriptions where id = $1");
+    let row = conn.fetch_optional(&sql, params![id]).await?;
+    one(conn, row.as_ref()).await
+}
+
+async fn one(conn: &mut Conn, row: Option<&Row>) -> Result<Option<Subscription>, StoreError> {
+    let Some(row) = row else { return Ok(None) };
+    let mut found = subscription(row)?;
+    if found.choice.mode != Mode::All {
+        let rows = conn
+            .fetch_all(
+                "select project_id from subscription_projects where organization_id = $1 and subscription_id = $2",
+                params![found.organization, found.id],
+            )
+            .await?;
+        found.choice.projects = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+    }
+    Ok(Some(found))
+}
+
+/// Reads the projects that the choices of several subscriptions name, in one statement.
+async fn with_named(conn: &mut Conn, rows: &[Row]) -> Result<Vec<Subscription>, StoreError> {
+    let mut found = rows.iter().map(subscription).collect::<Result<Vec<_>, _>>()?;
+    let naming: Vec<(OrganizationId, SubscriptionId)> =
+        found.iter().filter(|one| one.choice.mode != Mode::All).map(|one| (one.organization, one.id)).collect();
+    let mut named: BTreeMap<SubscriptionId, BTreeSet<ProjectId>> = BTreeMap::new();
+    for some in naming.chunks(MOST_IDS) {
+        let organizations: BTreeSet<_> = some.iter().map(|one| one.0).collect();
+        let sql = format!(
+            "select subscription_id, project_id from subscription_projects where organization_id in ({}) and subscription_id in ({})",
+            placeholders(1, organizations.len()),
+            placeholders(1 + organizations.len(), some.len())
+        );
+        let values: Vec<Value> =
+            organizations.into_iter().map(Value::from).chain(some.iter().map(|one| Value::from(one.1))).collect();
+        for row in conn.fetch_all(&sql, &values).await? {
+            named.entry(row.get(0)?).or_default().insert(row.get(1)?);
+        }
+    }
+    for one in &mut found {
+        one.choice.projects = named.remove(&one.id).unwrap_or_default();
+    }
+    Ok(found)
+}
+
+/// Which subscriptions of a list are wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this service only.
+    pub service: Option<ServiceId>,
+    /// In this state only.
+    pub state: Option<SubscriptionState>,
+    /// Older than this one, the last of the page before.
+    pub before: Option<SubscriptionId>,
+}
+
+/// A page of an organization's subscriptions, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(conn: &mut Conn, organization: OrganizationId, filter: Filter, limit: i64) -> Result<Vec<Subscription>, StoreError> {
+    page(conn, "organization_id", organization, filter, limit).await
+}
+
+/// A page of the subscriptions of a provider's services, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_provided(conn: &mut Conn, provider: OrganizationId, filter: Filter, limit: i64) -> Result<Vec<Subscription>, StoreError> {
+    page(conn, "provider_id", provider, filter, limit).await
+}
+
+async fn page(conn: &mut Conn, side: &str, of: OrganizationId, filter: Filter, limit: i64) -> Result<Vec<Subscription>, StoreError> {
+    let mut sql = format!("select {COLUMNS} from subscriptions where {side} = $1");
+    let mut values = values![of];
+    let mut and = |condition: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            values.push(value);
+            sql.push_str(&format!(" and {condition} ${}", values.len()));
+        }
+    };
+    and("service_id =", filter.service.map(Value::from));
+    and("state =", filter.state.map(|state| Value::from(state.word())));
+    and("id <", filter.before.map(Value::from));
+    values.push(limit.into());
+    sql.push_str(&format!(" order by id desc limit ${}", values.len()));
+    let rows = conn.fetch_all(&sql, &values).await?;
+    with_named(conn, &rows).await
+}
+
+/// The subscription of a service that stands in the way of another one (it is live), or else the one that another one
+/// would follow (the last that was ever active): for the whole organization or, at project level, for one project.
+///
+/// # Errors
+/// Those of the database.
+pub async fn last_of_service(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    service: ServiceId,
+    project: Option<ProjectId>,
+) -> Result<Option<(SubscriptionId, SubscriptionState)>, StoreError> {
+    let (which, values) = match project {
+        None => ("project_id is null", values![organization, service]),
+        Some(project) => ("(project_id is null or project_id = $3)", values![organization, service, project]),
+    };
+    let sql = format!(
+        "select id, state from subscriptions where organization_id = $1 and service_id = $2 and {which}
+         and (state in {LIVE} or activated_at is not null)
+         order by case when state in {LIVE} then 0 else 1 end, id desc limit 1"
+    );
+    let row = conn.fetch_optional(&sql, &values).await?;
+    row.map(|row| Ok((row.get(0)?, row.parse(1)?))).transpose()
+}
+
+/// The subscriptions of an organization that are in force and do something (grant or ask) with projects created later.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_awaiting_projects(conn: &mut Conn, organization: OrganizationId) -> Result<Vec<Subscription>, StoreError> {
+    let sql = format!(
+        "select {COLUMNS} from subscriptions where organization_id = $1 and project_id is null and mode in ('all', 'all_except')
+         and include_future in ('yes', 'ask') and state in ('active', 'suspended', 'ending') order by id"
+    );
+    let rows = conn.fetch_all(&sql, params![organization]).await?;
+    with_named(conn, &rows).await
+}
+
+/// The live subscriptions that serve one project: those that are granted it and those at project level for it. Their
+/// choices are without the projects they name.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_serving(conn: &mut Conn, organization: OrganizationId, project: ProjectId) -> Result<Vec<Subscription>, StoreError> {
+    let sql = format!(
+        "select {COLUMNS} from subscriptions where organization_id = $1 and state in {LIVE}
+         and (project_id = $2 or id in
+           (select subscription_id from grants where organization_id = $1 and project_id = $2 and until is null))
+         order by id"
+    );
+    conn.fetch_all(&sql, params![organization, project]).await?.iter().map(subscription).collect()
+}
+
+/// All live subscriptions that an organization consumes or provides. Their choices are without the projects they name.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_live(conn: &mut Conn, organization: OrganizationId) -> Result<Vec<Subscription>, StoreError> {
+    let sql = format!(
+        "select {COLUMNS} from subscriptions where (organization_id = $1 or provider_id = $1) and state in {LIVE}
+         order by organization_id, id"
+    );
+    conn.fetch_all(&sql, params![organization]).await?.iter().map(subscription).collect()
+}
+
+/// The other organizations of an organization's live subscriptions: its providers and its services' subscribers.
+///
+/// # Errors
+/// Those of the database.
+pub async fn partners(conn: &mut Conn, organization: OrganizationId) -> Result<Vec<OrganizationId>, StoreError> {
+    let sql = format!(
+        "select provider_id from subscriptions where organization_id = $1 and state in {LIVE}
+         union select organization_id from subscriptions where provider_id = $1 and state in {LIVE}"
+    );
+    conn.fetch_all(&sql, params![organization]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Ends all live subscriptions that an organization consumes or provides; those only asked for are withdrawn.
+///
+/// # Errors
+/// Those of the database.
+pub async fn end_all(tx: &mut Tx, organization: OrganizationId, now: Ts) -> Result<(), StoreError> {
+    let sql = format!(
+        "update subscriptions set ended_at = $2, state = case when state = 'requested' then 'withdrawn' else 'ended' end
+         where (organization_id = $1 or provider_id = $1) and state in {LIVE}"
+    );
+    tx.execute(&sql, params![organization, now]).await?;
+    Ok(())
+}
+
+/// Ends the live subscriptions at project level of one project; those only asked for are withdrawn.
+///
+/// # Errors
+/// Those of the database.
+pub async fn end_of_project(tx: &mut Tx, organization: OrganizationId, project: ProjectId, now: Ts) -> Result<(), StoreError> {
+    let sql = format!(
+        "update subscriptions set ended_at = $3, state = case when state = 'requested' then 'withdrawn' else 'ended' end
+         where organization_id = $1 and project_id = $2 and state in {LIVE}"
+    );
+    tx.execute(&sql, params![organization, project, now]).await?;
+    Ok(())
+}
+
+/// A project that a choice may name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its id.
+    pub id: ProjectId,
+    /// Its handle.
+    pub handle: String,
+    /// Its name.
+    pub name: String,
+    /// When it was created.
+    pub created_at: Ts,
+}
+
+/// All projects of an organization that a choice may name, by name.
+///
+/// # Errors
+/// Those of the database.
+pub async fn candidates(conn: &mut Conn, organization: OrganizationId) -> Result<Vec<Candidate>, StoreError> {
+    let sql = "select id, handle, name, created_at from projects where organization_id = $1 and deleted_at is null order by name, id";
+    let rows = conn.fetch_all(sql, params![organization]).await?;
+    rows.iter().map(|row| Ok(Candidate { id: row.get(0)?, handle: row.get(1)?, name: row.get(2)?, created_at: row.get(3)? })).collect()
+}
