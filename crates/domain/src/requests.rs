@@ -1,10 +1,12 @@
 //! Requests: changes that wait for somebody's approval, with an internal step and a provider step.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{OrganizationId, RequestId, ServiceId, SubscriptionId, UserId},
-    subscriptions::ProjectChoice,
+    ids::{OrganizationId, ProjectId, RequestId, ServiceId, SubscriptionId, UserId},
+    subscriptions::{IncludeFuture, ProjectChoice},
     time::Ts,
     words::words,
 };
@@ -69,6 +71,12 @@ pub struct Asked {
     /// The choice of projects to set when approved.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub choice: Option<ProjectChoice>,
+    /// The projects it adds to those granted when it was asked for.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub add: BTreeSet<ProjectId>,
+    /// What shall happen with future projects, where that changes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub include_future: Option<IncludeFuture>,
 }
 
 /// A request as it is kept.
@@ -135,6 +143,21 @@ impl RequestState {
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Open | Self::NeedsInfo)
     }
+
+    /// State and step after a decision at `step`.
+    ///
+    /// # Errors
+    /// [`CannotDecide::Closed`]: nothing closed is decided again.
+    pub fn after(self, step: Step, decision: Decision, provider_approves: bool) -> Result<(Self, Step), CannotDecide> {
+        if !self.is_open() {
+            return Err(CannotDecide::Closed(self));
+        }
+        Ok(match decision {
+            Decision::Approved => step_after(step, provider_approves).map_or((Self::Approved, step), |next| (Self::Open, next)),
+            Decision::Rejected => (Self::Rejected, step),
+            Decision::Withdrawn => (Self::Withdrawn, step),
+        })
+    }
 }
 
 /// The step after an approval at `step`: `None` when the request is then approved as a whole.
@@ -168,8 +191,37 @@ pub fn may_decide(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::ids::Id;
+
+    proptest! {
+        #[test]
+        fn a_request_is_closed_once_and_approved_only_through_all_its_steps(
+            provider_approves: bool,
+            decisions in prop::collection::vec(prop::sample::select(Decision::ALL), 0..12),
+        ) {
+            let (mut state, mut step) = (RequestState::Open, Step::Internal);
+            let mut approvals = 0;
+            for decision in decisions {
+                let before = (state, step);
+                match state.after(step, decision, provider_approves) {
+                    Ok(next) => {
+                        prop_assert!(before.0.is_open());
+                        approvals += usize::from(decision == Decision::Approved);
+                        (state, step) = next;
+                    }
+                    Err(refusal) => {
+                        prop_assert_eq!(refusal, CannotDecide::Closed(before.0));
+                        prop_assert!(!before.0.is_open());
+                    }
+                }
+            }
+            prop_assert_eq!(state == RequestState::Approved, approvals == 1 + usize::from(provider_approves));
+            prop_assert!(step == Step::Internal || provider_approves);
+        }
+    }
 
     #[test]
     fn nobody_decides_their_own_request_but_a_sole_maintainer() {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{ContractId, OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId, UserId},
+    text::Faults,
     time::Ts,
     words::words,
 };
@@ -140,9 +141,74 @@ impl ProjectChoice {
         }
     }
 
+    /// The choice after additions to it, asked for earlier as the choice `asked`, are approved: it chooses exactly `target`
+    /// of `all`. What was taken out meanwhile stays out, because it is not in `target`; `future` is what the request
+    /// changes about future projects, if anything.
+    #[must_use]
+    pub fn extended(
+        &self,
+        asked: &Self,
+        future: Option<IncludeFuture>,
+        target: &BTreeSet<ProjectId>,
+        all: &BTreeSet<ProjectId>,
+    ) -> Self {
+        if self.mode == Mode::Selected && asked.mode == Mode::Selected {
+            return Self { mode: Mode::Selected, projects: target.clone(), include_future: IncludeFuture::No };
+        }
+        let include_future = future.unwrap_or_else(|| self.for_new_project());
+        let left_out: BTreeSet<_> = all.difference(target).copied().collect();
+        if left_out.is_empty() && (self.mode == Mode::All || asked.mode == Mode::All) {
+            return Self { mode: Mode::All, projects: left_out, include_future };
+        }
+        Self { mode: Mode::AllExcept, projects: left_out, include_future }
+    }
+
     /// What happens with a project that has just been created.
     pub fn for_new_project(&self) -> IncludeFuture {
         if self.mode == Mode::Selected { IncludeFuture::No } else { self.include_future }
+    }
+}
+
+/// A choice of projects as somebody wrote it: words, and handles or ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChoiceInput {
+    /// `all`, `all_except` or `selected`.
+    pub mode: String,
+    /// The projects it names, by handle or id.
+    pub projects: Vec<String>,
+    /// `yes`, `ask` or `no`; absent, it is `no` for `selected` and `yes` otherwise.
+    pub include_future: Option<String>,
+}
+
+impl ChoiceInput {
+    /// Judges it. Faults are noted under `at`, such as `/projects`; `find` looks a project up by handle or id.
+    pub fn check(&self, at: &str, find: impl Fn(&str) -> Option<ProjectId>, faults: &mut Faults) -> Option<ProjectChoice> {
+        let mode = faults.check(format!("{at}/mode"), self.mode.parse::<Mode>());
+        let given = self.include_future.as_deref().filter(|word| !word.is_empty());
+        let include_future = match given {
+            Some(word) => faults.check(format!("{at}/include_future"), word.parse::<IncludeFuture>()),
+            None => Some(if mode == Some(Mode::Selected) { IncludeFuture::No } else { IncludeFuture::Yes }),
+        };
+        let mut projects = BTreeSet::new();
+        for (index, key) in self.projects.iter().enumerate() {
+            match find(key.trim()) {
+                Some(id) => drop(projects.insert(id)),
+                None => faults.add(format!("{at}/projects/{index}"), "the organization has no such project; write its handle or id"),
+            }
+        }
+        let (mode, include_future) = (mode?, include_future?);
+        match mode {
+            Mode::All if !self.projects.is_empty() => {
+                faults.add(format!("{at}/projects"), "mode all names no projects; to leave some out, choose all_except");
+            }
+            Mode::Selected if self.projects.is_empty() => faults.add(format!("{at}/projects"), "choose at least one project"),
+            Mode::Selected if include_future != IncludeFuture::No => {
+                let detail = "selected projects have no future ones; write no, or choose all or all_except";
+                faults.add(format!("{at}/include_future"), detail);
+            }
+            Mode::All | Mode::AllExcept | Mode::Selected => {}
+        }
+        Some(ProjectChoice { mode, projects, include_future })
     }
 }
 
@@ -155,6 +221,8 @@ pub struct ChoiceChange {
     pub remove: BTreeSet<ProjectId>,
     /// Whether future projects would be granted that would not have been before; counts as an addition.
     pub widens_future: bool,
+    /// Whether less happens with future projects than before; counts as a reduction.
+    pub narrows_future: bool,
 }
 
 impl ChoiceChange {
@@ -165,7 +233,13 @@ impl ChoiceChange {
             add: target.difference(granted).copied().collect(),
             remove: granted.difference(&target).copied().collect(),
             widens_future: new.for_new_project() == IncludeFuture::Yes && now.for_new_project() != IncludeFuture::Yes,
+            narrows_future: new.for_new_project() > now.for_new_project(),
         }
+    }
+
+    /// Whether anything is taken out or narrowed, which never waits.
+    pub fn reduces(&self) -> bool {
+        !self.remove.is_empty() || self.narrows_future
     }
 
     /// Whether anything is added, so that somebody may have to approve.
@@ -288,6 +362,16 @@ mod tests {
         }
 
         #[test]
+        fn an_approved_addition_chooses_exactly_its_target(now in choice(), asked in choice(), all in projects(), some in projects(),
+                future in prop::option::of(prop::sample::select(IncludeFuture::ALL))) {
+            let target: BTreeSet<_> = some.intersection(&all).copied().collect();
+            let extended = now.extended(&asked, future, &target, &all);
+            prop_assert_eq!(extended.chosen(&all), target);
+            let widest = future.unwrap_or_else(|| now.for_new_project());
+            prop_assert!(extended.for_new_project() >= widest || future.is_some());
+        }
+
+        #[test]
         fn nothing_terminal_ever_moves_again(moves in prop::collection::vec(prop::sample::select(vec![Move::Approve, Move::Reject, Move::Withdraw, Move::Cancel]), 0..20)) {
             let mut state = SubscriptionState::Requested;
             for step in moves {
@@ -298,6 +382,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn everything_wrong_with_a_choice_is_said_at_its_place() {
+        let find = |key: &str| (key == "north").then(|| project(1));
+        let pointers = |mode: &str, projects: &[&str], future: Option<&str>| {
+            let input = ChoiceInput {
+                mode: mode.into(),
+                projects: projects.iter().map(|one| (*one).to_owned()).collect(),
+                include_future: future.map(str::to_owned),
+            };
+            let mut faults = Faults::new();
+            let checked = input.check("/projects", find, &mut faults);
+            (checked, faults.into_vec().into_iter().map(|fault| fault.pointer).collect::<Vec<_>>())
+        };
+        assert_eq!(pointers("some", &["south"], Some("later")).1, ["/projects/mode", "/projects/include_future", "/projects/projects/0"]);
+        assert_eq!(pointers("selected", &[], None).1, ["/projects/projects"]);
+        assert_eq!(pointers("all", &["north"], None).1, ["/projects/projects"]);
+        assert_eq!(pointers("selected", &["north"], Some("yes")).1, ["/projects/include_future"]);
+        let (selected, none) = pointers("selected", &["north"], None);
+        assert_eq!((selected.unwrap().include_future, none.len()), (IncludeFuture::No, 0));
+        assert_eq!(pointers("all", &[], None).0.unwrap().include_future, IncludeFuture::Yes);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_domain::{
-    ids::{OrganizationId, ProjectId, ServiceId, SubscriptionId},
+    ids::{ContractId, OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId},
+    meters::Plan,
+    services::{DataPermission, Level},
     subscriptions::{Mode, ProjectChoice, Subscription, SubscriptionState},
     time::Ts,
 };
@@ -358,4 +360,102 @@ pub async fn candidates(conn: &mut Conn, organization: OrganizationId) -> Result
     let sql = "select id, handle, name, created_at from projects where organization_id = $1 and deleted_at is null order by name, id";
     let rows = conn.fetch_all(sql, params![organization]).await?;
     rows.iter().map(|row| Ok(Candidate { id: row.get(0)?, handle: row.get(1)?, name: row.get(2)?, created_at: row.get(3)? })).collect()
+}
+
+/// The names of projects of several organizations, deleted ones included, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn project_names(conn: &mut Conn, organizations: &[OrganizationId], ids: &[ProjectId]) -> Result<Vec<Candidate>, StoreError> {
+    let mut found = Vec::new();
+    if organizations.is_empty() {
+        return Ok(found);
+    }
+    for some in ids.chunks(MOST_IDS) {
+        let sql = format!(
+            "select id, handle, name, created_at from projects where organization_id in ({}) and id in ({}) order by name, id",
+            placeholders(1, organizations.len()),
+            placeholders(1 + organizations.len(), some.len())
+        );
+        let values: Vec<Value> = organizations.iter().map(Value::from).chain(some.iter().map(Value::from)).collect();
+        for row in conn.fetch_all(&sql, &values).await? {
+            found.push(Candidate { id: row.get(0)?, handle: row.get(1)?, name: row.get(2)?, created_at: row.get(3)? });
+        }
+    }
+    Ok(found)
+}
+
+/// What a subscription accepted, by its plan: the plan, the contract and the service of both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The plan's id.
+    pub plan: PlanId,
+    /// What it costs.
+    pub prices: Plan,
+    /// The contract's id.
+    pub contract: ContractId,
+    /// The contract's version.
+    pub version: i64,
+    /// What one subscription serves.
+    pub level: Level,
+    /// What the service may do.
+    pub permissions: Vec<DataPermission>,
+    /// Where the terms are to be read.
+    pub terms_url: Option<String>,
+    /// The service's id.
+    pub service: ServiceId,
+    /// The service's handle.
+    pub service_handle: String,
+    /// The service's name.
+    pub service_name: String,
+}
+
+/// What several subscriptions accepted, by their providers and plans, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn offers(conn: &mut Conn, providers: &[OrganizationId], plans: &[PlanId]) -> Result<Vec<Offer>, StoreError> {
+    if providers.is_empty() || plans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select p.id, p.prices, c.id, c.version, c.level, c.permissions, c.terms_url, v.id, v.handle, v.name
+         from plans p join contracts c on c.organization_id = p.organization_id and c.id = p.contract_id
+         join services v on v.organization_id = c.organization_id and v.id = c.service_id
+         where p.organization_id in ({}) and p.id in ({})",
+        placeholders(1, providers.len()),
+        placeholders(1 + providers.len(), plans.len())
+    );
+    let values: Vec<Value> = providers.iter().map(Value::from).chain(plans.iter().map(Value::from)).collect();
+    let rows = conn.fetch_all(&sql, &values).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Offer {
+                plan: row.get(0)?,
+                prices: row.json(1)?,
+                contract: row.get(2)?,
+                version: row.get(3)?,
+                level: row.parse(4)?,
+                permissions: row.json(5)?,
+                terms_url: row.get(6)?,
+                service: row.get(7)?,
+                service_handle: row.get(8)?,
+                service_name: row.get(9)?,
+            })
+        })
+        .collect()
+}
+
+/// Several subscriptions, in one statement more than their choices take.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_many(conn: &mut Conn, ids: &[SubscriptionId]) -> Result<Vec<Subscription>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("select {COLUMNS} from subscriptions where id in ({}) order by id", placeholders(1, ids.len()));
+    let values: Vec<Value> = ids.iter().map(Value::from).collect();
+    let rows = conn.fetch_all(&sql, &values).await?;
+    with_named(conn, &rows).await
 }
