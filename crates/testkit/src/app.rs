@@ -134,6 +134,8 @@ impl TestApp {
     }
 
     async fn account(&self, new: users::NewUser) -> Person {
+        // Accounts sort by the time of their creation, so each gets a millisecond of its own.
+        self.clock.advance(1_000);
         let prepared = users::prepare(&self.stoa, new).await.expect("a valid account");
         let mut act = Act::begin(&self.stoa, Caller::system(self.stoa.clock.now())).await.expect("a transaction");
         let user = users::create(&mut act, prepared).await.expect("an account");
