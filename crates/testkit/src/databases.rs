@@ -35,6 +35,16 @@ enum Cleanup {
     Database { _database: Database },
 }
 
+impl TestDb {
+    /// Another fresh, migrated database on the same engine.
+    pub async fn fresh(&self) -> Self {
+        match self.url {
+            DatabaseUrl::Sqlite(_) => sqlite().await,
+            DatabaseUrl::Postgres(_) => postgres().await,
+        }
+    }
+}
+
 /// A migrated SQLite file.
 pub async fn sqlite() -> TestDb {
     let folder = tempfile::tempdir().expect("a temporary folder");
