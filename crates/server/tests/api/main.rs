@@ -2,6 +2,7 @@
 
 mod access;
 mod applications;
+mod authorization;
 mod costs;
 mod events;
 mod grants;

@@ -1,0 +1,344 @@
+//! Every operation of the API document, and who may do it: anonymous 401, stranger 404, each role what the matrix says.
+//!
+//! A new operation without a row here fails the test of coverage. The list of exceptions may only shrink.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use stoa_testkit::{Client, Person, TestApp, api_tests};
+
+/// Operations without a row. It may only shrink.
+const EXCEPTIONS: [&str; 0] = [];
+
+/// Who must be let through by an operation's gate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    /// Anybody, even without credentials.
+    Anybody,
+    /// Any person with an account; it answers about the caller only.
+    Anyone,
+    /// Members of the organization with at least one of these roles: v, r, e, m. Strangers get 404.
+    Roles(&'static str),
+    /// An application with its client credentials or access token; a person's token gets 403, nobody 401.
+    Service,
+    /// An application with its client credentials in the form; everybody else gets 401.
+    ClientCredentials,
+}
+
+/// One operation: what to call, and who is let through.
+struct Row {
+    method: Method,
+    /// The path of the API document.
+    path: &'static str,
+    gate: Gate,
+    /// A query to add.
+    query: &'static str,
+    /// The body to send, from the world; `Null` for none.
+    body: fn(&World) -> Value,
+}
+
+fn row(method: Method, path: &'static str, gate: Gate) -> Row {
+    Row { method, path, gate, query: "", body: |_| Value::Null }
+}
+
+fn with(method: Method, path: &'static str, gate: Gate, body: fn(&World) -> Value) -> Row {
+    Row { method, path, gate, query: "", body }
+}
+
+const ALL: Gate = Gate::Roles("vrem");
+const EDIT: Gate = Gate::Roles("em");
+const MAINTAIN: Gate = Gate::Roles("m");
+
+fn rows() -> Vec<Row> {
+    let (get, post, patch, put, delete) = (Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE);
+    vec![
+        // account
+        row(get.clone(), "/api/v1/me", Gate::Anyone),
+        row(get.clone(), "/api/v1/me/tokens", Gate::Anyone),
+        with(post.clone(), "/api/v1/me/tokens", Gate::Anyone, |_| json!({"name": "x"})),
+        row(delete.clone(), "/api/v1/me/tokens/{token}", Gate::Roles("-")),
+        // organizations
+        row(get.clone(), "/api/v1/organizations", Gate::Anyone),
+        with(post.clone(), "/api/v1/organizations", Gate::Anyone, |_| json!({"name": "Another"})),
+        row(get.clone(), "/api/v1/organizations/{org}", ALL),
+        with(patch.clone(), "/api/v1/organizations/{org}", EDIT, |_| json!({"description": "x"})),
+        Row { query: "?confirm=Grid", ..row(delete.clone(), "/api/v1/organizations/{org}", MAINTAIN) },
+        row(get.clone(), "/api/v1/organizations/{org}/members", ALL),
+        with(post.clone(), "/api/v1/organizations/{org}/members", MAINTAIN, |_| json!({"members": []})),
+        with(patch.clone(), "/api/v1/organizations/{org}/members/{user}", MAINTAIN, |_| json!({"role": "viewer"})),
+        row(delete.clone(), "/api/v1/organizations/{org}/members/{user}", MAINTAIN),
+        row(get.clone(), "/api/v1/organizations/{org}/events", ALL),
+        // projects and their data
+        row(get.clone(), "/api/v1/organizations/{org}/projects", ALL),
+        with(post.clone(), "/api/v1/organizations/{org}/projects", EDIT, |_| json!({"name": "New"})),
+        row(get.clone(), "/api/v1/organizations/{org}/projects/{project}", ALL),
+        with(patch.clone(), "/api/v1/organizations/{org}/projects/{project}", EDIT, |_| json!({"description": "x"})),
+        row(delete.clone(), "/api/v1/organizations/{org}/projects/{project}", EDIT),
+        row(get.clone(), "/api/v1/organizations/{org}/projects/{project}/resources", ALL),
+        row(get.clone(), "/api/v1/organizations/{org}/projects/{project}/resources/{name}", ALL),
+        row(Method::HEAD, "/api/v1/organizations/{org}/projects/{project}/resources/{name}", ALL),
+        with(put.clone(), "/api/v1/organizations/{org}/projects/{project}/resources/{name}", EDIT, |_| json!({"some": "bytes"})),
+        row(delete.clone(), "/api/v1/organizations/{org}/projects/{project}/resources/{name}", EDIT),
+        // applications
+        row(get.clone(), "/api/v1/applications", Gate::Anyone),
+        with(post.clone(), "/api/v1/applications", EDIT, |_| json!({"name": "New", "organization": "grid"})),
+        row(get.clone(), "/api/v1/applications/{application}", ALL),
+        with(patch.clone(), "/api/v1/applications/{application}", EDIT, |_| json!({"description": "x"})),
+        row(delete.clone(), "/api/v1/applications/{application}", EDIT),
+        row(post.clone(), "/api/v1/applications/{application}/secrets", EDIT),
+        row(delete.clone(), "/api/v1/applications/{application}/secrets/{secret}", EDIT),
+        // services
+        row(get.clone(), "/api/v1/organizations/{org}/services", ALL),
+        with(post.clone(), "/api/v1/organizations/{org}/services", EDIT, |world| world.new_service("Another")),
+        row(get.clone(), "/api/v1/services/{service}", ALL),
+        with(patch.clone(), "/api/v1/services/{service}", EDIT, |_| json!({"summary": "x"})),
+        with(post.clone(), "/api/v1/services/{service}/contracts", EDIT, |world| world.new_contract()),
+        row(post.clone(), "/api/v1/services/{service}/publish", EDIT),
+        row(post.clone(), "/api/v1/services/{service}/pause", MAINTAIN),
+        row(get.clone(), "/api/v1/services/{service}/subscriptions", ALL),
+        row(get.clone(), "/api/v1/marketplace", Gate::Anyone),
+        row(get.clone(), "/api/v1/marketplace/{service}", ALL),
+        // subscriptions
+        row(get.clone(), "/api/v1/organizations/{org}/subscriptions", ALL),
+        with(post.clone(), "/api/v1/organizations/{org}/subscriptions", ALL, |world| world.new_subscription()),
+        row(get.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}", ALL),
+        with(put.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/projects", ALL, |_| {
+            json!({"mode": "all", "include_future": "yes"})
+        }),
+        row(post.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/cancel", ALL),
+        row(get.clone(), "/api/v1/organizations/{org}/grants", ALL),
+        row(get.clone(), "/api/v1/requests", Gate::Anyone),
+        row(get.clone(), "/api/v1/requests/{request}", ALL),
+        with(post.clone(), "/api/v1/requests/{request}/approve", Gate::Roles("rm"), |_| json!({})),
+        with(post.clone(), "/api/v1/requests/{request}/reject", Gate::Roles("rm"), |_| json!({"reason": "no"})),
+        row(post.clone(), "/api/v1/requests/{request}/withdraw", Gate::Roles("-")),
+        // usage and costs
+        with(post.clone(), "/api/v1/usage", Gate::Service, |_| json!([])),
+        row(get.clone(), "/api/v1/organizations/{org}/usage", ALL),
+        row(get.clone(), "/api/v1/organizations/{org}/costs", ALL),
+        // tokens and decisions
+        row(post.clone(), "/oauth2/token", Gate::ClientCredentials),
+        row(post.clone(), "/oauth2/introspect", Gate::ClientCredentials),
+        row(post.clone(), "/oauth2/revoke", Gate::ClientCredentials),
+        row(get.clone(), "/.well-known/oauth-authorization-server", Gate::Anybody),
+        with(post.clone(), "/access/v1/evaluation", Gate::Anyone, |world| world.evaluation()),
+        with(post.clone(), "/access/v1/evaluations", Gate::Anyone, |world| json!({"evaluations": [world.evaluation()]})),
+        Row { query: "?project={project}&permission=resources:read", ..row(get.clone(), "/gateway/authorize", Gate::Roles("vrem!403")) },
+    ]
+}
+
+/// An organization with everything in it, four members with one role each, and a stranger.
+struct World {
+    maintainer: Person,
+    editor: Person,
+    reviewer: Person,
+    viewer: Person,
+    stranger: Person,
+    other: String,
+    project: String,
+    application: String,
+    secret: String,
+    service: String,
+    open_service: String,
+    subscription: String,
+    request: String,
+}
+
+impl World {
+    async fn new(app: &TestApp) -> Self {
+        let people = tokio::join!(app.person("mia"), app.person("eva"), app.person("rob"), app.person("vic"), app.person("sam"));
+        let (maintainer, editor, reviewer, viewer, stranger) = people;
+        let m = &maintainer.client;
+        m.post("/api/v1/organizations", json!({"name": "Grid"})).await.expect(201);
+        let member = |person: &Person, role: &str| json!({"email": person.user.email, "role": role});
+        let members = json!({"members": [member(&editor, "editor"), member(&reviewer, "reviewer"), member(&viewer, "viewer")]});
+        m.post("/api/v1/organizations/grid/members", members).await.expect(200);
+        let other = app.person("oda").await;
+        m.post("/api/v1/organizations/grid/members", json!({"members": [member(&other, "viewer")]})).await.expect(200);
+        let project = m.post("/api/v1/organizations/grid/projects", json!({"name": "North"})).await.expect(201)["handle"].clone();
+        let resource = m.request(Method::PUT, "/api/v1/organizations/grid/projects/north/resources/data.csv").body("a,b");
+        m.send(resource.header("content-type", "text/csv")).await.expect(201);
+        let application = text(&m.post("/api/v1/applications", json!({"name": "Reader", "organization": "grid"})).await.expect(201), "id");
+        let secret = text(&m.post(&format!("/api/v1/applications/{application}/secrets"), json!({})).await.expect(201), "id");
+        let mut world = Self {
+            maintainer,
+            editor,
+            reviewer,
+            viewer,
+            stranger,
+            other: other.id().to_string(),
+            project: project.as_str().unwrap().to_owned(),
+            application,
+            secret,
+            service: String::new(),
+            open_service: String::new(),
+            subscription: String::new(),
+            request: String::new(),
+        };
+        world.service = world.draft("Draft service").await;
+        world.open_service = world.draft("Open service").await;
+        let subscribed = world.draft("Subscribed service").await;
+        for service in [&world.open_service, &subscribed] {
+            world.maintainer.post(&format!("/api/v1/services/{service}/publish"), json!({})).await.expect(200);
+        }
+        let subscribe = json!({"service": subscribed, "projects": {"mode": "selected", "projects": ["north"]}, "accept_terms": true});
+        let subscription = world.maintainer.post("/api/v1/organizations/grid/subscriptions", subscribe).await.expect(201);
+        world.subscription = text(&subscription, "id");
+        let cancel = format!("/api/v1/organizations/grid/subscriptions/{}/cancel", world.subscription);
+        let request = world.editor.post(&cancel, json!({})).await.expect(202);
+        world.request = text(&request["request"], "id");
+        world
+    }
+
+    async fn draft(&self, name: &str) -> String {
+        text(&self.maintainer.post("/api/v1/organizations/grid/services", self.new_service(name)).await.expect(201), "id")
+    }
+
+    fn new_service(&self, name: &str) -> Value {
+        json!({"application": self.application, "name": name, "summary": "Reads", "description": "Reads data", "categories": ["energy"],
+            "visibility": "public", "contract": self.new_contract()})
+    }
+
+    fn new_contract(&self) -> Value {
+        json!({"level": "organization", "permissions": ["resources:read"],
+            "plans": [{"name": "Basic", "currency": "EUR", "monthly": "10", "meters": [{"name": "calls", "unit": "call", "unit_price": "0.01"}]}]})
+    }
+
+    fn new_subscription(&self) -> Value {
+        json!({"service": self.open_service, "projects": {"mode": "all", "include_future": "no"}, "accept_terms": true})
+    }
+
+    fn evaluation(&self) -> Value {
+        json!({"subject": {"type": "user", "id": self.viewer.id()}, "action": {"name": "resources:read"},
+            "resource": {"type": "organization", "id": "grid"}})
+    }
+
+    fn fill(&self, path: &str) -> String {
+        path.replace("{org}", "grid")
+            .replace("{project}", &self.project)
+            .replace("{name}", "data.csv")
+            .replace("{user}", &self.other)
+            .replace("{application}", &self.application)
+            .replace("{secret}", &self.secret)
+            .replace("{service}", if path.contains("marketplace") || path.contains("pause") { &self.open_service } else { &self.service })
+            .replace("{subscription}", &self.subscription)
+            .replace("{request}", &self.request)
+            .replace("{token}", "tok_01h455vb4pex5vsknk084sn02q")
+    }
+
+    async fn ask(&self, row: &Row, client: &Client) -> u16 {
+        let mut request = client.request(row.method.clone(), &self.fill(&format!("{}{}", row.path, row.query)));
+        let body = (row.body)(self);
+        if !body.is_null() {
+            request = request.json(&body);
+        } else if row.path.starts_with("/oauth2/") {
+            request = request.form(&[("grant_type", "client_credentials"), ("token", "x")]);
+        } else if row.method == Method::POST {
+            request = request.json(&json!({}));
+        }
+        client.send(request).await.status
+    }
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}")).to_owned()
+}
+
+/// Whether a status says that the gate let the caller through; what the action then says of the state is not the gate's.
+fn passed(status: u16) -> bool {
+    !matches!(status, 401 | 403 | 404) && status < 500
+}
+
+async fn judge(app: &TestApp, row: &Row) -> Vec<String> {
+    let world = World::new(app).await;
+    let mut wrong = Vec::new();
+    let mut note = |who: &str, status: u16, right: bool, expected: &str| {
+        if !right {
+            wrong.push(format!("{} {}: {who} got {status}, expected {expected}", row.method, row.path));
+        }
+    };
+    let anonymous = world.ask(row, &app.anonymous()).await;
+    match row.gate {
+        Gate::Anybody => note("nobody", anonymous, anonymous == 200, "200"),
+        Gate::ClientCredentials => {
+            note("nobody", anonymous, anonymous == 401, "401");
+            let person = world.ask(row, &world.maintainer.client).await;
+            note("a person", person, person == 401, "401");
+        }
+        _ => note("nobody", anonymous, anonymous == 401, "401"),
+    }
+    match row.gate {
+        Gate::Anybody | Gate::ClientCredentials => {}
+        Gate::Anyone => {
+            let status = world.ask(row, &world.stranger.client).await;
+            note("anyone", status, passed(status) || (row.path.starts_with("/access/") && status == 200), "to pass");
+        }
+        Gate::Service => {
+            let status = world.ask(row, &world.maintainer.client).await;
+            note("a person", status, status == 403, "403");
+        }
+        Gate::Roles(roles) => {
+            let unseen = if roles.ends_with("!403") { 403 } else { 404 };
+            // What is on the marketplace is seen by everybody.
+            if row.path.starts_with("/api/v1/marketplace/") {
+                return wrong;
+            }
+            let status = world.ask(row, &world.stranger.client).await;
+            note("a stranger", status, status == unseen, &unseen.to_string());
+            let everyone =
+                [('v', "a viewer", &world.viewer), ('r', "a reviewer", &world.reviewer), ('e', "an editor", &world.editor), ('m', "a maintainer", &world.maintainer)];
+            // First those who are refused, who change nothing; then the one with the least rights who may, who changes it.
+            for (letter, who, person) in everyone.iter().filter(|(letter, ..)| !roles.contains(*letter)) {
+                let status = world.ask(row, &person.client).await;
+                let own = row.path.ends_with("/withdraw") && *letter == 'e' || row.path.contains("/me/tokens/");
+                note(who, status, own || status == 403, "403");
+            }
+            if let Some((_, who, person)) = everyone.iter().find(|(letter, ..)| roles.contains(*letter)) {
+                let status = world.ask(row, &person.client).await;
+                note(who, status, passed(status), "to pass");
+            }
+        }
+    }
+    wrong
+}
+
+api_tests! {
+    async fn every_operation_of_the_document_has_a_row(app: &TestApp) {
+        let document = app.anonymous().get("/api/openapi.json").await.expect(200);
+        let mut operations = BTreeSet::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for method in methods.as_object().unwrap().keys().filter(|key| ["get", "post", "put", "patch", "delete", "head"].contains(&key.as_str())) {
+                operations.insert(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+        let listed: BTreeSet<_> = rows().iter().map(|row| format!("{} {}", row.method, row.path)).collect();
+        let missing: Vec<_> = operations.difference(&listed).filter(|one| !EXCEPTIONS.contains(&one.as_str())).collect();
+        let gone: Vec<_> = listed.difference(&operations).collect();
+        assert!(missing.is_empty() && gone.is_empty(), "without a row: {missing:#?}\nno longer in the document: {gone:#?}");
+    }
+}
+
+macro_rules! judged {
+    ($($part:ident: $number:literal;)+) => {$(
+        api_tests! {
+            async fn $part(app: &TestApp) {
+                let mut wrong = Vec::new();
+                // Each row has a world of its own, and with it a server of its own, so that no row sees what another did.
+                for row in rows().iter().skip($number).step_by(4) {
+                    let fresh = TestApp::start(app.database().fresh().await).await;
+                    wrong.extend(judge(&fresh, row).await);
+                    fresh.finish().await;
+                }
+                assert!(wrong.is_empty(), "{wrong:#?}");
+            }
+        }
+    )+};
+}
+
+judged! {
+    every_gate_lets_through_whom_it_should_first_part: 0;
+    every_gate_lets_through_whom_it_should_second_part: 1;
+    every_gate_lets_through_whom_it_should_third_part: 2;
+    every_gate_lets_through_whom_it_should_fourth_part: 3;
+}
