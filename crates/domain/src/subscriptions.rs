@@ -145,13 +145,7 @@ impl ProjectChoice {
     /// of `all`. What was taken out meanwhile stays out, because it is not in `target`; `future` is what the request
     /// changes about future projects, if anything.
     #[must_use]
-    pub fn extended(
-        &self,
-        asked: &Self,
-        future: Option<IncludeFuture>,
-        target: &BTreeSet<ProjectId>,
-        all: &BTreeSet<ProjectId>,
-    ) -> Self {
+    pub fn extended(&self, asked: &Self, future: Option<IncludeFuture>, target: &BTreeSet<ProjectId>, all: &BTreeSet<ProjectId>) -> Self {
         if self.mode == Mode::Selected && asked.mode == Mode::Selected {
             return Self { mode: Mode::Selected, projects: target.clone(), include_future: IncludeFuture::No };
         }

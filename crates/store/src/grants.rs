@@ -144,8 +144,7 @@ pub async fn live_of(conn: &mut Conn, subscriptions: &[(OrganizationId, Subscrip
         placeholders(1, organizations.len()),
         placeholders(1 + organizations.len(), subscriptions.len())
     );
-    let values: Vec<Value> =
-        organizations.into_iter().map(Value::from).chain(subscriptions.iter().map(|one| Value::from(one.1))).collect();
+    let values: Vec<Value> = organizations.into_iter().map(Value::from).chain(subscriptions.iter().map(|one| Value::from(one.1))).collect();
     conn.fetch_all(&sql, &values).await?.iter().map(grant).collect()
 }
 
@@ -153,7 +152,11 @@ pub async fn live_of(conn: &mut Conn, subscriptions: &[(OrganizationId, Subscrip
 ///
 /// # Errors
 /// Those of the database.
-pub async fn history(conn: &mut Conn, organization: OrganizationId, subscriptions: &[SubscriptionId]) -> Result<Vec<KeptGrant>, StoreError> {
+pub async fn history(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    subscriptions: &[SubscriptionId],
+) -> Result<Vec<KeptGrant>, StoreError> {
     let mut found = Vec::new();
     for some in subscriptions.chunks(10_000) {
         let sql = format!(
@@ -225,13 +228,7 @@ pub async fn map(conn: &mut Conn, organization: OrganizationId, filter: MapFilte
     let rows = conn.fetch_all(&sql, &values).await?;
     rows.iter()
         .map(|row| {
-            Ok(MapRow {
-                grant: grant(row)?,
-                service: row.get(7)?,
-                provider: row.get(8)?,
-                contract: row.get(9)?,
-                state: row.parse(10)?,
-            })
+            Ok(MapRow { grant: grant(row)?, service: row.get(7)?, provider: row.get(8)?, contract: row.get(9)?, state: row.parse(10)? })
         })
         .collect()
 }

@@ -86,14 +86,7 @@ async fn insert_named(tx: &mut Tx, of: &Subscription) -> Result<(), StoreError> 
 pub async fn set_state(tx: &mut Tx, changed: &Subscription) -> Result<(), StoreError> {
     tx.execute(
         "update subscriptions set state = $3, approved_by = $4, activated_at = $5, ended_at = $6 where organization_id = $1 and id = $2",
-        params![
-            changed.organization,
-            changed.id,
-            changed.state.word(),
-            changed.approved_by,
-            changed.activated_at,
-            changed.ended_at
-        ],
+        params![changed.organization, changed.id, changed.state.word(), changed.approved_by, changed.activated_at, changed.ended_at],
     )
     .await?;
     Ok(())
@@ -106,13 +99,7 @@ pub async fn set_state(tx: &mut Tx, changed: &Subscription) -> Result<(), StoreE
 pub async fn set_choice(tx: &mut Tx, changed: &Subscription) -> Result<(), StoreError> {
     tx.execute(
         "update subscriptions set mode = $3, include_future = $4, approved_by = $5 where organization_id = $1 and id = $2",
-        params![
-            changed.organization,
-            changed.id,
-            changed.choice.mode.word(),
-            changed.choice.include_future.word(),
-            changed.approved_by
-        ],
+        params![changed.organization, changed.id, changed.choice.mode.word(), changed.choice.include_future.word(), changed.approved_by],
     )
     .await?;
     tx.execute(
@@ -180,8 +167,7 @@ async fn with_named(conn: &mut Conn, rows: &[Row]) -> Result<Vec<Subscription>, 
             placeholders(1, organizations.len()),
             placeholders(1 + organizations.len(), some.len())
         );
-        let values: Vec<Value> =
-            organizations.into_iter().map(Value::from).chain(some.iter().map(|one| Value::from(one.1))).collect();
+        let values: Vec<Value> = organizations.into_iter().map(Value::from).chain(some.iter().map(|one| Value::from(one.1))).collect();
         for row in conn.fetch_all(&sql, &values).await? {
             named.entry(row.get(0)?).or_default().insert(row.get(1)?);
         }

@@ -103,9 +103,12 @@ fn rows() -> Vec<Row> {
         row(get.clone(), "/api/v1/organizations/{org}/subscriptions", ALL),
         with(post.clone(), "/api/v1/organizations/{org}/subscriptions", ALL, |world| world.new_subscription()),
         row(get.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}", ALL),
-        with(put.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/projects", ALL, |_| {
-            json!({"mode": "all", "include_future": "yes"})
-        }),
+        with(
+            put.clone(),
+            "/api/v1/organizations/{org}/subscriptions/{subscription}/projects",
+            ALL,
+            |_| json!({"mode": "all", "include_future": "yes"}),
+        ),
         row(post.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/cancel", ALL),
         row(get.clone(), "/api/v1/organizations/{org}/grants", ALL),
         row(get.clone(), "/api/v1/requests", Gate::Anyone),
@@ -286,8 +289,12 @@ async fn judge(app: &TestApp, row: &Row) -> Vec<String> {
             }
             let status = world.ask(row, &world.stranger.client).await;
             note("a stranger", status, status == unseen, &unseen.to_string());
-            let everyone =
-                [('v', "a viewer", &world.viewer), ('r', "a reviewer", &world.reviewer), ('e', "an editor", &world.editor), ('m', "a maintainer", &world.maintainer)];
+            let everyone = [
+                ('v', "a viewer", &world.viewer),
+                ('r', "a reviewer", &world.reviewer),
+                ('e', "an editor", &world.editor),
+                ('m', "a maintainer", &world.maintainer),
+            ];
             // First those who are refused, who change nothing; then the one with the least rights who may, who changes it.
             for (letter, who, person) in everyone.iter().filter(|(letter, ..)| !roles.contains(*letter)) {
                 let status = world.ask(row, &person.client).await;
