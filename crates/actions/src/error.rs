@@ -65,6 +65,12 @@ pub enum Error {
     /// Seen, but refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Seen, but it is for others to do.
+    #[error("{detail}")]
+    NotYours {
+        /// Who could do it.
+        detail: String,
+    },
     /// Something in the input is wrong.
     #[error("some of the input is not valid")]
     Invalid(Faults),
@@ -123,7 +129,7 @@ impl Error {
             Self::ServicesOnly => "services_only",
             Self::Scope(_) => "insufficient_scope",
             Self::NotFound(_) => "not_found",
-            Self::Refused(_) => "forbidden",
+            Self::Refused(_) | Self::NotYours { .. } => "forbidden",
             Self::Invalid(_) => "invalid",
             Self::Unfit { code, .. } | Self::Conflict { code, .. } => code,
             Self::Stale => "precondition_failed",

@@ -12,7 +12,7 @@ use stoa_store::{Conn, members, organizations};
 
 pub use stoa_store::organizations::{Counts, Seat};
 
-use crate::{Act, Caller, Error, Result, seats};
+use crate::{Act, Caller, Error, Result, seats, subscriptions};
 
 /// Creates an organization; whoever creates it becomes its maintainer.
 ///
@@ -138,6 +138,8 @@ pub async fn delete(act: &mut Act, key: &Key<OrganizationId>, confirm: &str) -> 
             detail: format!("to delete the organization, confirm with its exact name: {}", organization.name),
         });
     }
+    subscriptions::lock_partners(act, organization.id).await?;
+    subscriptions::organization_deleted(act, &organization).await?;
     let now: Ts = act.now();
     organizations::delete(&mut act.tx, organization.id, now).await?;
     let subject = Subject::new("organization", organization.id);

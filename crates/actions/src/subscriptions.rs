@@ -1,1 +1,367 @@
-//! Subscriptions and their choice of projects.
+//! Subscribing, changing the projects of a subscription, cancelling it.
+
+mod details;
+mod effects;
+mod hooks;
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use stoa_domain::{
+    events::EventKind,
+    ids::{OrganizationId, ProjectId, ServiceId, SubscriptionId},
+    organizations::Key,
+    permissions::{Permission, Verdict, verdict},
+    requests::{Asked, Request, RequestKind, Step},
+    services::{Contract, Level, Service, ServiceState, Visibility},
+    subscriptions::{ChoiceChange, ChoiceInput, IncludeFuture, Mode, Move, ProjectChoice, Subscription, SubscriptionState, WrongState},
+    text::{self, Faults},
+};
+use stoa_store::{
+    grants, members, organizations,
+    services::{self, KeptPlan},
+    subscriptions::{self, Candidate},
+};
+
+pub use details::{Details, GrantDetails, Provided, get, list, list_of_service, of_one, of_service};
+pub use effects::{Concerned, concerned};
+pub(crate) use effects::{reject, resolve, still_open, withdraw};
+pub use hooks::{lock_partners, organization_deleted, project_created, project_deleted};
+pub use stoa_store::subscriptions::{Filter, Offer};
+
+use crate::{
+    Act, Error, Result,
+    requests::{self, NewRequest},
+    seats::{self, Seat},
+};
+
+/// The longest note of a requester, in characters.
+pub const NOTE: usize = 2_000;
+
+/// A subscription as somebody asks for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewSubscription {
+    /// The service, by handle or id.
+    pub service: String,
+    /// The plan, by id or name; needed when there are several.
+    pub plan: Option<String>,
+    /// The choice of projects, for a service at organization level.
+    pub projects: Option<ChoiceInput>,
+    /// The project, by handle or id, for a service at project level.
+    pub project: Option<String>,
+    /// Whether the terms are accepted.
+    pub accept_terms: bool,
+    /// What the approvers shall read.
+    pub note: String,
+}
+
+/// A subscription after an action, with the request that the rest of the action waits for.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// The subscription.
+    pub subscription: Subscription,
+    /// The request; `None` when everything happened at once.
+    pub request: Option<Request>,
+}
+
+/// Subscribes a service: at once where the caller may and the provider takes everybody, otherwise by a request.
+///
+/// # Errors
+/// 401, 404, 422; `service_not_open`, `already_subscribed` (409).
+pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscription) -> Result<Done> {
+    let (seat, _) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::SubscribeOrganization).await?;
+    let key = Key::read(new.service.trim());
+    let service = seen(act, &key).await?;
+    let live = organizations::lock(&mut act.tx, &[seat.organization.id, service.provider]).await?;
+    if !live.contains(&seat.organization.id) {
+        return Err(Error::NotFound("organization"));
+    }
+    let (service, contract) = open_to_all(act, service.id, live.contains(&service.provider)).await?;
+    let plans = services::list_plans(&mut act.tx, service.provider, contract.id).await?;
+    let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
+    let checked = check(&new, &contract, &plans, &candidates)?;
+    let last = subscriptions::last_of_service(&mut act.tx, seat.organization.id, service.id, checked.project).await?;
+    if let Some((id, state)) = last.filter(|(_, state)| state.is_live()) {
+        let detail = format!("{} has a subscription of {} already ({id}, {state})", seat.organization.name, service.name);
+        return Err(Error::conflict("already_subscribed", detail));
+    }
+
+    let permission = if contract.level == Level::Project { Permission::SubscribeProject } else { Permission::SubscribeOrganization };
+    let internal = verdict(seat.role, permission) != Verdict::Allowed;
+    // Who provides a service needs no further approval of its own to subscribe it.
+    let provider_approves = service.visibility == Visibility::OnRequest && service.provider != seat.organization.id;
+    let at_once = !internal && !provider_approves;
+    let user = act.caller.user_id()?;
+    let subscription = Subscription {
+        id: act.mint(),
+        organization: seat.organization.id,
+        provider: service.provider,
+        service: service.id,
+        contract: contract.id,
+        plan: checked.plan,
+        project: checked.project,
+        state: if at_once { SubscriptionState::Active } else { SubscriptionState::Requested },
+        choice: checked.choice,
+        note: checked.note,
+        requested_by: user,
+        approved_by: at_once.then_some(user),
+        created_at: act.now(),
+        activated_at: at_once.then(|| act.now()),
+        ended_at: None,
+        previous: last.map(|(id, _)| id),
+    };
+    subscriptions::insert(&mut act.tx, &subscription).await?;
+    let concerned = concerned(&mut act.tx, &subscription).await?;
+    if at_once {
+        effects::open_grants(act, &subscription, &concerned, &candidates, None).await?;
+        return Ok(Done { subscription, request: None });
+    }
+    let data = concerned.data(json!({
+        "plan": {"id": subscription.plan, "name": concerned.offer.prices.name},
+        "projects": effects::choice_data(&subscription.choice, &candidates),
+        "note": subscription.note,
+    }));
+    concerned.record(act, EventKind::SubscriptionRequested, data);
+    let asks = NewRequest {
+        kind: RequestKind::Subscribe,
+        step: if internal { Step::Internal } else { Step::Provider },
+        organization: seat.organization.id,
+        provider: provider_approves.then_some(service.provider),
+        service: service.id,
+        subscription: Some(subscription.id),
+        asked: Asked::default(),
+        note: subscription.note.clone(),
+    };
+    let request = requests::open(act, asks).await?;
+    Ok(Done { subscription, request: Some(request) })
+}
+
+/// A service that the caller may know of: it has been on the marketplace, or the caller is a member of its provider.
+async fn seen(act: &mut Act, key: &Key<ServiceId>) -> Result<Service> {
+    let service = services::find(&mut act.tx, key).await?.ok_or(Error::NotFound("service"))?;
+    if service.published_at.is_some() && service.visibility != Visibility::Private {
+        return Ok(service);
+    }
+    let user = act.caller.user_id()?;
+    let member = members::find(&mut act.tx, service.provider, user).await?;
+    member.map(|_| service).ok_or(Error::NotFound("service"))
+}
+
+/// The service and its present contract, read under the provider's lock, if it takes subscriptions.
+async fn open_to_all(act: &mut Act, id: ServiceId, provider_lives: bool) -> Result<(Service, Contract)> {
+    let service = services::find(&mut act.tx, &Key::Id(id)).await?.ok_or(Error::NotFound("service"))?;
+    takes_subscriptions(&service, provider_lives)?;
+    let contract = services::find_contract(&mut act.tx, service.provider, service.contract).await?;
+    Ok((service, contract.ok_or(Error::NotFound("contract"))?))
+}
+
+/// `service_not_open` with the cause, unless the service takes subscriptions.
+pub(crate) fn takes_subscriptions(service: &Service, provider_lives: bool) -> Result<()> {
+    let cause = match service.state {
+        _ if !provider_lives => "its provider is no longer there".to_owned(),
+        state if state.takes_subscriptions() => return Ok(()),
+        ServiceState::Draft => "it is a draft; its provider has to publish it first".to_owned(),
+        state => format!("it is {state}"),
+    };
+    Err(Error::conflict("service_not_open", format!("{} takes no new subscriptions: {cause}", service.name)))
+}
+
+struct Checked {
+    plan: stoa_domain::ids::PlanId,
+    project: Option<ProjectId>,
+    choice: ProjectChoice,
+    note: String,
+}
+
+fn check(new: &NewSubscription, contract: &Contract, plans: &[KeptPlan], candidates: &[Candidate]) -> Result<Checked> {
+    let mut faults = Faults::new();
+    if !new.accept_terms {
+        faults.add("/accept_terms", "a subscription needs the terms accepted: write true");
+    }
+    let plan = check_plan(new.plan.as_deref(), plans, &mut faults);
+    let (project, choice) = match contract.level {
+        Level::Organization => (None, check_choice(new, candidates, &mut faults)),
+        Level::Project => {
+            let project = check_project(new, candidates, &mut faults);
+            let choice =
+                project.map(|id| ProjectChoice { mode: Mode::Selected, projects: BTreeSet::from([id]), include_future: IncludeFuture::No });
+            (project, choice)
+        }
+    };
+    let note = faults.check("/note", text::block(&new.note, NOTE));
+    let checked = plan.zip(choice).zip(note).map(|((plan, choice), note)| Checked { plan, project, choice, note });
+    Ok(faults.or(checked)?)
+}
+
+fn check_plan(given: Option<&str>, plans: &[KeptPlan], faults: &mut Faults) -> Option<stoa_domain::ids::PlanId> {
+    let given = given.map(str::trim).filter(|plan| !plan.is_empty());
+    let found = match (given, plans) {
+        (None, [only]) => Some(only),
+        (None, _) => None,
+        (Some(key), plans) => plans.iter().find(|kept| kept.plan.name == key || kept.id.to_string() == key),
+    };
+    if found.is_none() {
+        let names: Vec<_> = plans.iter().map(|kept| kept.plan.name.as_str()).collect();
+        faults.add("/plan", format!("choose one of the service's plans: {}", names.join(", ")));
+    }
+    found.map(|kept| kept.id)
+}
+
+fn check_choice(new: &NewSubscription, candidates: &[Candidate], faults: &mut Faults) -> Option<ProjectChoice> {
+    if new.project.is_some() {
+        faults.add("/project", "this service is subscribed at organization level; choose its projects in projects");
+    }
+    match &new.projects {
+        Some(input) => input.check("/projects", |key| find(candidates, key), faults),
+        None => {
+            faults.add("/projects", "choose which projects it may use: mode all, all_except or selected");
+            None
+        }
+    }
+}
+
+fn check_project(new: &NewSubscription, candidates: &[Candidate], faults: &mut Faults) -> Option<ProjectId> {
+    if new.projects.is_some() {
+        faults.add("/projects", "this service is subscribed at project level; name the project in project");
+    }
+    let Some(key) = new.project.as_deref() else {
+        faults.add("/project", "this service is subscribed at project level; name the project, by handle or id");
+        return None;
+    };
+    let found = find(candidates, key.trim());
+    if found.is_none() {
+        faults.add("/project", "the organization has no such project; write its handle or id");
+    }
+    found
+}
+
+fn find(candidates: &[Candidate], key: &str) -> Option<ProjectId> {
+    match Key::<ProjectId>::read(key) {
+        Key::Id(id) => candidates.iter().find(|one| one.id == id),
+        Key::Handle(handle) => candidates.iter().find(|one| one.handle == handle),
+    }
+    .map(|one| one.id)
+}
+
+/// A subscription read under the locks of both organizations, so that what a rule decides by cannot change meanwhile.
+pub(crate) async fn locked(act: &mut Act, organization: OrganizationId, id: SubscriptionId) -> Result<Subscription> {
+    let missing = || Error::NotFound("subscription");
+    let found = subscriptions::find(&mut act.tx, organization, id).await?.ok_or_else(missing)?;
+    organizations::lock(&mut act.tx, &[organization, found.provider]).await?;
+    subscriptions::find(&mut act.tx, organization, id).await?.ok_or_else(missing)
+}
+
+/// Sets the choice of projects. What is taken out is out at once; what is added may wait for a request.
+///
+/// # Errors
+/// 401, 404, 403, 422; `wrong_state`, `project_level` (409).
+pub async fn change_projects(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, input: &ChoiceInput) -> Result<Done> {
+    let (seat, may_add) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::AddProjects).await?;
+    let subscription = locked(act, seat.organization.id, id).await?;
+    if subscription.project.is_some() {
+        return Err(Error::conflict("project_level", "a subscription at project level serves its one project; subscribe another project"));
+    }
+    if !matches!(subscription.state, SubscriptionState::Active | SubscriptionState::Suspended) {
+        return Err(WrongState { state: subscription.state, verb: "changed" }.into());
+    }
+    let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
+    let mut faults = Faults::new();
+    let checked = input.check("", |key| find(&candidates, key), &mut faults);
+    let new = faults.or(checked)?;
+    change(act, &seat, may_add == Verdict::Allowed, subscription, new, &candidates).await
+}
+
+async fn change(
+    act: &mut Act,
+    seat: &Seat,
+    may_add: bool,
+    subscription: Subscription,
+    new: ProjectChoice,
+    candidates: &[Candidate],
+) -> Result<Done> {
+    let all: BTreeSet<ProjectId> = candidates.iter().map(|one| one.id).collect();
+    let granted: BTreeSet<ProjectId> =
+        grants::live(&mut act.tx, subscription.organization, subscription.id).await?.into_iter().map(|grant| grant.project).collect();
+    let change = ChoiceChange::between(&subscription.choice, &granted, &new, &all);
+    if new == subscription.choice && !change.adds() && !change.reduces() {
+        return Ok(Done { subscription, request: None });
+    }
+    if (change.reduces() || !change.adds()) && verdict(seat.role, Permission::ReduceSubscription) != Verdict::Allowed {
+        return Err(seats::refusal(seat, Permission::ReduceSubscription));
+    }
+    let concerned = concerned(&mut act.tx, &subscription).await?;
+    if may_add || !change.adds() {
+        let adopted = effects::Adopted { choice: new, add: change.add, remove: change.remove, request: None };
+        let subscription = effects::adopt(act, subscription, &concerned, candidates, adopted).await?;
+        return Ok(Done { subscription, request: None });
+    }
+    let mut kept = subscription;
+    if change.reduces() {
+        let choice = change.reduced(&kept.choice, &granted, &new, &all);
+        let adopted = effects::Adopted { choice, add: BTreeSet::new(), remove: change.remove.clone(), request: None };
+        kept = effects::adopt(act, kept, &concerned, candidates, adopted).await?;
+    }
+    let request = ask_for_projects(act, &kept, &change, new).await?;
+    Ok(Done { subscription: kept, request: Some(request) })
+}
+
+async fn ask_for_projects(act: &mut Act, kept: &Subscription, change: &ChoiceChange, new: ProjectChoice) -> Result<Request> {
+    let user = act.caller.user_id()?;
+    // The whole choice is asked for anew, so what the same person asked for before is taken back.
+    let mut earlier = stoa_store::requests::list_open_of(&mut act.tx, kept.organization, &[kept.id]).await?;
+    earlier.retain(|request| request.kind == RequestKind::AddProjects && request.requested_by == user);
+    requests::withdraw_all(act, earlier, "a newer request of the same person takes its place").await?;
+    let future = new.for_new_project();
+    let asked =
+        Asked { add: change.add.clone(), include_future: (future != kept.choice.for_new_project()).then_some(future), choice: Some(new) };
+    let asks = NewRequest {
+        kind: RequestKind::AddProjects,
+        step: Step::Internal,
+        organization: kept.organization,
+        provider: None,
+        service: kept.service,
+        subscription: Some(kept.id),
+        asked,
+        note: String::new(),
+    };
+    requests::open(act, asks).await
+}
+
+/// Cancels a subscription: it ends at once, or by a request where the caller may only ask. One that is only asked for is
+/// withdrawn by whoever asked, or by a maintainer.
+///
+/// # Errors
+/// 401, 404, 403; `wrong_state`, `already_requested` (409).
+pub async fn cancel(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, note: &str) -> Result<Done> {
+    let (seat, may) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::CancelSubscription).await?;
+    let subscription = locked(act, seat.organization.id, id).await?;
+    let user = act.caller.user_id()?;
+    let allowed = may == Verdict::Allowed;
+    subscription.state.after(Move::Cancel)?;
+    if subscription.state == SubscriptionState::Requested {
+        if !allowed && subscription.requested_by != user {
+            return Err(seats::refusal(&seat, Permission::CancelSubscription));
+        }
+        let subscription = effects::withdraw(act, subscription).await?;
+        return Ok(Done { subscription, request: None });
+    }
+    if allowed {
+        let subscription = effects::end(act, subscription).await?;
+        return Ok(Done { subscription, request: None });
+    }
+    let mut faults = Faults::new();
+    let note = faults.check("/note", text::block(note, NOTE));
+    let note = faults.or(note)?;
+    let asks = NewRequest {
+        kind: RequestKind::Cancel,
+        step: Step::Internal,
+        organization: subscription.organization,
+        provider: None,
+        service: subscription.service,
+        subscription: Some(subscription.id),
+        asked: Asked::default(),
+        note,
+    };
+    let request = requests::open(act, asks).await?;
+    Ok(Done { subscription, request: Some(request) })
+}

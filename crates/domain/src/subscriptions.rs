@@ -141,6 +141,17 @@ impl ProjectChoice {
         }
     }
 
+    /// The same choice with these projects chosen too.
+    #[must_use]
+    pub fn with(&self, add: &BTreeSet<ProjectId>) -> Self {
+        let projects = match self.mode {
+            Mode::All => BTreeSet::new(),
+            Mode::AllExcept => self.projects.difference(add).copied().collect(),
+            Mode::Selected => self.projects.union(add).copied().collect(),
+        };
+        Self { projects, ..self.clone() }
+    }
+
     /// The choice after additions to it, asked for earlier as the choice `asked`, are approved: it chooses exactly `target`
     /// of `all`. What was taken out meanwhile stays out, because it is not in `target`; `future` is what the request
     /// changes about future projects, if anything.

@@ -2,6 +2,7 @@
 
 use axum::{
     Json,
+    body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Query, Request, rejection::JsonRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -132,6 +133,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
             Err(JsonRejection::BytesRejection(bad)) => Err(ApiError::request(bad.status(), "bad_body", bad.body_text())),
             Err(bad) => Err(ApiError::request(StatusCode::BAD_REQUEST, "malformed_json", bad.body_text())),
         }
+    }
+}
+
+/// A JSON body that may be absent; the rest is as with [`ApiJson`].
+pub struct ApiMaybe<T>(pub T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for ApiMaybe<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let bytes = bytes.map_err(|bad| ApiError::request(bad.status(), "bad_body", bad.body_text()))?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        let ApiJson(value) = ApiJson::from_request(Request::from_parts(parts, Body::from(bytes)), state).await?;
+        Ok(Self(value))
     }
 }
 

@@ -86,7 +86,9 @@ impl ApiError {
             Self::Answered { status, .. } => StatusCode::from_u16(*status).unwrap_or(StatusCode::OK),
             Self::Action(error) => match error {
                 Error::Unauthenticated | Error::BadSignIn => StatusCode::UNAUTHORIZED,
-                Error::UsersOnly | Error::ServicesOnly | Error::Scope(_) | Error::Refused(_) => StatusCode::FORBIDDEN,
+                Error::UsersOnly | Error::ServicesOnly | Error::Scope(_) | Error::Refused(_) | Error::NotYours { .. } => {
+                    StatusCode::FORBIDDEN
+                }
                 Error::NotFound(_) => StatusCode::NOT_FOUND,
                 Error::Invalid(_) | Error::Unfit { .. } => StatusCode::UNPROCESSABLE_ENTITY,
                 Error::Conflict { .. } => StatusCode::CONFLICT,

@@ -25,6 +25,20 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::organizations::get, api::organizations::update, api::organizations::delete))
         .routes(routes!(api::members::list, api::members::add))
         .routes(routes!(api::members::change_role, api::members::remove))
+        // subscriptions
+        .routes(routes!(api::subscriptions::list, api::subscriptions::create))
+        .routes(routes!(api::subscriptions::get))
+        .routes(routes!(api::subscriptions::set_projects))
+        .routes(routes!(api::subscriptions::cancel))
+        .routes(routes!(api::subscriptions::list_of_service))
+        .routes(routes!(api::grants::map))
+        // requests
+        .routes(routes!(api::requests::list))
+        .routes(routes!(api::requests::list_of_organization))
+        .routes(routes!(api::requests::get))
+        .routes(routes!(api::requests::approve))
+        .routes(routes!(api::requests::reject))
+        .routes(routes!(api::requests::withdraw))
         .routes(routes!(api::events::list))
 }
 

@@ -1,7 +1,7 @@
 //! Grants: the rights of services to use projects' data, those of now and those that are over.
 
 use stoa_domain::{
-    ids::{ContractId, GrantId, OrganizationId, ProjectId, RequestId, ServiceId, SubscriptionId, UserId},
+    ids::{GrantId, OrganizationId, PlanId, ProjectId, RequestId, ServiceId, SubscriptionId, UserId},
     subscriptions::SubscriptionState,
     time::Ts,
 };
@@ -193,8 +193,8 @@ pub struct MapRow {
     pub service: ServiceId,
     /// Its provider.
     pub provider: OrganizationId,
-    /// The contract that names the permissions.
-    pub contract: ContractId,
+    /// The plan, which tells the contract that names the permissions.
+    pub plan: PlanId,
     /// Where the subscription is now.
     pub state: SubscriptionState,
 }
@@ -206,7 +206,7 @@ pub struct MapRow {
 pub async fn map(conn: &mut Conn, organization: OrganizationId, filter: MapFilter, limit: i64) -> Result<Vec<MapRow>, StoreError> {
     let mut sql = String::from(
         "select g.id, g.subscription_id, g.project_id, g.since, g.until, g.approved_by, g.request_id,
-                s.service_id, s.provider_id, s.contract_id, s.state
+                s.service_id, s.provider_id, s.plan_id, s.state
          from grants g join subscriptions s on s.organization_id = g.organization_id and s.id = g.subscription_id
          where g.organization_id = $1 and g.since <= $2 and (g.until is null or g.until > $2)",
     );
@@ -227,8 +227,6 @@ pub async fn map(conn: &mut Conn, organization: OrganizationId, filter: MapFilte
     sql.push_str(&format!(" order by g.subscription_id, g.id limit ${}", values.len()));
     let rows = conn.fetch_all(&sql, &values).await?;
     rows.iter()
-        .map(|row| {
-            Ok(MapRow { grant: grant(row)?, service: row.get(7)?, provider: row.get(8)?, contract: row.get(9)?, state: row.parse(10)? })
-        })
+        .map(|row| Ok(MapRow { grant: grant(row)?, service: row.get(7)?, provider: row.get(8)?, plan: row.get(9)?, state: row.parse(10)? }))
         .collect()
 }

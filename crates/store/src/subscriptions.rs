@@ -445,3 +445,12 @@ pub async fn find_many(conn: &mut Conn, ids: &[SubscriptionId]) -> Result<Vec<Su
     let rows = conn.fetch_all(&sql, &values).await?;
     with_named(conn, &rows).await
 }
+
+/// The project of an organization with this handle, deleted or not.
+///
+/// # Errors
+/// Those of the database.
+pub async fn project_by_handle(conn: &mut Conn, organization: OrganizationId, handle: &str) -> Result<Option<ProjectId>, StoreError> {
+    let sql = "select id from projects where organization_id = $1 and handle = $2";
+    conn.fetch_optional(sql, params![organization, handle]).await?.map(|row| row.get(0)).transpose()
+}

@@ -1,0 +1,165 @@
+//! Reading requests: one, the inbox, those of an organization.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stoa_domain::{
+    ids::{OrganizationId, RequestId, ServiceId, SubscriptionId, UserId},
+    organizations::Key,
+    permissions::Permission,
+    requests::{DecisionRecord, Request, RequestState},
+    subscriptions::Subscription,
+};
+use stoa_store::{
+    Conn, organizations,
+    requests::{self, Whose},
+    services,
+    subscriptions::{self, Candidate, Offer},
+    users,
+};
+
+pub use stoa_store::organizations::Named;
+
+use crate::{Caller, Error, Result, seats, seats::Seat};
+
+/// A request with names and decisions.
+#[derive(Debug, Clone)]
+pub struct Details {
+    /// The request.
+    pub request: Request,
+    /// Who asks.
+    pub organization: Named,
+    /// The provider whose decision is needed too.
+    pub provider: Option<Named>,
+    /// The service's id, handle and name.
+    pub service: (ServiceId, String, String),
+    /// Who made it.
+    pub requested_by: (UserId, String),
+    /// The subscription it is about.
+    pub subscription: Option<Subscription>,
+    /// What that subscription accepts.
+    pub offer: Option<Offer>,
+    /// The projects it speaks of: those it adds, those the choice that is asked for names.
+    pub projects: Vec<Candidate>,
+    /// Who decided what, when and why.
+    pub decisions: Vec<DecisionRecord>,
+}
+
+/// One request, for members of the organizations it concerns.
+///
+/// # Errors
+/// 401, 404.
+pub async fn get(conn: &mut Conn, caller: &Caller, id: RequestId) -> Result<Details> {
+    let seen = super::seen(conn, caller, id).await?;
+    of_one(conn, seen.request).await
+}
+
+/// Everything about a request that an action has just answered.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_one(conn: &mut Conn, request: Request) -> Result<Details> {
+    details(conn, vec![request]).await?.pop().ok_or(Error::NotFound("request"))
+}
+
+/// A page of the caller's inbox over all organizations, or of the caller's own requests; newest first.
+///
+/// # Errors
+/// 401.
+pub async fn list(
+    conn: &mut Conn,
+    caller: &Caller,
+    requester: bool,
+    state: Option<RequestState>,
+    before: Option<RequestId>,
+    limit: i64,
+) -> Result<Vec<Details>> {
+    let user = caller.user_id()?;
+    let whose = if requester { Whose::Requester(user) } else { Whose::Approver(user) };
+    let page = requests::list(conn, whose, state, before, limit).await?;
+    details(conn, page).await
+}
+
+/// A page of the requests in which an organization asks or, as provider, decides; newest first.
+///
+/// # Errors
+/// 401, 404.
+pub async fn of_organization(
+    conn: &mut Conn,
+    caller: &Caller,
+    org: &Key<OrganizationId>,
+    state: Option<RequestState>,
+    before: Option<RequestId>,
+    limit: i64,
+) -> Result<(Seat, Vec<Details>)> {
+    let seat = seats::allowed(conn, caller, org, Permission::View).await?;
+    let page = requests::list(conn, Whose::Organization(seat.organization.id), state, before, limit).await?;
+    let details = details(conn, page).await?;
+    Ok((seat, details))
+}
+
+/// The requests of several subscriptions of an organization, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_subscriptions(conn: &mut Conn, organization: OrganizationId, ids: &[SubscriptionId]) -> Result<Vec<Details>> {
+    let found = requests::of_subscriptions(conn, organization, ids).await?;
+    details(conn, found).await
+}
+
+/// How many requests wait for the caller's decision.
+///
+/// # Errors
+/// 401.
+pub async fn count_waiting(conn: &mut Conn, caller: &Caller) -> Result<u64> {
+    Ok(requests::count_waiting(conn, caller.user_id()?).await?)
+}
+
+/// Names and decisions of several requests, in a fixed number of statements.
+async fn details(conn: &mut Conn, all: Vec<Request>) -> Result<Vec<Details>> {
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let parties: BTreeSet<_> = all.iter().flat_map(|one| [Some(one.organization), one.provider]).flatten().collect();
+    let names: BTreeMap<_, _> = organizations::names(conn, &Vec::from_iter(parties)).await?.into_iter().map(|one| (one.id, one)).collect();
+    let ids: BTreeSet<_> = all.iter().map(|one| one.service).collect();
+    let services: BTreeMap<_, _> = services::names(conn, &Vec::from_iter(ids)).await?.into_iter().map(|one| (one.0, one)).collect();
+    let ids: BTreeSet<_> = all.iter().map(|one| one.requested_by).collect();
+    let people: BTreeMap<_, _> = users::names(conn, &Vec::from_iter(ids)).await?.into_iter().collect();
+    let ids: BTreeSet<_> = all.iter().filter_map(|one| one.subscription).collect();
+    let about = subscriptions::find_many(conn, &Vec::from_iter(ids)).await?;
+    let providers: BTreeSet<_> = about.iter().map(|one| one.provider).collect();
+    let plans: BTreeSet<_> = about.iter().map(|one| one.plan).collect();
+    let offers = subscriptions::offers(conn, &Vec::from_iter(providers), &Vec::from_iter(plans)).await?;
+    let about: BTreeMap<_, _> = about.into_iter().map(|one| (one.id, one)).collect();
+    let asking: BTreeSet<_> = all.iter().map(|one| one.organization).collect();
+    let ids: BTreeSet<_> = all.iter().flat_map(|one| spoken_of(one, &about)).collect();
+    let projects = subscriptions::project_names(conn, &Vec::from_iter(asking), &Vec::from_iter(ids)).await?;
+    let ids: Vec<_> = all.iter().map(|one| one.id).collect();
+    let mut decisions: BTreeMap<RequestId, Vec<DecisionRecord>> = BTreeMap::new();
+    for (id, decision) in requests::decisions(conn, &ids).await? {
+        decisions.entry(id).or_default().push(decision);
+    }
+    all.into_iter()
+        .map(|request| {
+            let spoken: BTreeSet<_> = spoken_of(&request, &about).into_iter().collect();
+            let subscription = request.subscription.and_then(|id| about.get(&id).cloned());
+            Ok(Details {
+                organization: names.get(&request.organization).cloned().ok_or(Error::NotFound("organization"))?,
+                provider: request.provider.and_then(|id| names.get(&id).cloned()),
+                service: services.get(&request.service).cloned().ok_or(Error::NotFound("service"))?,
+                requested_by: (request.requested_by, people.get(&request.requested_by).cloned().unwrap_or_default()),
+                offer: subscription.as_ref().and_then(|one| offers.iter().find(|offer| offer.plan == one.plan).cloned()),
+                subscription,
+                projects: projects.iter().filter(|one| spoken.contains(&one.id)).cloned().collect(),
+                decisions: decisions.remove(&request.id).unwrap_or_default(),
+                request,
+            })
+        })
+        .collect()
+}
+
+fn spoken_of(request: &Request, about: &BTreeMap<SubscriptionId, Subscription>) -> Vec<stoa_domain::ids::ProjectId> {
+    let asked = &request.asked;
+    let choice = asked.choice.as_ref().or_else(|| request.subscription.and_then(|id| about.get(&id)).map(|one| &one.choice));
+    asked.add.iter().chain(choice.iter().flat_map(|choice| &choice.projects)).copied().collect()
+}

@@ -1,0 +1,179 @@
+//! Reading subscriptions, as those who subscribe and as those who provide.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stoa_domain::{
+    ids::{OrganizationId, ServiceId, SubscriptionId, UserId},
+    organizations::Key,
+    permissions::Permission,
+    services::Service,
+    subscriptions::Subscription,
+};
+use stoa_store::{
+    Conn,
+    grants::{self, KeptGrant},
+    services,
+    subscriptions::{self, Candidate, Filter},
+    users,
+};
+
+use super::{Concerned, effects::concerned_all};
+use crate::{Caller, Error, Result, Who, requests, seats, seats::Seat};
+
+/// A grant with names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantDetails {
+    /// The grant.
+    pub grant: KeptGrant,
+    /// The project, deleted or not.
+    pub project: Candidate,
+    /// The name of who approved it.
+    pub approved_by: Option<(UserId, String)>,
+}
+
+/// A subscription with everything its page shows.
+#[derive(Debug, Clone)]
+pub struct Details {
+    /// The subscription.
+    pub subscription: Subscription,
+    /// Who, whose and what, by name.
+    pub concerned: Concerned,
+    /// Who asked for it.
+    pub requested_by: (UserId, String),
+    /// The projects that the choice names.
+    pub named: Vec<Candidate>,
+    /// Its grants, in the order in which they were opened.
+    pub grants: Vec<GrantDetails>,
+    /// Its requests, oldest first.
+    pub requests: Vec<requests::Details>,
+}
+
+/// A subscription as its provider sees it.
+#[derive(Debug, Clone)]
+pub struct Provided {
+    /// The subscription.
+    pub subscription: Subscription,
+    /// Who, whose and what, by name.
+    pub concerned: Concerned,
+    /// The projects granted now.
+    pub granted: Vec<Candidate>,
+}
+
+/// A page of an organization's subscriptions, newest first.
+///
+/// # Errors
+/// 401, 404.
+pub async fn list(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, filter: Filter, limit: i64) -> Result<(Seat, Vec<Details>)> {
+    let seat = seats::allowed(conn, caller, org, Permission::View).await?;
+    let page = subscriptions::list(conn, seat.organization.id, filter, limit).await?;
+    let details = details(conn, seat.organization.id, page).await?;
+    Ok((seat, details))
+}
+
+/// One subscription of an organization.
+///
+/// # Errors
+/// 401, 404.
+pub async fn get(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, id: SubscriptionId) -> Result<(Seat, Details)> {
+    let seat = seats::allowed(conn, caller, org, Permission::View).await?;
+    let found = subscriptions::find(conn, seat.organization.id, id).await?.ok_or(Error::NotFound("subscription"))?;
+    let details = of_one(conn, found).await?;
+    Ok((seat, details))
+}
+
+/// Everything about a subscription that an action has just answered.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_one(conn: &mut Conn, subscription: Subscription) -> Result<Details> {
+    let mut all = details(conn, subscription.organization, vec![subscription]).await?;
+    all.pop().ok_or(Error::NotFound("subscription"))
+}
+
+/// Everything about several subscriptions of one organization, in a fixed number of statements.
+async fn details(conn: &mut Conn, organization: OrganizationId, all: Vec<Subscription>) -> Result<Vec<Details>> {
+    let ids: Vec<_> = all.iter().map(|one| one.id).collect();
+    let mut concerned = concerned_all(conn, &all).await?;
+    let history = grants::history(conn, organization, &ids).await?;
+    let mut requests = requests::of_subscriptions(conn, organization, &ids).await?;
+    let projects: BTreeSet<_> =
+        history.iter().map(|one| one.project).chain(all.iter().flat_map(|one| one.choice.projects.iter().copied())).collect();
+    let projects = subscriptions::project_names(conn, &[organization], &Vec::from_iter(projects)).await?;
+    let people: BTreeSet<_> = history.iter().filter_map(|one| one.approved_by).chain(all.iter().map(|one| one.requested_by)).collect();
+    let people: BTreeMap<_, _> = users::names(conn, &Vec::from_iter(people)).await?.into_iter().collect();
+    let person = |id: UserId| (id, people.get(&id).cloned().unwrap_or_default());
+    let by_id: BTreeMap<_, _> = projects.iter().map(|one| (one.id, one)).collect();
+    let mut of: BTreeMap<SubscriptionId, Vec<GrantDetails>> = BTreeMap::new();
+    for grant in history {
+        if let Some(project) = by_id.get(&grant.project) {
+            let approved_by = grant.approved_by.map(person);
+            of.entry(grant.subscription).or_default().push(GrantDetails { grant, project: (*project).clone(), approved_by });
+        }
+    }
+    all.into_iter()
+        .map(|one| {
+            Ok(Details {
+                concerned: concerned.remove(&one.id).ok_or(Error::NotFound("subscription"))?,
+                requested_by: person(one.requested_by),
+                named: projects.iter().filter(|project| one.choice.projects.contains(&project.id)).cloned().collect(),
+                grants: of.remove(&one.id).unwrap_or_default(),
+                requests: requests.extract_if(.., |request| request.request.subscription == Some(one.id)).collect(),
+                subscription: one,
+            })
+        })
+        .collect()
+}
+
+/// A page of a service's subscriptions, newest first: for members of its provider, and for the service itself.
+///
+/// # Errors
+/// 401, 403, 404.
+pub async fn list_of_service(
+    conn: &mut Conn,
+    caller: &Caller,
+    key: &Key<ServiceId>,
+    filter: Filter,
+    limit: i64,
+) -> Result<(Service, Vec<Provided>)> {
+    let service = services::find(conn, key).await?;
+    if caller.who == Who::Anonymous {
+        return Err(Error::Unauthenticated);
+    }
+    let service = service.ok_or(Error::NotFound("service"))?;
+    match &caller.who {
+        Who::Service(by) if by.application != service.application => return Err(Error::NotFound("service")),
+        Who::Service(by) if by.subscription.is_some() => {
+            let detail = "this takes a token of the service itself: ask /oauth2/token without naming a resource".to_owned();
+            return Err(Error::NotYours { detail });
+        }
+        Who::Service(_) => {}
+        _ => drop(seats::allowed(conn, caller, &Key::Id(service.provider), Permission::View).await?),
+    }
+    let page = of_service(conn, &service, filter, limit).await?;
+    Ok((service, page))
+}
+
+/// A page of a service's subscriptions, newest first, for those who were let see it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_service(conn: &mut Conn, service: &Service, filter: Filter, limit: i64) -> Result<Vec<Provided>> {
+    let filter = Filter { service: Some(service.id), ..filter };
+    let page = subscriptions::list_provided(conn, service.provider, filter, limit).await?;
+    let mut concerned = concerned_all(conn, &page).await?;
+    let ids: Vec<_> = page.iter().map(|one| (one.organization, one.id)).collect();
+    let live = grants::live_of(conn, &ids).await?;
+    let organizations: BTreeSet<_> = page.iter().map(|one| one.organization).collect();
+    let projects: BTreeSet<_> = live.iter().map(|one| one.project).collect();
+    let projects = subscriptions::project_names(conn, &Vec::from_iter(organizations), &Vec::from_iter(projects)).await?;
+    let granted: BTreeSet<_> = live.iter().map(|one| (one.subscription, one.project)).collect();
+    let mut found = Vec::with_capacity(page.len());
+    for one in page {
+        found.push(Provided {
+            concerned: concerned.remove(&one.id).ok_or(Error::NotFound("subscription"))?,
+            granted: projects.iter().filter(|project| granted.contains(&(one.id, project.id))).cloned().collect(),
+            subscription: one,
+        });
+    }
+    Ok(found)
+}

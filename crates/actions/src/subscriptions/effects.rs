@@ -1,0 +1,304 @@
+//! What becomes of a subscription once it is decided: grants, states, events in the logs of both organizations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use stoa_domain::{
+    events::{EventKind, Subject},
+    ids::{ProjectId, RequestId, SubscriptionId},
+    organizations::Key,
+    requests::{Asked, Request, RequestKind},
+    subscriptions::{IncludeFuture, Move, ProjectChoice, Subscription, SubscriptionState, WrongState},
+};
+use stoa_store::{
+    Conn,
+    grants::{self, KeptGrant},
+    organizations::{self, Named},
+    services,
+    subscriptions::{self, Candidate, Offer},
+};
+
+use crate::{Act, Error, Result, requests};
+
+/// Whom and what a subscription is about, by name: what its events tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concerned {
+    /// The subscription.
+    pub subscription: SubscriptionId,
+    /// Who subscribes.
+    pub organization: Named,
+    /// Who provides.
+    pub provider: Named,
+    /// The service with the accepted contract and plan.
+    pub offer: Offer,
+}
+
+impl Concerned {
+    /// The data of an event: the names, and what else there is to tell.
+    pub fn data(&self, more: Value) -> Value {
+        let mut data = json!({
+            "service": {"id": self.offer.service, "name": self.offer.service_name},
+            "organization": {"id": self.organization.id, "name": self.organization.name},
+            "provider": {"id": self.provider.id, "name": self.provider.name},
+        });
+        if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
+            data.extend(more);
+        }
+        data
+    }
+
+    /// Records an event of the subscription in both logs.
+    pub fn record(&self, act: &mut Act, kind: EventKind, data: Value) {
+        act.record(&[self.organization.id, self.provider.id], kind, Subject::new("subscription", self.subscription), data);
+    }
+}
+
+/// The names of all that several subscriptions are about.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn concerned_all(conn: &mut Conn, all: &[Subscription]) -> Result<BTreeMap<SubscriptionId, Concerned>> {
+    let parties: BTreeSet<_> = all.iter().flat_map(|one| [one.organization, one.provider]).collect();
+    let providers: BTreeSet<_> = all.iter().map(|one| one.provider).collect();
+    let plans: BTreeSet<_> = all.iter().map(|one| one.plan).collect();
+    let names = organizations::names(conn, &Vec::from_iter(parties)).await?;
+    let offers = subscriptions::offers(conn, &Vec::from_iter(providers), &Vec::from_iter(plans)).await?;
+    let names: BTreeMap<_, _> = names.into_iter().map(|one| (one.id, one)).collect();
+    let offers: BTreeMap<_, _> = offers.into_iter().map(|one| (one.plan, one)).collect();
+    let of = |one: &Subscription| {
+        Some(Concerned {
+            subscription: one.id,
+            organization: names.get(&one.organization)?.clone(),
+            provider: names.get(&one.provider)?.clone(),
+            offer: offers.get(&one.plan)?.clone(),
+        })
+    };
+    all.iter().map(|one| Ok((one.id, of(one).ok_or(Error::NotFound("plan"))?))).collect()
+}
+
+/// The names of all that a subscription is about.
+///
+/// # Errors
+/// Those of the database.
+pub async fn concerned(conn: &mut Conn, subscription: &Subscription) -> Result<Concerned> {
+    let mut all = concerned_all(conn, std::slice::from_ref(subscription)).await?;
+    all.remove(&subscription.id).ok_or(Error::NotFound("subscription"))
+}
+
+/// Ids and names of projects, for events.
+pub(super) fn named<'a>(ids: impl IntoIterator<Item = &'a ProjectId>, candidates: &[Candidate]) -> Value {
+    let names: BTreeMap<_, _> = candidates.iter().map(|one| (one.id, one.name.as_str())).collect();
+    ids.into_iter().map(|id| json!({"id": id, "name": names.get(id).unwrap_or(&"")})).collect()
+}
+
+/// A choice with names, for events.
+pub(super) fn choice_data(choice: &ProjectChoice, candidates: &[Candidate]) -> Value {
+    json!({"mode": choice.mode, "projects": named(&choice.projects, candidates), "include_future": choice.include_future})
+}
+
+/// Opens grants of these projects by the caller's approval.
+pub(super) async fn grant(
+    act: &mut Act,
+    subscription: &Subscription,
+    projects: impl IntoIterator<Item = ProjectId>,
+    request: Option<RequestId>,
+) -> Result<()> {
+    let new: Vec<KeptGrant> = projects
+        .into_iter()
+        .map(|project| KeptGrant {
+            id: act.mint(),
+            subscription: subscription.id,
+            project,
+            since: act.now(),
+            until: None,
+            approved_by: subscription.approved_by,
+            request,
+        })
+        .collect();
+    Ok(grants::insert_many(&mut act.tx, subscription.organization, &new).await?)
+}
+
+/// Opens the grants of a subscription that has just come into force, and says so in both logs.
+///
+/// Projects created after it was asked for are taken in where the choice includes future projects, and asked for where it
+/// says so: nobody approved them.
+pub(super) async fn open_grants(
+    act: &mut Act,
+    subscription: &Subscription,
+    concerned: &Concerned,
+    candidates: &[Candidate],
+    request: Option<RequestId>,
+) -> Result<()> {
+    let all: BTreeSet<ProjectId> = candidates.iter().map(|one| one.id).collect();
+    let mut chosen = subscription.choice.chosen(&all);
+    let mut later = BTreeSet::new();
+    if subscription.choice.for_new_project() != IncludeFuture::Yes {
+        later = candidates.iter().filter(|one| one.created_at > subscription.created_at).map(|one| one.id).collect();
+        later.retain(|id| chosen.contains(id) && !subscription.choice.projects.contains(id));
+        chosen.retain(|id| !later.contains(id));
+    }
+    grant(act, subscription, chosen.iter().copied(), request).await?;
+    let data = concerned.data(json!({
+        "plan": {"id": subscription.plan, "name": concerned.offer.prices.name},
+        "contract": {"id": subscription.contract, "version": concerned.offer.version},
+        "permissions": concerned.offer.permissions,
+        "choice": choice_data(&subscription.choice, candidates),
+        "projects": named(&chosen, candidates),
+        "request": request,
+    }));
+    concerned.record(act, EventKind::SubscriptionActivated, data);
+    if subscription.choice.for_new_project() == IncludeFuture::Ask && !later.is_empty() {
+        let asks = requests::for_projects(subscription, later);
+        requests::open_all(act, vec![(asks, subscription.requested_by)]).await?;
+    }
+    Ok(())
+}
+
+/// Brings a requested subscription into force, if its service still takes subscriptions.
+///
+/// # Errors
+/// `service_not_open`, `wrong_state` (409).
+pub(crate) async fn activate(act: &mut Act, mut subscription: Subscription, request: RequestId) -> Result<Subscription> {
+    still_open(act, &subscription).await?;
+    let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
+    if subscription.project.is_some_and(|project| candidates.iter().all(|one| one.id != project)) {
+        return Err(Error::conflict("project_deleted", "the project was deleted; reject the request"));
+    }
+    subscription.state = subscription.state.after(Move::Approve)?;
+    subscription.activated_at = Some(act.now());
+    subscription.approved_by = Some(act.caller.user_id()?);
+    subscriptions::set_state(&mut act.tx, &subscription).await?;
+    let concerned = concerned(&mut act.tx, &subscription).await?;
+    open_grants(act, &subscription, &concerned, &candidates, Some(request)).await?;
+    Ok(subscription)
+}
+
+/// `service_not_open` unless the subscription's service still takes subscriptions.
+///
+/// # Errors
+/// `service_not_open` (409).
+pub(crate) async fn still_open(act: &mut Act, subscription: &Subscription) -> Result<()> {
+    let provider = organizations::find(&mut act.tx, subscription.provider).await?;
+    let service = services::find(&mut act.tx, &Key::Id(subscription.service)).await?.ok_or(Error::NotFound("service"))?;
+    super::takes_subscriptions(&service, provider.is_some())
+}
+
+/// A choice to adopt, with what it adds and takes out.
+pub(super) struct Adopted {
+    /// The choice to keep from now on.
+    pub choice: ProjectChoice,
+    /// Projects to grant.
+    pub add: BTreeSet<ProjectId>,
+    /// Projects to take out.
+    pub remove: BTreeSet<ProjectId>,
+    /// The request that was approved.
+    pub request: Option<RequestId>,
+}
+
+/// Keeps a choice, opens and closes grants, and says so in both logs.
+pub(super) async fn adopt(
+    act: &mut Act,
+    mut subscription: Subscription,
+    concerned: &Concerned,
+    candidates: &[Candidate],
+    adopted: Adopted,
+) -> Result<Subscription> {
+    let now = act.now();
+    if !adopted.add.is_empty() || adopted.choice.for_new_project() < subscription.choice.for_new_project() {
+        subscription.approved_by = Some(act.caller.user_id()?);
+    }
+    subscription.choice = adopted.choice;
+    subscriptions::set_choice(&mut act.tx, &subscription).await?;
+    let out = Vec::from_iter(adopted.remove.iter().copied());
+    grants::close(&mut act.tx, subscription.organization, subscription.id, &out, now).await?;
+    grant(act, &subscription, adopted.add.iter().copied(), adopted.request).await?;
+    let data = concerned.data(json!({
+        "choice": choice_data(&subscription.choice, candidates),
+        "added": named(&adopted.add, candidates),
+        "removed": named(&adopted.remove, candidates),
+        "request": adopted.request,
+    }));
+    concerned.record(act, EventKind::SubscriptionProjectsChanged, data);
+    Ok(subscription)
+}
+
+/// Adds the projects that an approved request asks for, as far as they are still there and were not taken out meanwhile.
+///
+/// # Errors
+/// `wrong_state` (409) when the subscription is over.
+pub(crate) async fn extend(act: &mut Act, subscription: Subscription, request: &Request) -> Result<Subscription> {
+    if !matches!(subscription.state, SubscriptionState::Active | SubscriptionState::Suspended) {
+        return Err(WrongState { state: subscription.state, verb: "given more projects" }.into());
+    }
+    let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
+    let all: BTreeSet<ProjectId> = candidates.iter().map(|one| one.id).collect();
+    let history = grants::history(&mut act.tx, subscription.organization, &[subscription.id]).await?;
+    let granted: BTreeSet<_> = history.iter().filter(|one| one.until.is_none()).map(|one| one.project).collect();
+    let taken_out: BTreeSet<_> =
+        history.iter().filter(|one| one.until.is_some_and(|until| until > request.created_at)).map(|one| one.project).collect();
+    let Asked { choice, add, include_future } = &request.asked;
+    let asked = choice.as_ref().unwrap_or(&subscription.choice);
+    let wanted = if asked.for_new_project() == IncludeFuture::Yes { asked.chosen(&all) } else { add.intersection(&all).copied().collect() };
+    let add: BTreeSet<_> = wanted.into_iter().filter(|id| !granted.contains(id) && !taken_out.contains(id)).collect();
+    let target: BTreeSet<_> = granted.union(&add).copied().collect();
+    let choice = match choice {
+        Some(asked) => subscription.choice.extended(asked, *include_future, &target, &all),
+        None => subscription.choice.with(&add),
+    };
+    if choice == subscription.choice && add.is_empty() {
+        return Ok(subscription);
+    }
+    let concerned = concerned(&mut act.tx, &subscription).await?;
+    let adopted = Adopted { choice, add, remove: BTreeSet::new(), request: Some(request.id) };
+    adopt(act, subscription, &concerned, &candidates, adopted).await
+}
+
+/// Ends a subscription that is in force: its grants close, its open requests are withdrawn.
+///
+/// # Errors
+/// `wrong_state` (409) when it is over.
+pub(crate) async fn end(act: &mut Act, subscription: Subscription) -> Result<Subscription> {
+    finish(act, subscription, Move::Cancel, EventKind::SubscriptionEnded).await
+}
+
+/// Takes back a subscription that was only asked for, with its request.
+///
+/// # Errors
+/// `wrong_state` (409).
+pub(crate) async fn withdraw(act: &mut Act, subscription: Subscription) -> Result<Subscription> {
+    finish(act, subscription, Move::Withdraw, EventKind::SubscriptionWithdrawn).await
+}
+
+/// Closes a subscription that was not approved.
+///
+/// # Errors
+/// `wrong_state` (409).
+pub(crate) async fn reject(act: &mut Act, subscription: Subscription) -> Result<Subscription> {
+    finish(act, subscription, Move::Reject, EventKind::SubscriptionRejected).await
+}
+
+async fn finish(act: &mut Act, mut subscription: Subscription, step: Move, kind: EventKind) -> Result<Subscription> {
+    let now = act.now();
+    subscription.state = subscription.state.after(step)?;
+    subscription.ended_at = Some(now);
+    subscriptions::set_state(&mut act.tx, &subscription).await?;
+    grants::close_all(&mut act.tx, subscription.organization, subscription.id, now).await?;
+    let concerned = concerned(&mut act.tx, &subscription).await?;
+    concerned.record(act, kind, concerned.data(json!({"state": subscription.state})));
+    let open = stoa_store::requests::list_open_of(&mut act.tx, subscription.organization, &[subscription.id]).await?;
+    requests::withdraw_all(act, open, "the subscription is over").await?;
+    Ok(subscription)
+}
+
+/// Does what an approved request about a subscription asks for.
+///
+/// # Errors
+/// 409 when it can no longer be done, with the cause.
+pub(crate) async fn resolve(act: &mut Act, request: &Request, subscription: Subscription) -> Result<Subscription> {
+    match request.kind {
+        RequestKind::Subscribe => activate(act, subscription, request.id).await,
+        RequestKind::AddProjects => extend(act, subscription, request).await,
+        RequestKind::Cancel => end(act, subscription).await,
+        RequestKind::Publish => Ok(subscription),
+    }
+}
