@@ -1,6 +1,7 @@
 //! Why an action did not happen. Internal reasons are many and precise; public codes are few and stable.
 
 use stoa_domain::{
+    ids::OrganizationId,
     members::LastMaintainer,
     permissions::{Permission, Role},
     requests::CannotDecide,
@@ -21,6 +22,8 @@ pub struct Refusal {
     pub role: Role,
     /// The name of the organization.
     pub organization: String,
+    /// Its id.
+    pub organization_id: OrganizationId,
     /// What it would take.
     pub permission: Permission,
 }

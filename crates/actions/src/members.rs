@@ -16,6 +16,9 @@ use crate::{Act, Caller, Error, Result, seats};
 /// The most members that one call may add.
 pub const MOST_ADDED: usize = 100;
 
+/// The most names that [`who_may`] gives.
+pub const MOST_NAMED: i64 = 5;
+
 /// One person to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMember {
@@ -53,6 +56,14 @@ pub async fn list(
     let seat = seats::allowed(conn, caller, key, Permission::View).await?;
     let page = members::list(conn, seat.organization.id, after, limit).await?;
     Ok((seat, page))
+}
+
+/// The names of some members whose role allows `permission`: whom to ask. For those who were let see the organization.
+///
+/// # Errors
+/// Those of the database.
+pub async fn who_may(conn: &mut Conn, organization: OrganizationId, permission: Permission) -> Result<Vec<String>> {
+    Ok(members::names_with_roles(conn, organization, &permission.allowed_roles(), MOST_NAMED).await?)
 }
 
 /// Adds people who have an account, each with a role; answers what became of each, in the order given.

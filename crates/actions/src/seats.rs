@@ -42,5 +42,10 @@ pub async fn at_least_request(
 
 /// The 403 for a seat without a permission.
 pub fn refusal(seat: &Seat, permission: Permission) -> Error {
-    Error::Refused(Refusal { role: seat.role, organization: seat.organization.name.clone(), permission })
+    Error::Refused(Refusal {
+        role: seat.role,
+        organization: seat.organization.name.clone(),
+        organization_id: seat.organization.id,
+        permission,
+    })
 }

@@ -2,7 +2,9 @@
 
 pub mod api;
 mod app;
+mod assets;
 pub mod extract;
+mod guard;
 mod health;
 mod once;
 pub mod pages;

@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use stoa_actions::Error;
+use stoa_actions::{Error, Refusal};
 use stoa_domain::text::{Fault, Faults};
 use stoa_store::StoreError;
 use utoipa::{IntoResponses, ToSchema};
@@ -135,12 +135,25 @@ impl ApiError {
     }
 }
 
+/// What a response tells as a problem document, kept beside it so that a page can tell the same to a person.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The document.
+    pub problem: Problem,
+    /// Who could do it, where a role was refused.
+    pub refusal: Option<Refusal>,
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         if let Self::Answered { status, body } = self {
             return answered(status, body);
         }
         self.log();
+        let refusal = match &self {
+            Self::Action(Error::Refused(refusal)) => Some(refusal.clone()),
+            _ => None,
+        };
         let status = self.status();
         let problem = self.problem();
         let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -152,6 +165,7 @@ impl IntoResponse for ApiError {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        response.extensions_mut().insert(Told { problem, refusal });
         response
     }
 }

@@ -1,10 +1,19 @@
 //! Every URL on one page.
 
-use axum::{Router, middleware, response::IntoResponse, routing::get};
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{Method, StatusCode},
+    middleware,
+    routing::{get, post},
+};
+use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{App, api, health, once, problem::ApiError, request_id};
+use crate::{App, api, assets, guard, health, once, pages, problem::ApiError, request_id};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -47,17 +56,53 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     api().into_openapi()
 }
 
+/// The pages. What they answer is HTML; whoever must sign in is led there and back.
+fn pages() -> Router<App> {
+    Router::new()
+        .route("/", get(pages::sign_in::home))
+        .route("/sign-in", get(pages::sign_in::show).post(pages::sign_in::submit))
+        .route("/sign-out", post(pages::sign_in::sign_out))
+}
+
+/// Pages that move files: like [`pages`], without a time limit.
+fn transfers() -> Router<App> {
+    Router::new()
+}
+
+/// How long a page may take before its work is given up.
+const PAGE_TIME: Duration = Duration::from_secs(30);
+
 /// All of Stoa over HTTP.
 pub fn router(app: App) -> Router {
     let (api, document) = api().split_for_parts();
     let document = document.to_pretty_json().unwrap_or_default();
-    let api = api.layer(middleware::from_fn(once::layer));
+    let api = api
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(once::layer))
+        .layer(CatchPanicLayer::custom(guard::panicked));
+    let pages = pages()
+        .layer(TimeoutLayer::with_status_code(pages::visit::TOO_SLOW, PAGE_TIME))
+        .merge(transfers())
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(|| async { ApiError::from(stoa_actions::Error::NotFound("page")) })
+        .layer(CatchPanicLayer::custom(guard::panicked))
+        .layer(guard::same_site(&app.stoa.public_url))
+        .layer(middleware::from_fn_with_state(app.clone(), pages::visit::layer));
     Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/api/openapi.json", get(move || async move { ([("content-type", "application/json")], document) }))
+        .route("/assets/{*path}", get(assets::get))
+        .route("/favicon.ico", get(assets::favicon))
         .merge(api)
-        .fallback(|| async { ApiError::from(stoa_actions::Error::NotFound("page")).into_response() })
+        .merge(pages)
+        .layer(DefaultBodyLimit::max(once::LARGEST_BODY))
+        .layer(guard::compression())
+        .layer(middleware::map_response(guard::headers))
         .layer(middleware::from_fn_with_state(app.clone(), request_id::layer))
         .with_state(app)
+}
+
+async fn wrong_method(method: Method) -> ApiError {
+    ApiError::request(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("there is no {method} at this address"))
 }

@@ -13,7 +13,7 @@ create unique index users_email_key on users (email);
 
 create table sessions (
   id_hash BYTEA not null primary key,
-  user_id BYTEA references users (id),
+  user_id BYTEA not null references users (id),
   data TEXT not null,
   created_at BIGINT not null,
   expires_at BIGINT not null

@@ -124,3 +124,26 @@ pub async fn find_many(conn: &mut Conn, organization: OrganizationId, users: &[U
     let values: Vec<Value> = std::iter::once(Value::from(organization)).chain(users.iter().copied().map(Value::from)).collect();
     conn.fetch_all(&sql, &values).await?.iter().map(member).collect()
 }
+
+/// The names of some members with one of the roles, those who came first before others.
+///
+/// # Errors
+/// Those of the database.
+pub async fn names_with_roles(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    roles: &[Role],
+    limit: i64,
+) -> Result<Vec<String>, StoreError> {
+    if roles.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select u.name from memberships m join users u on u.id = m.user_id
+         where m.organization_id = $1 and m.role in ({}) order by m.since, m.user_id limit $2",
+        placeholders(3, roles.len())
+    );
+    let mut values = values![organization, limit];
+    values.extend(roles.iter().map(|role| Value::from(role.word())));
+    conn.fetch_all(&sql, &values).await?.iter().map(|row| row.get(0)).collect()
+}

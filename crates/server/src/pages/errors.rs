@@ -30,7 +30,7 @@ impl ErrorPage {
             401 => ("Please sign in", "This page needs to know who you are."),
             403 => ("Your role does not allow this", "You may see it, but not do it."),
             404 => ("There is nothing here", "The address is wrong, it was deleted, or you may not see it."),
-            409 => ("Somebody was faster", "It changed since you opened the page. Look at it again and repeat."),
+            409 => ("That does not fit the present state", "It changed since you opened the page. Look at it again and repeat."),
             413 => ("That file is too large", "Choose a smaller file or ask the operator for a higher limit."),
             429 => ("Too many attempts", "Wait a minute, then try again."),
             500.. => ("Something went wrong here", "It is not your fault and nothing was changed. Try again in a moment."),

@@ -1,7 +1,54 @@
 //! The server-rendered pages: what each page shows, as plain values already formatted for people.
 //!
 //! One file per noun holds the page's view (an askama template with its fields) and the handlers that fill it.
-//! Every page has a [`Shell`]; pages of one organization also have an [`OrgHead`].
+//! Every page has a [`Shell`]; pages of one organization also have an [`OrgHead`]. Addresses stand in `router.rs`.
+//!
+//! A page takes a [`Page`](page::Page) (somebody signed in; others are led to the sign-in and back) or a
+//! [`Visitor`](page::Visitor) (anybody), reads through the actions, and shows:
+//!
+//! ```ignore
+//! /// `GET /organizations/{org}/members`.
+//! pub async fn list(page: Page, ApiPath(org): ApiPath<String>) -> PageResult {
+//!     let mut conn = page.read().await?;
+//!     let (seat, members) = members::list(&mut conn, &page.caller, &Key::read(&org), None, 51).await?;
+//!     let shown = MembersPage {
+//!         shell: page.shell(&mut conn, "organizations").await?,
+//!         org: page.org_head(&mut conn, &seat, "members").await?,
+//!         can_manage: page::may(&seat, Permission::ManageMembers),
+//!         …
+//!     };
+//!     Ok(shown.into_response())
+//! }
+//! ```
+//!
+//! Whatever is refused with `?` becomes a page of its own (404, 403 naming who could, 409, …). A form is read with
+//! [`PageForm`](form::PageForm), done with [`Page::done`](page::Page::done) (commit, message, 303), and shown again with
+//! [`FormErrors`](form::FormErrors), which puts each fault at its field:
+//!
+//! ```ignore
+//! /// `POST /organizations/new`.
+//! pub async fn create(page: Page, PageForm(form): PageForm<NewForm>) -> PageResult {
+//!     let mut act = page.begin().await?;
+//!     match organizations::create(&mut act, form.input()).await {
+//!         Ok(seat) => page.done(act, format!("/organizations/{}", seat.organization.handle), Flash::ok("…")).await,
+//!         Err(error) => {
+//!             drop(act);
+//!             let mut errors = FormErrors::of(error)?.code_at("handle_taken", "/handle");
+//!             let status = errors.status;
+//!             let mut conn = page.read().await?;
+//!             let shown = OrganizationNewPage {
+//!                 shell: page.shell(&mut conn, "organizations").await?,
+//!                 name: errors.field("/name", form.name),
+//!                 errors: errors.rest(),
+//!             };
+//!             Ok(FormErrors::again(status, shown))
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! A file for download sets `Content-Disposition` itself; pages that move files are listed in the router without a time
+//! limit.
 
 pub mod account;
 pub mod activity;
@@ -9,20 +56,34 @@ pub mod applications;
 pub mod chart;
 pub mod costs;
 pub mod errors;
+pub mod form;
 pub mod marketplace;
 pub mod members;
 pub mod organizations;
 pub mod overview;
+pub mod page;
 pub mod projects;
 pub mod requests;
 pub mod services;
 pub mod settings;
 pub mod sign_in;
 pub mod subscriptions;
+pub mod times;
+pub mod visit;
 
 /// Filters of the templates.
 pub(crate) mod filters {
     use askama::filters::Safe;
+
+    /// The address of an asset with its version.
+    ///
+    /// # Errors
+    ///
+    /// Never; the signature is askama's.
+    #[askama::filter_fn]
+    pub fn asset(name: &str, _: &dyn askama::Values) -> askama::Result<Safe<String>> {
+        Ok(Safe(crate::assets::address(name)))
+    }
 
     /// The symbol of that name from the sprite `/assets/icons.svg`. Only for names written in templates.
     ///

@@ -1,0 +1,157 @@
+//! Forms: reading them, and showing them again with what is wrong.
+
+use axum::{
+    extract::{FromRequest, Request},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::de::DeserializeOwned;
+use stoa_actions::Error;
+use stoa_domain::text::Fault;
+
+use super::Field;
+use crate::problem::ApiError;
+
+/// The fields of a posted form; a field may come several times where its type is a `Vec`.
+pub struct PageForm<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match axum_extra::extract::Form::<T>::from_request(request, state).await {
+            Ok(axum_extra::extract::Form(value)) => Ok(Self(value)),
+            Err(bad) => {
+                let response = bad.into_response();
+                let status = match response.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+                    _ => StatusCode::BAD_REQUEST,
+                };
+                Err(ApiError::request(status, "bad_form", "the form is not complete; open the page again and fill it in anew"))
+            }
+        }
+    }
+}
+
+/// Why a form was not accepted, to be shown beside its fields.
+#[derive(Debug)]
+pub struct FormErrors {
+    /// The status to answer with.
+    pub status: StatusCode,
+    code: &'static str,
+    whole: Option<String>,
+    faults: Vec<Fault>,
+}
+
+impl FormErrors {
+    /// What a person can mend in the form; anything else (401, 403, 404, 5xx) is no matter of the form.
+    ///
+    /// # Errors
+    /// The error itself, to be answered as a page of its own.
+    pub fn of(error: Error) -> Result<Self, ApiError> {
+        let code = error.code();
+        match error {
+            Error::Invalid(faults) => Ok(Self { status: StatusCode::UNPROCESSABLE_ENTITY, code, whole: None, faults: faults.into_vec() }),
+            Error::Unfit { detail, .. } => {
+                Ok(Self { status: StatusCode::UNPROCESSABLE_ENTITY, code, whole: Some(sentence(&detail)), faults: Vec::new() })
+            }
+            Error::Conflict { detail, .. } => {
+                Ok(Self { status: StatusCode::CONFLICT, code, whole: Some(sentence(&detail)), faults: Vec::new() })
+            }
+            other => Err(other.into()),
+        }
+    }
+
+    /// A form refused by the page itself, for one reason at one field.
+    pub fn at_field(pointer: &str, detail: &str) -> Self {
+        let faults = vec![Fault { pointer: pointer.to_owned(), detail: detail.to_owned() }];
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "invalid", whole: None, faults }
+    }
+
+    /// Shows the refusal with that code at one field instead of above the form.
+    #[must_use]
+    pub fn code_at(mut self, code: &str, pointer: &str) -> Self {
+        if self.code == code
+            && let Some(detail) = self.whole.take()
+        {
+            self.faults.push(Fault { pointer: pointer.to_owned(), detail });
+        }
+        self
+    }
+
+    /// What is wrong at a JSON Pointer, once.
+    pub fn take(&mut self, pointer: &str) -> Option<String> {
+        let index = self.faults.iter().position(|fault| fault.pointer == pointer)?;
+        Some(sentence(&self.faults.remove(index).detail))
+    }
+
+    /// The field at a JSON Pointer with what was typed and what is wrong with it.
+    pub fn field(&mut self, pointer: &str, typed: impl Into<String>) -> Field {
+        Field { value: typed.into(), error: self.take(pointer) }
+    }
+
+    /// What is wrong with the form as a whole: all that no field took. Ask last.
+    #[must_use]
+    pub fn rest(self) -> Vec<String> {
+        self.whole.into_iter().chain(self.faults.into_iter().map(|fault| sentence(&fault.detail))).collect()
+    }
+
+    /// Answers with the form shown again.
+    pub fn again(status: StatusCode, page: impl IntoResponse) -> Response {
+        let mut response = page.into_response();
+        if response.status() == StatusCode::OK {
+            *response.status_mut() = status;
+        }
+        response
+    }
+}
+
+/// A text of the API as a sentence: with a capital at its start and a full stop at its end.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut made: String = letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+    if !made.is_empty() && !made.ends_with(['.', '!', '?', '…']) {
+        made.push('.');
+    }
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FormErrors, sentence};
+    use stoa_actions::Error;
+    use stoa_domain::text::Faults;
+
+    #[test]
+    fn each_fault_stands_at_its_field_and_the_rest_above_the_form() {
+        let mut faults = Faults::new();
+        faults.add("/name", "this must not be empty");
+        faults.add("/elsewhere", "this is wrong");
+        let mut errors = FormErrors::of(Error::Invalid(faults)).unwrap();
+        let name = errors.field("/name", "typed");
+        assert_eq!((name.value.as_str(), name.error.as_deref()), ("typed", Some("This must not be empty.")));
+        assert_eq!(errors.field("/handle", "fine").error, None);
+        assert_eq!(errors.rest(), ["This is wrong."]);
+    }
+
+    #[test]
+    fn a_conflict_can_stand_at_a_field() {
+        let mut errors = FormErrors::of(Error::conflict("handle_taken", "taken")).unwrap().code_at("handle_taken", "/handle");
+        assert_eq!(errors.status, 409);
+        assert_eq!(errors.take("/handle").as_deref(), Some("Taken."));
+        assert!(errors.rest().is_empty());
+    }
+
+    #[test]
+    fn what_no_form_can_mend_passes_on() {
+        assert!(FormErrors::of(Error::NotFound("project")).is_err());
+        assert!(FormErrors::of(Error::Unauthenticated).is_err());
+    }
+
+    #[test]
+    fn sentences_begin_and_end_as_such() {
+        assert_eq!(sentence("écrit ici"), "Écrit ici.");
+        assert_eq!(sentence(""), "");
+    }
+}
