@@ -2,6 +2,7 @@
 
 mod browser;
 mod licences;
+mod main_job;
 mod tests;
 mod words;
 
@@ -20,7 +21,7 @@ struct Step {
 }
 
 /// The steps. Cheap ones first; the test runners last, so that the last lines of a good run are their own counts.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "tools", about: "what the system must have beside Rust", run: |run| tools::ensure(run.root()) },
     Step {
         name: "format",
@@ -45,6 +46,7 @@ const STEPS: [Step; 10] = [
         run: |run| run.build().and_then(|()| generate::compare(run.root())),
     },
     Step { name: "examples", about: "the examples in the documentation of the code", run: tests::documentation },
+    Step { name: "main_job", about: "the main job over HTTP against the real program, on both engines", run: main_job::run },
     Step { name: "tests", about: "all Rust tests, on SQLite and on PostgreSQL", run: tests::all },
     Step { name: "browser", about: "the pages of the real program in Chromium", run: browser::tests },
 ];

@@ -22,7 +22,16 @@ pub fn build(root: &Path) -> Outcome {
 
 /// Where cargo puts the programs.
 pub fn programs(root: &Path) -> std::path::PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder)).join("debug")
+    target(root).join("debug")
+}
+
+/// Where cargo puts the programs of the release build.
+pub fn release_programs(root: &Path) -> std::path::PathBuf {
+    target(root).join("release")
+}
+
+fn target(root: &Path) -> std::path::PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
 }
 
 /// Writes each file anew.

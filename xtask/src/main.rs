@@ -1,6 +1,8 @@
-//! The project's own commands: `cargo xtask check` is the whole of CI, `cargo xtask generate` rewrites what is generated.
+//! The project's own commands: `cargo xtask check` is the whole of CI, `cargo xtask generate` rewrites what is generated,
+//! `cargo xtask bench` measures.
 #![expect(clippy::print_stdout, reason = "a command of the terminal prints")]
 
+mod bench;
 mod check;
 mod commands;
 mod generate;
@@ -32,6 +34,12 @@ enum Command {
     },
     /// Write the generated files of the tree anew.
     Generate,
+    /// Measure the release build against yardsticks of the same run, on SQLite and on PostgreSQL.
+    Bench {
+        /// Options of the benchmark, such as `--quick`, `--only reading`, `--engine sqlite`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+        options: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -41,6 +49,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Command::Check { only, list: false } => check::run(&only),
+        Command::Bench { options } => bench::run(&options),
         Command::Generate => commands::root().and_then(|root| generate::write(&root)),
     };
     match outcome {

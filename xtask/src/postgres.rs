@@ -20,6 +20,7 @@ const KEEPER: &str = r#"
 set -eu
 umask 077
 bin=$1 port=$2
+shift 2
 read -r password
 dir=$(mktemp -d "${TMPDIR:-/tmp}/stoa-postgres.XXXXXX")
 server=
@@ -31,8 +32,8 @@ icu=
 if "$bin/initdb" --help | grep -q icu-locale; then icu="--locale-provider=icu --icu-locale=en-US"; fi
 "$bin/initdb" -D "$dir/data" -U stoa -E UTF8 --locale=C.UTF-8 $icu --auth=password --pwfile="$dir/password" --no-sync \
   >"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
-"$bin/postgres" -D "$dir/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off \
-  -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 -c max_wal_size=1GB >"$dir/log" 2>&1 </dev/null &
+"$bin/postgres" -D "$dir/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+  -c max_connections=300 -c max_wal_size=1GB "$@" >"$dir/log" 2>&1 </dev/null &
 server=$!
 until "$bin/pg_isready" -q -h 127.0.0.1 -p "$port"; do
   kill -0 "$server" 2>/dev/null || { cat "$dir/log" >&2; exit 1; }
@@ -41,6 +42,9 @@ done
 echo ready
 cat >/dev/null
 "#;
+
+/// What a server need not do whose data nobody wants back after a crash.
+const CARELESS: [&str; 6] = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"];
 
 /// A running server; it ends when this is dropped, or when the process that holds it ends.
 #[derive(Debug)]
@@ -51,14 +55,23 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server and waits until it accepts connections.
+    /// Starts a server for tests and waits until it accepts connections: fast, and not durable.
     pub fn start() -> Outcome<Self> {
+        Self::start_with(&CARELESS)
+    }
+
+    /// Starts a server that makes commits durable, as one in use does.
+    pub fn start_durable() -> Outcome<Self> {
+        Self::start_with(&[])
+    }
+
+    fn start_with(settings: &[&str]) -> Outcome<Self> {
         let bin = tools::postgres().ok_or_else(|| {
             Failure::new("no PostgreSQL server found; run `cargo xtask check --only tools` or install the package postgresql")
         })?;
         let mut last = Failure::new("PostgreSQL did not start");
         for _ in 0..TRIES {
-            match Self::start_on(&bin, free_port()?) {
+            match Self::start_on(&bin, free_port()?, settings) {
                 Ok(server) => return Ok(server),
                 Err(failure) => last = failure,
             }
@@ -76,10 +89,19 @@ impl Postgres {
         self.bin.join("psql")
     }
 
-    fn start_on(bin: &Path, port: u16) -> Outcome<Self> {
+    /// Makes a database of this name and says where it is reached.
+    pub fn database(&self, name: &str) -> Outcome<String> {
+        let mut command = Command::new(self.psql());
+        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", &format!("create database {name}")]).arg(&self.url);
+        let made = command.stdin(Stdio::null()).status().map_err(|error| Failure::new(format!("psql did not start: {error}")))?;
+        let place = self.url.rsplit_once('/').map_or(self.url.as_str(), |(server, _)| server);
+        if made.success() { Ok(format!("{place}/{name}")) } else { Err(Failure::new(format!("the database {name} could not be made"))) }
+    }
+
+    fn start_on(bin: &Path, port: u16, settings: &[&str]) -> Outcome<Self> {
         let password = random_word()?;
         let mut command = as_server_user();
-        command.args(["sh", "-c", KEEPER, "postgres-keeper"]).arg(bin).arg(port.to_string());
+        command.args(["sh", "-c", KEEPER, "postgres-keeper"]).arg(bin).arg(port.to_string()).args(settings);
         command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
         // Its own process group: Ctrl-C in the terminal must reach the tests, not the keeper that cleans up after them.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -105,7 +105,12 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure::Unanswered`] only; the status is the caller's affair.
-    pub async fn send(&self, method: Method, path: &str, complete: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Result<Answer, Failure> {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<Answer, Failure> {
         let asked = format!("{method} {path}");
         let request = self.http.request(method, format!("{}{path}", self.base));
         let request = match &self.token {
@@ -162,7 +167,8 @@ impl Client {
         let anonymous = Self { token: None, ..self.clone() };
         let form = [("grant_type", "client_credentials"), ("resource", resource)];
         let path = "/oauth2/token";
-        let answer = anonymous.send(Method::POST, path, |request| request.basic_auth(client_id, Some(secret)).form(&form)).await?.with(&[200])?;
+        let answer =
+            anonymous.send(Method::POST, path, |request| request.basic_auth(client_id, Some(secret)).form(&form)).await?.with(&[200])?;
         text(&answer, "access_token").map(|token| self.with_token(&token)).ok_or_else(|| Failure::lacks(path, "access_token", &answer))
     }
 }

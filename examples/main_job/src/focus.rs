@@ -273,7 +273,8 @@ impl Reading {
         let quantity = amount("PricingQuantity", &line.pricing_quantity)?;
         let unit_price = amount("ListUnitPrice", &line.list_unit_price)?;
         let list_cost = amount("ListCost", &line.list_cost)?;
-        let cost = exact::product(quantity, unit_price).map_err(|error| BadFile::Amount(number, "PricingQuantity × ListUnitPrice", error))?;
+        let cost =
+            exact::product(quantity, unit_price).map_err(|error| BadFile::Amount(number, "PricingQuantity × ListUnitPrice", error))?;
         let tolerance = tolerance(list_cost).map_err(|error| BadFile::Amount(number, "ListCost", error))?;
         if (cost - list_cost).abs() > tolerance {
             return Err(BadFile::Cost(number, cost, list_cost));
@@ -371,9 +372,11 @@ mod tests {
         assert_eq!(focus.organizations, ["A", "B"]);
         let projects: Vec<_> = focus.projects.iter().map(|project| (project.organization, project.name.as_str())).collect();
         assert_eq!(projects, [(0, "red"), (0, "blue"), (1, "red")]);
-        let meters: Vec<Vec<&str>> = focus.services.iter().map(|one| one.meters.iter().map(|meter| meter.name.as_str()).collect()).collect();
+        let meters: Vec<Vec<&str>> =
+            focus.services.iter().map(|one| one.meters.iter().map(|meter| meter.name.as_str()).collect()).collect();
         assert_eq!(meters, [vec!["k1 at 0.5 per GB", "k1 at 0.25 per GB"], vec!["k1"]]);
-        let charges: Vec<_> = focus.charges.iter().map(|one| (one.line, one.project, one.service, one.meter, one.quantity.as_str())).collect();
+        let charges: Vec<_> =
+            focus.charges.iter().map(|one| (one.line, one.project, one.service, one.meter, one.quantity.as_str())).collect();
         assert_eq!(charges, [(2, 0, 0, 0, "2"), (3, 0, 0, 0, "1"), (4, 1, 0, 1, "1"), (5, 2, 1, 0, "-0.00000001"), (6, 1, 1, 0, "3")]);
         assert_eq!(focus.charges[3].cost.to_string(), "-0.000000001");
         assert_eq!((focus.charges[0].start.as_str(), focus.charges[0].end.as_str()), ("2024-09-18T22:00:00Z", "2024-09-18T23:00:00Z"));

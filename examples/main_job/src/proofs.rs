@@ -60,7 +60,10 @@ impl Expected {
         }
         let off = (cost - self.listed).abs();
         if off > self.tolerance {
-            return unproved(format!("{what} costs {} in the file, give or take {}, but the server says {cost}", self.listed, self.tolerance));
+            return unproved(format!(
+                "{what} costs {} in the file, give or take {}, but the server says {cost}",
+                self.listed, self.tolerance
+            ));
         }
         Ok(())
     }

@@ -218,7 +218,8 @@ async fn since(made: &Made<'_>, used: &Use) -> Result<BTreeMap<Index, String>, F
     let since: BTreeMap<String, String> = items.iter().filter_map(|item| Some((id(item, "project")?, text(item, "since")?))).collect();
     let of = |&project: &Index| {
         let id = &made.projects[project];
-        let known = since.get(id).ok_or_else(|| Failure::Unproved(format!("project {id} is granted to service {}", made.services[used.service])));
+        let known =
+            since.get(id).ok_or_else(|| Failure::Unproved(format!("project {id} is granted to service {}", made.services[used.service])));
         known.map(|since| (project, since.clone()))
     };
     used.projects.iter().map(of).collect()

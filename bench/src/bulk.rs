@@ -1,0 +1,175 @@
+//! Many rows at once, through the store: what takes minutes over the API and is not what is measured.
+
+use stoa_domain::{
+    events::CHAIN_START,
+    ids::{Id, OrganizationId, ProjectId, SubscriptionId, UserId},
+    time::{DAY, Day, Ts},
+};
+use stoa_store::{Db, Tx, Value, params, values};
+
+use crate::Failure;
+
+/// Rows of one transaction.
+const TOGETHER: usize = 20_000;
+
+/// The id of a number: as unique as one from random bytes, and the same in each run.
+fn id<I: Id>(now: Ts, kind: u8, number: usize) -> I {
+    let mut random = [kind; 10];
+    random[2..].copy_from_slice(&(number as u64).to_be_bytes());
+    I::mint(now, random)
+}
+
+/// A database that is being filled beside a running server.
+pub struct Bulk {
+    db: Db,
+    now: Ts,
+}
+
+impl Bulk {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn open(database: &str) -> Result<Self, Failure> {
+        let url = database.parse().map_err(|error| Failure::new(format!("{error}")))?;
+        #[expect(clippy::disallowed_methods, reason = "the clock of the server runs beside it")]
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Ok(Self { db: Db::open(&url).await?, now: Ts::from_micros(i64::try_from(now.as_micros()).unwrap_or(0)) })
+    }
+
+    /// Ends it; the statistics of the engine are brought up to date first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn close(self) -> Result<(), Failure> {
+        let mut tx = self.db.begin().await?;
+        tx.execute("analyze", &[]).await?;
+        tx.commit().await?;
+        Ok(self.db.close().await?)
+    }
+
+    async fn insert(&self, head: &str, columns: usize, count: usize, row: impl Fn(usize) -> Vec<Value>) -> Result<(), Failure> {
+        for from in (0..count).step_by(TOGETHER) {
+            let rows: Vec<Vec<Value>> = (from..count.min(from + TOGETHER)).map(&row).collect();
+            let mut tx: Tx = self.db.begin().await?;
+            tx.insert_many(head, columns, &rows, "").await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Adds members to an organization, each a person of their own.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn members(&self, organization: OrganizationId, count: usize) -> Result<(), Failure> {
+        let now = self.now;
+        let person = |number: usize| id::<UserId>(now, organization.bytes()[15], number);
+        let tag = organization.to_string();
+        self.insert("insert into users (id, email, name, operator, created_at)", 5, count, |number| {
+            values![person(number), format!("person-{number}@{tag}.example").replace('_', "-"), format!("Person {number}"), 0_i64, now]
+        })
+        .await?;
+        self.insert("insert into memberships (organization_id, user_id, role, since)", 4, count, |number| {
+            values![organization, person(number), if number % 3 == 0 { "editor" } else { "viewer" }, now]
+        })
+        .await
+    }
+
+    /// Adds organizations of one person, each with a project; their ids.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn organizations(&self, owner: UserId, count: usize) -> Result<Vec<OrganizationId>, Failure> {
+        let now = self.now;
+        let ids: Vec<OrganizationId> = (0..count).map(|number| id(now, 201, number)).collect();
+        let head = "insert into organizations (id, handle, name, description, created_at, updated_at, sequence, head_hash, last_event_at)";
+        self.insert(head, 9, count, |number| {
+            values![ids[number], format!("bulk-{number}"), format!("Bulk {number}"), "", now, now, 0_i64, CHAIN_START, now]
+        })
+        .await?;
+        let head = "insert into memberships (organization_id, user_id, role, since)";
+        self.insert(head, 4, count, |number| values![ids[number], owner, "maintainer", now]).await?;
+        let head = "insert into projects (organization_id, id, handle, name, description, created_at, updated_at)";
+        self.insert(head, 7, count, |number| values![ids[number], id::<ProjectId>(now, 202, number), "field", "Field", "", now, now])
+            .await?;
+        Ok(ids)
+    }
+
+    /// Adds projects to an organization; their ids.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn projects(&self, organization: OrganizationId, count: usize) -> Result<Vec<ProjectId>, Failure> {
+        let now = self.now;
+        let ids: Vec<ProjectId> = (0..count).map(|number| id(now, organization.bytes()[15], number)).collect();
+        let head = "insert into projects (organization_id, id, handle, name, description, created_at, updated_at)";
+        self.insert(head, 7, count, |number| {
+            values![organization, ids[number], format!("project-{number}"), format!("Project {number}"), "", now, now]
+        })
+        .await?;
+        Ok(ids)
+    }
+
+    /// The days before today, as the API takes them: the first, and the first after them.
+    pub fn last_days(&self, days: usize) -> (String, String) {
+        let today = self.now.day();
+        (Day::from_number(today.number() - days as i64).to_string(), today.to_string())
+    }
+
+    /// Adds usage of the days before today: `count` events of one request each, spread evenly over projects, meters and
+    /// days, with the daily sums that belong to them. The subscription and its grants begin that long ago.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn usage(&self, of: &Used<'_>, count: usize) -> Result<(), Failure> {
+        let first = self.now.day().number() - of.days as i64;
+        let began = Ts::from_micros(first * DAY);
+        let mut tx = self.db.begin().await?;
+        let key = params![of.organization, of.subscription, began];
+        tx.execute("update subscriptions set created_at = $3, activated_at = $3 where organization_id = $1 and id = $2", key).await?;
+        tx.execute("update grants set since = $3 where organization_id = $1 and subscription_id = $2", key).await?;
+        tx.commit().await?;
+        let slots = of.slots();
+        let head = "insert into usage_events
+            (organization_id, subscription_id, source, event_id, body_hash, project_id, meter, quantity, occurred_at, recorded_at)";
+        self.insert(head, 10, count, |number| {
+            let (project, meter, day) = of.slot(number % slots);
+            let at = Ts::from_micros((first + day) * DAY + (number as i64 * 7_919_000) % DAY);
+            values![of.organization, of.subscription, "/bulk", format!("event-{number}"), [3_u8; 32], project, meter, "1", at, at]
+        })
+        .await?;
+        let head = "insert into usage_days (organization_id, subscription_id, project_id, meter, day, quantity)";
+        self.insert(head, 6, count.min(slots), |slot| {
+            let (project, meter, day) = of.slot(slot);
+            let events = count / slots + usize::from(slot < count % slots);
+            values![of.organization, of.subscription, project, meter, first + day, events.to_string()]
+        })
+        .await
+    }
+}
+
+/// Where usage is spread over.
+pub struct Used<'a> {
+    /// Who used.
+    pub organization: OrganizationId,
+    /// Under which subscription.
+    pub subscription: SubscriptionId,
+    /// With which projects' data.
+    pub projects: &'a [ProjectId],
+    /// How many meters: `meter-0`, `meter-1`, …
+    pub meters: usize,
+    /// On how many days.
+    pub days: usize,
+}
+
+impl Used<'_> {
+    fn slots(&self) -> usize {
+        self.projects.len() * self.meters * self.days
+    }
+
+    fn slot(&self, number: usize) -> (ProjectId, String, i64) {
+        let (rest, project) = (number / self.projects.len(), self.projects[number % self.projects.len()]);
+        (project, format!("meter-{}", rest % self.meters), (rest / self.meters) as i64)
+    }
+}
