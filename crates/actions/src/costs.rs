@@ -1,1 +1,176 @@
-//! What usage and fees amount to.
+//! What subscriptions cost: rated from daily sums of usage and from the days on which fees accrue.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use stoa_domain::{
+    costs::{CostLine, DailyQuantity, RatingError, SubscriptionTerms, rate, usage_needed},
+    groupings::{CostSummary, CostWord, Grouping, Origin, summarise_costs},
+    ids::{OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId},
+    meters::Plan,
+    money::{Currency, Overflow},
+    organizations::Key,
+    periods::Period,
+    permissions::Permission,
+    subscriptions::Subscription,
+    time::Ts,
+};
+use stoa_store::{Conn, StoreError, costs, usage};
+
+pub use stoa_store::costs::Billed;
+
+use crate::{Caller, Error, Result, seats};
+
+/// Amounts that cannot be calculated exactly are refused rather than rounded.
+pub(crate) fn too_large(overflow: Overflow) -> Error {
+    Error::Unfit { code: "amount_too_large", detail: overflow.to_string() }
+}
+
+fn unrated(error: RatingError) -> Error {
+    match error {
+        RatingError::Overflow(overflow) => too_large(overflow),
+        // Reports are checked against the plan, which never changes.
+        RatingError::UnknownMeter(_) => Error::Store(StoreError::Corrupt { column: 0, reason: error.to_string() }),
+    }
+}
+
+/// A thing under its handle and its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// Its handle.
+    pub handle: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// The names of what costs and usage are told of.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// The services.
+    pub services: BTreeMap<ServiceId, Named>,
+    /// The organization's projects, deleted ones included.
+    pub projects: BTreeMap<ProjectId, Named>,
+}
+
+impl Names {
+    pub(crate) async fn read(conn: &mut Conn, organization: OrganizationId, billed: &[Billed]) -> Result<Self> {
+        let projects = costs::project_names(conn, organization).await?;
+        let projects = projects.into_iter().map(|(id, (handle, name))| (id, Named { handle, name })).collect();
+        let service = |one: &Billed| (one.service, Named { handle: one.service_handle.clone(), name: one.service_name.clone() });
+        Ok(Self { services: billed.iter().map(service).collect(), projects })
+    }
+}
+
+/// The cost lines of a period, with all that is needed to group, name and export them.
+#[derive(Debug, Clone)]
+pub struct Costs {
+    /// Which days.
+    pub period: Period,
+    /// The subscriptions that were in force in the period.
+    pub subscriptions: Vec<Billed>,
+    /// Their plans.
+    pub plans: HashMap<PlanId, Arc<Plan>>,
+    /// The lines, each with the position of its subscription.
+    pub lines: Vec<(usize, CostLine)>,
+    /// The names of services and projects.
+    pub names: Names,
+}
+
+impl Costs {
+    /// The plan of the subscription at a position.
+    pub fn plan(&self, position: usize) -> Option<&Plan> {
+        self.plans.get(&self.subscriptions.get(position)?.plan).map(Arc::as_ref)
+    }
+
+    /// The currencies of all subscriptions of the period, also of those that cost nothing.
+    pub fn currencies(&self) -> BTreeSet<Currency> {
+        (0..self.subscriptions.len()).filter_map(|position| Some(self.plan(position)?.currency)).collect()
+    }
+
+    /// The lines of a part of the period, added up.
+    ///
+    /// # Errors
+    /// `amount_too_large` (422).
+    pub fn summary_of(&self, part: Period, by: &Grouping<CostWord>) -> Result<CostSummary> {
+        let lines = self.lines.iter().filter(|(_, line)| (part.from..part.to).contains(&line.day));
+        let lines = lines.filter_map(|(position, line)| {
+            let one = self.subscriptions.get(*position)?;
+            let origin = Origin { service: one.service, subscription: one.id, currency: self.plan(*position)?.currency };
+            Some((origin, line.clone()))
+        });
+        let mut summary = summarise_costs(lines, by).map_err(too_large)?;
+        // What costs nothing so far still has a total, of nothing.
+        for currency in self.currencies() {
+            summary.totals.entry(currency).or_default();
+        }
+        Ok(summary)
+    }
+
+    /// All lines, added up.
+    ///
+    /// # Errors
+    /// `amount_too_large` (422).
+    pub fn summary(&self, by: &Grouping<CostWord>) -> Result<CostSummary> {
+        self.summary_of(self.period, by)
+    }
+}
+
+/// The costs of an organization in a period. The number of statements is the same whatever the number of subscriptions,
+/// and only daily sums are read, however many events they are made of.
+///
+/// # Errors
+/// 401, 404; `amount_too_large` (422).
+pub async fn of_organization(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>, period: Period) -> Result<(seats::Seat, Costs)> {
+    let seat = seats::allowed(conn, caller, key, Permission::View).await?;
+    let costs = rated(conn, seat.organization.id, None, caller.now, period).await?;
+    Ok((seat, costs))
+}
+
+/// The costs of one subscription in a period, for those who were let see the subscription.
+///
+/// # Errors
+/// Those of the database; `amount_too_large` (422).
+pub async fn of_subscription(conn: &mut Conn, subscription: &Subscription, now: Ts, period: Period) -> Result<Costs> {
+    rated(conn, subscription.organization, Some(subscription.id), now, period).await
+}
+
+async fn rated(conn: &mut Conn, organization: OrganizationId, only: Option<SubscriptionId>, now: Ts, period: Period) -> Result<Costs> {
+    let (from, to) = (period.from, period.to);
+    let subscriptions = costs::subscriptions(conn, organization, only, from.start(), to.start()).await?;
+    let plans = costs::plans(conn, &subscriptions).await?;
+    let grants = costs::grants(conn, organization, only, from.start(), to.start()).await?;
+    let (first, end) = usage_needed(from, to);
+    let daily = usage::daily(conn, organization, only, first, end).await?;
+    let names = Names::read(conn, organization, &subscriptions).await?;
+    let positions: HashMap<SubscriptionId, usize> = subscriptions.iter().enumerate().map(|(position, one)| (one.id, position)).collect();
+    let mut terms = subscriptions.iter().map(|one| terms_of(one, &plans)).collect::<Result<Vec<_>>>()?;
+    for (subscription, project, span) in grants {
+        if let Some(terms) = positions.get(&subscription).and_then(|position| terms.get_mut(*position)) {
+            terms.grants.push((project, span));
+        }
+    }
+    let mut interned: BTreeSet<Arc<str>> = BTreeSet::new();
+    for one in daily {
+        let Some(terms) = positions.get(&one.subscription).and_then(|position| terms.get_mut(*position)) else { continue };
+        let meter = interned.get(one.meter.as_str()).cloned().unwrap_or_else(|| {
+            let meter: Arc<str> = one.meter.into();
+            interned.insert(Arc::clone(&meter));
+            meter
+        });
+        terms.usage.push(DailyQuantity { project: one.project, meter, day: one.day, quantity: one.quantity });
+    }
+    let mut lines = Vec::new();
+    for (position, terms) in terms.iter().enumerate() {
+        lines.extend(rate(terms, now, from, to).map_err(unrated)?.into_iter().map(|line| (position, line)));
+    }
+    Ok(Costs { period, subscriptions, plans, lines, names })
+}
+
+fn terms_of(one: &Billed, plans: &HashMap<PlanId, Arc<Plan>>) -> Result<SubscriptionTerms> {
+    // A plan is never deleted, so a missing one is damage.
+    let missing = || StoreError::Corrupt { column: 0, reason: format!("the plan {} of the subscription {} is missing", one.plan, one.id) };
+    let plan = plans.get(&one.plan).ok_or_else(missing)?.as_ref().clone();
+    Ok(SubscriptionTerms { plan, active: vec![one.active], grants: Vec::new(), usage: Vec::new() })
+}

@@ -14,6 +14,7 @@ pub mod members;
 pub mod meters;
 pub mod money;
 pub mod organizations;
+pub mod periods;
 pub mod permissions;
 pub mod projects;
 pub mod requests;

@@ -251,7 +251,7 @@ create table grants (
   primary key (organization_id, subscription_id, id),
   foreign key (organization_id, subscription_id) references subscriptions (organization_id, id)
 );
-create index grants_project_idx on grants (organization_id, project_id, since);
+create index grants_project_idx on grants (organization_id, project_id, subscription_id);
 
 create table requests (
   organization_id BYTEA not null references organizations (id),

@@ -225,6 +225,24 @@ impl Conn {
         self.query(sql, params, usize::MAX).await
     }
 
+    /// All rows of a query about many given rows, in one statement: `{rows}` in `sql` becomes a table of them, as in
+    /// `with given (a, b) as ({rows}) select … from given cross join t where t.a = given.a`. Written with `cross join`,
+    /// SQLite goes through the given rows first and finds each by its key.
+    ///
+    /// The table is filled up with repetitions to a power of two, so that the caches of prepared statements keep only a
+    /// handful of texts: what is found may repeat itself.
+    pub async fn fetch_given(&mut self, sql: &str, rows: &[Vec<Value>]) -> Result<Vec<Row>> {
+        let Some(last) = rows.last() else { return Ok(Vec::new()) };
+        let size = rows.len().next_power_of_two();
+        if size * last.len() > MOST_GIVEN || rows.iter().any(|row| row.len() != last.len()) {
+            return Err(StoreError::database(format!("{} given rows are too many or of different length", rows.len())));
+        }
+        let mut values = rows.concat();
+        (rows.len()..size).for_each(|_| values.extend_from_slice(last));
+        let sql = sql.replace("{rows}", &given_rows(self.engine(), rows, size));
+        self.fetch_all(&sql, &values).await
+    }
+
     async fn query(&mut self, sql: &str, params: &[Value], limit: usize) -> Result<Vec<Row>> {
         self.count()?;
         let result = match &mut self.session {
@@ -277,6 +295,8 @@ pub struct Tx {
 /// The most rows of one `insert`, and the most bind values (SQLite allows 32,766, PostgreSQL 65,535).
 const MOST_ROWS: usize = 512;
 const MOST_VALUES: usize = 16_384;
+/// The most bind values of given rows: what both engines take, down to a power of two.
+const MOST_GIVEN: usize = 16_384;
 
 impl Tx {
     /// Runs a statement and returns how many rows it touched.
@@ -378,6 +398,32 @@ fn insert_statement(engine: Engine, head: &str, columns: usize, rows: usize, tai
     if !tail.is_empty() {
         sql.push(' ');
         sql.push_str(tail);
+    }
+    sql
+}
+
+/// A table expression of `size` rows. PostgreSQL takes the types of its columns from the first row.
+fn given_rows(engine: Engine, rows: &[Vec<Value>], size: usize) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let type_of = |column: usize| match rows.iter().filter_map(|row| row.get(column)).find(|value| **value != Value::Null) {
+        Some(Value::Int(_)) => "bigint",
+        Some(Value::Bytes(_)) => "bytea",
+        Some(Value::Text(_) | Value::Null) | None => "text",
+    };
+    let mut sql = String::with_capacity(size * columns * 8 + 8);
+    for row in 0..size {
+        sql.push_str(if row == 0 { "values (" } else { ", (" });
+        for column in 0..columns {
+            if column > 0 {
+                sql.push_str(", ");
+            }
+            match engine {
+                Engine::Sqlite => sql.push('?'),
+                Engine::Postgres if row == 0 => sql.push_str(&format!("cast(${} as {})", column + 1, type_of(column))),
+                Engine::Postgres => sql.push_str(&format!("${}", row * columns + column + 1)),
+            }
+        }
+        sql.push(')');
     }
     sql
 }

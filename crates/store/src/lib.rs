@@ -2,6 +2,7 @@
 
 pub mod applications;
 pub mod blobs;
+pub mod costs;
 mod db;
 mod error;
 pub mod events;

@@ -1,0 +1,149 @@
+//! What decides the costs of an organization: its subscriptions with their plans, and their grants.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use stoa_domain::{
+    ids::{ContractId, OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId},
+    meters::Plan,
+    time::{Span, Ts},
+};
+
+use crate::{Conn, Row, StoreError, Value, params, values};
+
+/// A subscription that came into force, with the service and the provider it pays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Billed {
+    /// The subscription.
+    pub id: SubscriptionId,
+    /// The service.
+    pub service: ServiceId,
+    /// The service's handle.
+    pub service_handle: String,
+    /// The service's name.
+    pub service_name: String,
+    /// The service's categories.
+    pub categories: Vec<String>,
+    /// The provider.
+    pub provider: OrganizationId,
+    /// The provider's name.
+    pub provider_name: String,
+    /// The contract.
+    pub contract: ContractId,
+    /// The plan.
+    pub plan: PlanId,
+    /// When it was in force.
+    pub active: Span,
+}
+
+const BILLED: &str = "select s.id, s.service_id, v.handle, v.name, v.categories, s.provider_id, o.name, s.contract_id, s.plan_id,
+                        s.activated_at, s.ended_at
+                      from subscriptions s
+                      join services v on v.organization_id = s.provider_id and v.id = s.service_id
+                      join organizations o on o.id = s.provider_id
+                      where s.organization_id = $1 and s.activated_at is not null";
+
+fn billed(row: &Row) -> Result<Billed, StoreError> {
+    Ok(Billed {
+        id: row.get(0)?,
+        service: row.get(1)?,
+        service_handle: row.get(2)?,
+        service_name: row.get(3)?,
+        categories: row.json(4)?,
+        provider: row.get(5)?,
+        provider_name: row.get(6)?,
+        contract: row.get(7)?,
+        plan: row.get(8)?,
+        active: Span::new(row.get(9)?, row.get(10)?),
+    })
+}
+
+/// The subscriptions of an organization (or one of them) that were in force at or after an instant and before another.
+///
+/// # Errors
+/// Those of the database.
+pub async fn subscriptions(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    only: Option<SubscriptionId>,
+    from: Ts,
+    to: Ts,
+) -> Result<Vec<Billed>, StoreError> {
+    let rows = match only {
+        None => {
+            let sql = format!("{BILLED} and s.activated_at < $3 and (s.ended_at is null or s.ended_at > $2) order by s.id");
+            conn.fetch_all(&sql, params![organization, from, to]).await?
+        }
+        Some(id) => conn.fetch_all(&format!("{BILLED} and s.id = $2"), params![organization, id]).await?,
+    };
+    rows.iter().map(billed).collect()
+}
+
+/// The plans of some subscriptions, each read once, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn plans(conn: &mut Conn, of: &[Billed]) -> Result<HashMap<PlanId, Arc<Plan>>, StoreError> {
+    let keys: BTreeMap<PlanId, &Billed> = of.iter().map(|one| (one.plan, one)).collect();
+    let given: Vec<Vec<Value>> = keys.values().map(|one| values![one.provider, one.contract, one.plan]).collect();
+    let rows = conn
+        .fetch_given(
+            "with given (organization_id, contract_id, id) as ({rows})
+             select p.id, p.prices from given cross join plans p
+             where p.organization_id = given.organization_id and p.contract_id = given.contract_id and p.id = given.id",
+            &given,
+        )
+        .await?;
+    let mut plans = HashMap::with_capacity(keys.len());
+    for row in &rows {
+        let id: PlanId = row.get(0)?;
+        if !plans.contains_key(&id) {
+            plans.insert(id, Arc::new(row.json::<Plan>(1)?));
+        }
+    }
+    Ok(plans)
+}
+
+/// The grants of an organization's subscriptions (or of one of them) that were in force at or after an instant and before
+/// another.
+///
+/// # Errors
+/// Those of the database.
+pub async fn grants(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    only: Option<SubscriptionId>,
+    from: Ts,
+    to: Ts,
+) -> Result<Vec<(SubscriptionId, ProjectId, Span)>, StoreError> {
+    let rows = match only {
+        None => {
+            conn.fetch_all(
+                "select subscription_id, project_id, since, until from grants
+                 where organization_id = $1 and since < $3 and (until is null or until > $2)",
+                params![organization, from, to],
+            )
+            .await?
+        }
+        Some(subscription) => {
+            conn.fetch_all(
+                "select subscription_id, project_id, since, until from grants
+                 where organization_id = $1 and subscription_id = $4 and since < $3 and (until is null or until > $2)",
+                params![organization, from, to, subscription],
+            )
+            .await?
+        }
+    };
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, Span::new(row.get(2)?, row.get(3)?)))).collect()
+}
+
+/// Handle and name of an organization's projects, deleted ones included, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn project_names(conn: &mut Conn, organization: OrganizationId) -> Result<BTreeMap<ProjectId, (String, String)>, StoreError> {
+    let rows = conn.fetch_all("select id, handle, name from projects where organization_id = $1", params![organization]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))).collect()
+}
