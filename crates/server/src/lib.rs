@@ -3,6 +3,7 @@
 pub mod api;
 mod app;
 mod assets;
+pub mod exports;
 pub mod extract;
 mod guard;
 mod health;

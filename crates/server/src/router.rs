@@ -49,6 +49,10 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::requests::reject))
         .routes(routes!(api::requests::withdraw))
         .routes(routes!(api::events::list))
+        // usage and costs
+        .routes(routes!(api::usage::report))
+        .routes(routes!(api::usage::list))
+        .routes(routes!(api::costs::list))
 }
 
 /// The OpenAPI document: served at `/api/openapi.json`, printed by `stoa openapi`.

@@ -1,7 +1,7 @@
 //! What decides the costs of an organization: its subscriptions with their plans, and their grants.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     sync::Arc,
 };
 
@@ -99,8 +99,8 @@ pub async fn plans(conn: &mut Conn, of: &[Billed]) -> Result<HashMap<PlanId, Arc
     let mut plans = HashMap::with_capacity(keys.len());
     for row in &rows {
         let id: PlanId = row.get(0)?;
-        if !plans.contains_key(&id) {
-            plans.insert(id, Arc::new(row.json::<Plan>(1)?));
+        if let Entry::Vacant(plan) = plans.entry(id) {
+            plan.insert(Arc::new(row.json::<Plan>(1)?));
         }
     }
     Ok(plans)

@@ -1,6 +1,6 @@
 //! Usage: the events services report and their sums by day. A ledger of its own, apart from the event log.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use serde::Deserialize;
 use stoa_domain::{
@@ -94,9 +94,9 @@ pub async fn meter_names(conn: &mut Conn, of: &[Reportable]) -> Result<HashMap<P
     let mut names = HashMap::with_capacity(plans.len());
     for row in &rows {
         let plan: PlanId = row.get(0)?;
-        if !names.contains_key(&plan) {
+        if let Entry::Vacant(of_plan) = names.entry(plan) {
             let read: MeterNames = row.json(1)?;
-            names.insert(plan, read.meters.into_iter().map(|meter| meter.name).collect());
+            of_plan.insert(read.meters.into_iter().map(|meter| meter.name).collect());
         }
     }
     Ok(names)
