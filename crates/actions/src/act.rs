@@ -9,7 +9,7 @@ use stoa_domain::{
 };
 use stoa_store::{Conn, Tx, events, idempotency, organizations};
 
-use crate::{Caller, Error, Result, Stoa};
+use crate::{Caller, Error, Result, Stoa, once::Key};
 
 /// SHA-256 of method, path and body: two requests with one `Idempotency-Key` must have the same.
 pub type Fingerprint = [u8; 32];
@@ -25,7 +25,7 @@ pub struct Act {
     pub caller: Caller,
     stoa: Stoa,
     recorded: Vec<Recorded>,
-    key: Option<String>,
+    key: Option<Key>,
 }
 
 struct Recorded {
@@ -71,18 +71,19 @@ impl Act {
         }
         let mut act = Self::begin(stoa, caller).await?;
         let principal = act.caller.principal();
-        if idempotency::claim(&mut act.tx, &principal, key, fingerprint, act.caller.now).await? {
-            act.key = Some(key.to_owned());
+        let key = Key::new(&principal, key)?;
+        if idempotency::claim(&mut act.tx, &principal, key.hash, fingerprint, act.caller.now).await? {
+            act.key = Some(key);
             return Ok(Begun::Fresh(Box::new(act)));
         }
-        let kept = idempotency::find(&mut act.tx, &principal, key).await?;
+        let kept = idempotency::find(&mut act.tx, &principal, key.hash).await?;
         let kept = kept.ok_or_else(|| Error::conflict("try_again", "the same request is just being answered; send it again"))?;
         match kept.status.and_then(|status| u16::try_from(status).ok()) {
             _ if kept.fingerprint != fingerprint => Err(Error::Unfit {
                 code: "idempotency_key_reused",
                 detail: "this Idempotency-Key came with another request before; use a new key for a new request".into(),
             }),
-            Some(status) => Ok(Begun::Answered { status, body: kept.body }),
+            Some(status) => Ok(Begun::Answered { status, body: key.open(&kept.sealed_body)? }),
             None => Err(Error::conflict("try_again", "the same request is just being answered; send it again")),
         }
     }
@@ -140,7 +141,10 @@ impl Act {
     pub async fn commit_answering(mut self, status: u16, body: &[u8]) -> Result<()> {
         if let Some(key) = self.key.take() {
             let principal = self.caller.principal();
-            idempotency::answer(&mut self.tx, &principal, &key, status, body).await?;
+            let mut nonce = [0; 12];
+            self.stoa.entropy.fill(&mut nonce);
+            let sealed = key.seal(nonce, body)?;
+            idempotency::answer(&mut self.tx, &principal, key.hash, status, &sealed).await?;
         }
         self.commit().await
     }

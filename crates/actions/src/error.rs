@@ -108,6 +108,9 @@ pub enum Error {
     /// A password could not be hashed.
     #[error("a password could not be hashed: {0}")]
     Hashing(String),
+    /// A kept answer could not be sealed or opened.
+    #[error("the answer kept for an Idempotency-Key does not open")]
+    Sealing,
 }
 
 impl Error {
@@ -138,7 +141,7 @@ impl Error {
             Self::Stale => "precondition_failed",
             Self::TooLarge { .. } => "too_large",
             Self::Store(StoreError::Busy | StoreError::Unavailable(_)) => "unavailable",
-            Self::Store(_) | Self::Hashing(_) => "internal",
+            Self::Store(_) | Self::Hashing(_) | Self::Sealing => "internal",
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod grants;
 pub mod marketplace;
 pub mod members;
 pub mod oauth;
+mod once;
 pub mod organizations;
 pub mod passwords;
 pub mod projects;

@@ -95,7 +95,7 @@ impl ApiError {
                 Error::Stale => StatusCode::PRECONDITION_FAILED,
                 Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
                 Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
-                Error::Store(_) | Error::Hashing(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                Error::Store(_) | Error::Hashing(_) | Error::Sealing => StatusCode::INTERNAL_SERVER_ERROR,
             },
         }
     }
@@ -111,7 +111,7 @@ impl ApiError {
                 Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => {
                     (error.code(), "the database is busy or out of reach; try again in a moment".to_owned(), Faults::new())
                 }
-                Error::Store(_) | Error::Hashing(_) => {
+                Error::Store(_) | Error::Hashing(_) | Error::Sealing => {
                     (error.code(), "something went wrong here; the log has it under this request's id".to_owned(), Faults::new())
                 }
                 _ => (error.code(), error.to_string(), Faults::new()),
@@ -129,7 +129,7 @@ impl ApiError {
 
     /// Logs what must not be told to the caller.
     pub fn log(&self) {
-        if let Self::Action(error @ (Error::Store(_) | Error::Hashing(_))) = self {
+        if let Self::Action(error @ (Error::Store(_) | Error::Hashing(_) | Error::Sealing)) = self {
             tracing::error!(%error, code = error.code(), "request failed");
         }
     }

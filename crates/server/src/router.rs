@@ -53,6 +53,14 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::usage::report))
         .routes(routes!(api::usage::list))
         .routes(routes!(api::costs::list))
+        // projects
+        .routes(routes!(api::projects::list, api::projects::create))
+        .routes(routes!(api::projects::get, api::projects::update, api::projects::delete))
+        // applications
+        .routes(routes!(api::applications::list, api::applications::create))
+        .routes(routes!(api::applications::get, api::applications::update, api::applications::delete))
+        .routes(routes!(api::applications::create_secret))
+        .routes(routes!(api::applications::revoke_secret))
 }
 
 /// The OpenAPI document: served at `/api/openapi.json`, printed by `stoa openapi`.

@@ -79,12 +79,12 @@ create index events_type_idx on events (organization_id, type, sequence);
 
 create table idempotency_keys (
   principal TEXT not null,
-  idempotency_key TEXT not null,
+  key_hash BYTEA not null,
   fingerprint BYTEA not null,
   status BIGINT,
-  body BYTEA,
+  sealed_body BYTEA,
   created_at BIGINT not null,
-  primary key (principal, idempotency_key)
+  primary key (principal, key_hash)
 );
 create index idempotency_keys_created_idx on idempotency_keys (created_at);
 
@@ -118,8 +118,10 @@ create table resources (
 
 create table abandoned_blobs (
   blob_key TEXT not null primary key,
-  abandoned_at BIGINT not null
+  abandoned_at BIGINT not null,
+  swept_at BIGINT
 );
+create index abandoned_blobs_time_idx on abandoned_blobs (abandoned_at, blob_key);
 
 create table applications (
   id BYTEA not null primary key,

@@ -1,4 +1,7 @@
 //! Answers to POSTs that carried an `Idempotency-Key`, kept in the transaction of their effect.
+//!
+//! Neither the key nor the answer is kept in the clear: the key as a hash, the answer sealed under what only the key
+//! gives. An answer may hold a secret that is shown once.
 
 use stoa_domain::time::Ts;
 
@@ -11,20 +14,20 @@ pub struct Kept {
     pub fingerprint: [u8; 32],
     /// The status it was answered with; `None` within the transaction that answers it.
     pub status: Option<i64>,
-    /// The body it was answered with.
-    pub body: Vec<u8>,
+    /// The body it was answered with, sealed.
+    pub sealed_body: Vec<u8>,
 }
 
 /// Claims a key for this transaction; answers `false` when it is taken. A concurrent transaction with the same key waits.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn claim(tx: &mut Tx, principal: &str, key: &str, fingerprint: [u8; 32], now: Ts) -> Result<bool, StoreError> {
+pub async fn claim(tx: &mut Tx, principal: &str, key_hash: [u8; 32], fingerprint: [u8; 32], now: Ts) -> Result<bool, StoreError> {
     let rows = tx
         .execute(
-            "insert into idempotency_keys (principal, idempotency_key, fingerprint, created_at) values ($1, $2, $3, $4)
-             on conflict (principal, idempotency_key) do nothing",
-            params![principal, key, fingerprint, now],
+            "insert into idempotency_keys (principal, key_hash, fingerprint, created_at) values ($1, $2, $3, $4)
+             on conflict (principal, key_hash) do nothing",
+            params![principal, key_hash, fingerprint, now],
         )
         .await?;
     Ok(rows > 0)
@@ -34,13 +37,13 @@ pub async fn claim(tx: &mut Tx, principal: &str, key: &str, fingerprint: [u8; 32
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find(conn: &mut Conn, principal: &str, key: &str) -> Result<Option<Kept>, StoreError> {
+pub async fn find(conn: &mut Conn, principal: &str, key_hash: [u8; 32]) -> Result<Option<Kept>, StoreError> {
     conn.fetch_optional(
-        "select fingerprint, status, body from idempotency_keys where principal = $1 and idempotency_key = $2",
-        params![principal, key],
+        "select fingerprint, status, sealed_body from idempotency_keys where principal = $1 and key_hash = $2",
+        params![principal, key_hash],
     )
     .await?
-    .map(|row| Ok(Kept { fingerprint: row.get(0)?, status: row.get(1)?, body: row.get::<Option<Vec<u8>>>(2)?.unwrap_or_default() }))
+    .map(|row| Ok(Kept { fingerprint: row.get(0)?, status: row.get(1)?, sealed_body: row.get::<Option<Vec<u8>>>(2)?.unwrap_or_default() }))
     .transpose()
 }
 
@@ -48,10 +51,10 @@ pub async fn find(conn: &mut Conn, principal: &str, key: &str) -> Result<Option<
 ///
 /// # Errors
 /// Those of the database.
-pub async fn answer(tx: &mut Tx, principal: &str, key: &str, status: u16, body: &[u8]) -> Result<(), StoreError> {
+pub async fn answer(tx: &mut Tx, principal: &str, key_hash: [u8; 32], status: u16, sealed_body: &[u8]) -> Result<(), StoreError> {
     tx.execute(
-        "update idempotency_keys set status = $3, body = $4 where principal = $1 and idempotency_key = $2",
-        params![principal, key, i64::from(status), body],
+        "update idempotency_keys set status = $3, sealed_body = $4 where principal = $1 and key_hash = $2",
+        params![principal, key_hash, i64::from(status), sealed_body],
     )
     .await?;
     Ok(())
