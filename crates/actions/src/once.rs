@@ -43,9 +43,7 @@ impl Key {
     /// The sealed form of an answer's body: the nonce, then what it seals.
     pub(crate) fn seal(&self, nonce: [u8; NONCE_LEN], body: &[u8]) -> Result<Vec<u8>> {
         let mut text = body.to_vec();
-        self.seal
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut text)
-            .map_err(|_| Error::Sealing)?;
+        self.seal.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut text).map_err(|_| Error::Sealing)?;
         Ok([&nonce[..], &text].concat())
     }
 
@@ -53,8 +51,7 @@ impl Key {
     pub(crate) fn open(&self, sealed: &[u8]) -> Result<Vec<u8>> {
         let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(Error::Sealing)?;
         let mut text = text.to_vec();
-        let opened =
-            self.seal.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::empty(), &mut text).map_err(|_| Error::Sealing)?;
+        let opened = self.seal.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::empty(), &mut text).map_err(|_| Error::Sealing)?;
         Ok(opened.to_vec())
     }
 }

@@ -25,8 +25,7 @@ pub async fn create(act: &mut Act, org: &Key<OrganizationId>, new: NewProject) -
     locked(act, organization).await?;
     let handle = free_handle(act, organization, &draft.handle, draft.handle_given).await?;
     let now = act.now();
-    let project =
-        Project { id: act.mint(), handle, name: draft.name, description: draft.description, created_at: now, updated_at: now };
+    let project = Project { id: act.mint(), handle, name: draft.name, description: draft.description, created_at: now, updated_at: now };
     projects::insert(&mut act.tx, organization, &project).await.map_err(|error| match error {
         StoreError::Duplicate { .. } => taken(),
         other => other.into(),
@@ -63,12 +62,7 @@ async fn locked(act: &mut Act, organization: OrganizationId) -> Result<()> {
 ///
 /// # Errors
 /// 401, 404.
-pub async fn get(
-    conn: &mut Conn,
-    caller: &Caller,
-    org: &Key<OrganizationId>,
-    project: &Key<ProjectId>,
-) -> Result<(Seat, Listed)> {
+pub async fn get(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, project: &Key<ProjectId>) -> Result<(Seat, Listed)> {
     let seat = seats::allowed(conn, caller, org, Permission::View).await?;
     let project = projects::find(conn, seat.organization.id, project).await?.ok_or(Error::NotFound("project"))?;
     let (resources, bytes) = resources::totals(conn, seat.organization.id, project.id).await?;
@@ -95,12 +89,7 @@ pub async fn list(
 ///
 /// # Errors
 /// 401, 404, 403, 422.
-pub async fn update(
-    act: &mut Act,
-    org: &Key<OrganizationId>,
-    project: &Key<ProjectId>,
-    change: ProjectChange,
-) -> Result<(Seat, Project)> {
+pub async fn update(act: &mut Act, org: &Key<OrganizationId>, project: &Key<ProjectId>, change: ProjectChange) -> Result<(Seat, Project)> {
     let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ManageResources).await?;
     let organization = seat.organization.id;
     locked(act, organization).await?;

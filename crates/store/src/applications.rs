@@ -71,13 +71,7 @@ pub async fn insert(tx: &mut Tx, application: &Application) -> Result<(), StoreE
 pub async fn update(tx: &mut Tx, application: &Application) -> Result<(), StoreError> {
     tx.execute(
         "update applications set name = $2, description = $3, redirect_uris = $4, updated_at = $5 where id = $1",
-        params![
-            application.id,
-            &application.name,
-            &application.description,
-            json(&application.redirect_uris),
-            application.updated_at,
-        ],
+        params![application.id, &application.name, &application.description, json(&application.redirect_uris), application.updated_at,],
     )
     .await?;
     Ok(())
@@ -89,8 +83,7 @@ pub async fn update(tx: &mut Tx, application: &Application) -> Result<(), StoreE
 /// Those of the database.
 pub async fn delete(tx: &mut Tx, id: ApplicationId, now: Ts) -> Result<(), StoreError> {
     tx.execute("update applications set deleted_at = $2 where id = $1", params![id, now]).await?;
-    tx.execute("update application_secrets set revoked_at = $2 where application_id = $1 and revoked_at is null", params![id, now])
-        .await?;
+    tx.execute("update application_secrets set revoked_at = $2 where application_id = $1 and revoked_at is null", params![id, now]).await?;
     Ok(())
 }
 
@@ -269,11 +262,7 @@ pub async fn list_secrets(conn: &mut Conn, application: ApplicationId) -> Result
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_secret(
-    conn: &mut Conn,
-    application: ApplicationId,
-    hash: SecretHash,
-) -> Result<Option<ApplicationSecret>, StoreError> {
+pub async fn find_secret(conn: &mut Conn, application: ApplicationId, hash: SecretHash) -> Result<Option<ApplicationSecret>, StoreError> {
     conn.fetch_optional(
         "select s.id, s.hint, s.created_at, s.last_used_at from application_secrets s
          join applications a on a.id = s.application_id left join organizations o on o.id = a.organization_id
@@ -292,11 +281,8 @@ pub async fn find_secret(
 /// # Errors
 /// Those of the database.
 pub async fn touch_secret(tx: &mut Tx, application: ApplicationId, secret: SecretId, now: Ts) -> Result<(), StoreError> {
-    tx.execute(
-        "update application_secrets set last_used_at = $3 where application_id = $1 and id = $2",
-        params![application, secret, now],
-    )
-    .await?;
+    tx.execute("update application_secrets set last_used_at = $3 where application_id = $1 and id = $2", params![application, secret, now])
+        .await?;
     Ok(())
 }
 

@@ -190,7 +190,10 @@ pub async fn adopt(tx: &mut Tx, key: &str) -> Result<bool, StoreError> {
 /// Those of the database.
 pub async fn claim_abandoned(tx: &mut Tx, before: Ts, now: Ts, limit: i64) -> Result<Vec<String>, StoreError> {
     let rows = tx
-        .lock("select blob_key from abandoned_blobs where abandoned_at < $1 order by abandoned_at, blob_key limit $2", params![before, limit])
+        .lock(
+            "select blob_key from abandoned_blobs where abandoned_at < $1 order by abandoned_at, blob_key limit $2",
+            params![before, limit],
+        )
         .await?;
     let keys: Vec<String> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
     if !keys.is_empty() {

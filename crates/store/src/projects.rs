@@ -32,15 +32,7 @@ pub async fn insert(tx: &mut Tx, organization: OrganizationId, project: &Project
     tx.execute(
         "insert into projects (organization_id, id, handle, name, description, created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
-        params![
-            organization,
-            project.id,
-            &project.handle,
-            &project.name,
-            &project.description,
-            project.created_at,
-            project.updated_at,
-        ],
+        params![organization, project.id, &project.handle, &project.name, &project.description, project.created_at, project.updated_at,],
     )
     .await?;
     Ok(())
@@ -120,8 +112,7 @@ pub async fn names(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql =
-        format!("select id, handle, name from projects where organization_id = $1 and id in ({})", placeholders(2, ids.len()));
+    let sql = format!("select id, handle, name from projects where organization_id = $1 and id in ({})", placeholders(2, ids.len()));
     let values: Vec<Value> = std::iter::once(Value::from(organization)).chain(ids.iter().map(Value::from)).collect();
     conn.fetch_all(&sql, &values).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }

@@ -26,12 +26,7 @@ fn resource(row: &Row) -> Result<Resource, StoreError> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find(
-    conn: &mut Conn,
-    organization: OrganizationId,
-    project: ProjectId,
-    name: &str,
-) -> Result<Option<Resource>, StoreError> {
+pub async fn find(conn: &mut Conn, organization: OrganizationId, project: ProjectId, name: &str) -> Result<Option<Resource>, StoreError> {
     let sql = format!("select {COLUMNS} from resources where organization_id = $1 and project_id = $2 and name = $3");
     conn.fetch_optional(&sql, params![organization, project, name]).await?.as_ref().map(resource).transpose()
 }
@@ -48,9 +43,8 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Resource>, StoreError> {
     // No name is empty, so all names come after the empty one.
-    let sql = format!(
-        "select {COLUMNS} from resources where organization_id = $1 and project_id = $2 and name > $3 order by name limit $4"
-    );
+    let sql =
+        format!("select {COLUMNS} from resources where organization_id = $1 and project_id = $2 and name > $3 order by name limit $4");
     conn.fetch_all(&sql, params![organization, project, after.unwrap_or(""), limit]).await?.iter().map(resource).collect()
 }
 
@@ -101,11 +95,8 @@ pub async fn put(tx: &mut Tx, organization: OrganizationId, project: ProjectId, 
 /// # Errors
 /// Those of the database.
 pub async fn delete(tx: &mut Tx, organization: OrganizationId, project: ProjectId, name: &str) -> Result<(), StoreError> {
-    tx.execute(
-        "delete from resources where organization_id = $1 and project_id = $2 and name = $3",
-        params![organization, project, name],
-    )
-    .await?;
+    tx.execute("delete from resources where organization_id = $1 and project_id = $2 and name = $3", params![organization, project, name])
+        .await?;
     Ok(())
 }
 

@@ -233,11 +233,7 @@ pub async fn get(api: Api, ApiPath(application): ApiPath<ApplicationId>) -> ApiR
 
 /// Changes an application's details.
 #[utoipa::path(patch, path = "/api/v1/applications/{application}", tag = "applications", params(("application" = String, Path, description = "app_…")), request_body = ApplicationChangeBody, responses((status = 200, description = "The application", body = ApplicationDetailView), Refusals))]
-pub async fn update(
-    api: Api,
-    ApiPath(application): ApiPath<ApplicationId>,
-    ApiJson(body): ApiJson<ApplicationChangeBody>,
-) -> ApiResult {
+pub async fn update(api: Api, ApiPath(application): ApiPath<ApplicationId>, ApiJson(body): ApiJson<ApplicationChangeBody>) -> ApiResult {
     let mut act = api.begin().await?;
     let change = ApplicationChange { name: body.name, description: body.description, redirect_uris: body.redirect_uris };
     let whole = applications::update(&mut act, application, change).await?;
@@ -257,8 +253,7 @@ pub async fn delete(api: Api, ApiPath(application): ApiPath<ApplicationId>) -> A
 pub async fn create_secret(api: Api, ApiPath(application): ApiPath<ApplicationId>) -> ApiResult {
     let mut act = api.begin().await?;
     let (_, secret, text) = applications::create_secret(&mut act, application).await?;
-    let view =
-        NewSecretView { id: secret.id, secret: text.expose().to_owned(), hint: secret.hint, created_at: secret.created_at };
+    let view = NewSecretView { id: secret.id, secret: text.expose().to_owned(), hint: secret.hint, created_at: secret.created_at };
     answer(act, StatusCode::CREATED, &view).await
 }
 

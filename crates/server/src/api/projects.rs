@@ -119,11 +119,7 @@ pub async fn get(api: Api, ApiPath((org, project)): ApiPath<(String, String)>) -
 
 /// Changes a project's details.
 #[utoipa::path(patch, path = "/api/v1/organizations/{org}/projects/{project}", tag = "projects", params(("org" = String, Path, description = "Handle or id"), ("project" = String, Path, description = "Handle or id")), request_body = ProjectChangeBody, responses((status = 200, description = "The project", body = ProjectView), Refusals))]
-pub async fn update(
-    api: Api,
-    ApiPath((org, project)): ApiPath<(String, String)>,
-    ApiJson(body): ApiJson<ProjectChangeBody>,
-) -> ApiResult {
+pub async fn update(api: Api, ApiPath((org, project)): ApiPath<(String, String)>, ApiJson(body): ApiJson<ProjectChangeBody>) -> ApiResult {
     let mut act = api.begin().await?;
     let change = ProjectChange { name: body.name, description: body.description };
     let (_, project) = projects::update(&mut act, &Key::read(&org), &Key::read(&project), change).await?;
