@@ -8,7 +8,7 @@ use stoa_domain::{
     permissions::{Permission, Role},
     time::Ts,
 };
-use stoa_store::{Conn, members, organizations};
+use stoa_store::{Conn, marketplace, members, organizations};
 
 pub use stoa_store::organizations::{Counts, Seat};
 
@@ -106,6 +106,9 @@ pub async fn update(act: &mut Act, key: &Key<OrganizationId>, change: Organizati
     }
     changed.updated_at = act.now();
     organizations::update(&mut act.tx, &changed, changed.updated_at).await?;
+    if changed.name != seat.organization.name {
+        marketplace::index_provider(&mut act.tx, &changed).await?;
+    }
     let data = difference(&seat.organization, &changed);
     act.record(&[changed.id], EventKind::OrganizationUpdated, Subject::new("organization", changed.id), data);
     Ok(Seat { organization: changed, role: seat.role })

@@ -1,1 +1,338 @@
-//! Services, their contracts and plans.
+//! Services: drafting, editing, publishing, pausing them, and offering new contracts.
+
+use serde_json::{Value, json};
+use stoa_domain::{
+    applications::Owner,
+    contracts::{ContractDraft, NewContract, PriceHint},
+    events::{EventKind, Subject},
+    ids::{ApplicationId, OrganizationId, ServiceId},
+    organizations::{Key, Organization},
+    permissions::{Permission, Verdict, verdict},
+    requests::{Asked, Request, RequestKind, Step},
+    services::{Contract, NewService, Service, ServiceChange, ServiceState},
+    text::{self, Faults},
+};
+use stoa_store::{Conn, StoreError, applications, marketplace, organizations, services};
+
+pub use stoa_store::services::{KeptPlan, OfferedService, SeenService};
+
+use crate::{
+    Act, Caller, Error, Result,
+    requests::{self, NewRequest},
+    seats::{self, Seat},
+};
+
+/// A service with its provider and what new subscriptions get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceDetails {
+    /// The service.
+    pub service: Service,
+    /// Its provider.
+    pub provider: Organization,
+    /// The contract that new subscriptions get.
+    pub contract: Contract,
+    /// Its plans.
+    pub plans: Vec<KeptPlan>,
+}
+
+/// What became of the wish to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Published {
+    /// The service is published.
+    Now(Service),
+    /// The wish waits for a reviewer or maintainer.
+    Requested(Box<Request>),
+}
+
+/// Drafts a service with its first contract.
+///
+/// # Errors
+/// 401, 404, 403; what is wrong with the input; `handle_taken` (409) when the handle that was asked for is taken.
+pub async fn create(act: &mut Act, organization: &Key<OrganizationId>, new: NewService) -> Result<ServiceDetails> {
+    let seat = seats::allowed(&mut act.tx, &act.caller, organization, Permission::DraftServices).await?;
+    let provider = seat.organization;
+    let mut faults = Faults::new();
+    let application = new.application.parse().ok();
+    let draft = new.check(&mut faults);
+    if let Some(application) = application
+        && !owns(act, provider.id, application).await?
+    {
+        faults.add("/application", "write the id of an application that belongs to this organization");
+    }
+    let draft = faults.or(draft)?;
+    let handle = free_handle(act, draft.text.handle.as_deref(), &draft.text.name).await?;
+    let now = act.now();
+    let id = act.mint();
+    let (contract, plans) = mint_contract(act, id, 1, draft.contract);
+    let service = Service {
+        id,
+        provider: provider.id,
+        handle,
+        application: draft.application,
+        name: draft.text.name,
+        summary: draft.text.summary,
+        description: draft.text.description,
+        categories: draft.text.categories,
+        visibility: draft.visibility,
+        state: ServiceState::Draft,
+        contract: contract.id,
+        created_at: now,
+        updated_at: now,
+        published_at: None,
+    };
+    services::insert(&mut act.tx, &service).await.map_err(|error| match error {
+        StoreError::Duplicate { .. } => taken(),
+        other => other.into(),
+    })?;
+    keep_contract(act, &service, &contract, &plans).await?;
+    marketplace::index(&mut act.tx, &service, &provider).await?;
+    let data = json!({
+        "name": service.name, "handle": service.handle, "application": service.application, "summary": service.summary,
+        "description": service.description, "categories": service.categories, "visibility": service.visibility,
+        "contract": contract_data(&contract, &plans),
+    });
+    act.record(&[provider.id], EventKind::ServiceCreated, Subject::new("service", id), data);
+    Ok(ServiceDetails { service, provider, contract, plans })
+}
+
+/// Whether an application is there and belongs to the organization. Locked, so that it is not deleted meanwhile.
+async fn owns(act: &mut Act, organization: OrganizationId, application: ApplicationId) -> Result<bool> {
+    if !applications::lock(&mut act.tx, application).await? {
+        return Ok(false);
+    }
+    let found = applications::find(&mut act.tx, application).await?;
+    Ok(found.is_some_and(|one| one.owner == Owner::Organization(organization)))
+}
+
+async fn free_handle(act: &mut Act, given: Option<&str>, name: &str) -> Result<String> {
+    let wanted = given.map_or_else(|| text::handle_from(name, "service"), str::to_owned);
+    if !services::handle_taken(&mut act.tx, &wanted).await? {
+        return Ok(wanted);
+    }
+    if given.is_some() {
+        return Err(taken());
+    }
+    // A made-up handle gets a suffix from a new id, which is unique enough to need no second look.
+    let suffix = act.mint::<ServiceId>().to_string();
+    Ok(format!("{wanted}-{}", &suffix[suffix.len() - 6..]))
+}
+
+fn taken() -> Error {
+    Error::conflict("handle_taken", "this handle is taken; choose another")
+}
+
+fn mint_contract(act: &Act, service: ServiceId, version: i64, draft: ContractDraft) -> (Contract, Vec<KeptPlan>) {
+    let contract = Contract {
+        id: act.mint(),
+        service,
+        version,
+        level: draft.level,
+        permissions: draft.permissions,
+        terms_url: draft.terms_url,
+        created_at: act.now(),
+    };
+    (contract, draft.plans.into_iter().map(|plan| KeptPlan { id: act.mint(), plan }).collect())
+}
+
+async fn keep_contract(act: &mut Act, service: &Service, contract: &Contract, plans: &[KeptPlan]) -> Result<()> {
+    let bare: Vec<_> = plans.iter().map(|kept| kept.plan.clone()).collect();
+    let price = PriceHint::of(&bare).ok_or_else(|| Error::fault("/plans", "write at least one plan"))?;
+    Ok(services::insert_contract(&mut act.tx, service.provider, contract, &price, plans).await?)
+}
+
+fn contract_data(contract: &Contract, plans: &[KeptPlan]) -> Value {
+    json!({
+        "id": contract.id, "version": contract.version, "level": contract.level, "permissions": contract.permissions,
+        "terms_url": contract.terms_url,
+        "plans": plans.iter().map(|kept| json!({"id": kept.id, "plan": kept.plan})).collect::<Vec<_>>(),
+    })
+}
+
+/// A page of the services an organization provides, by name; `after` is the sort key and id of the last one before.
+///
+/// # Errors
+/// 401, 404.
+pub async fn list(
+    conn: &mut Conn,
+    caller: &Caller,
+    organization: &Key<OrganizationId>,
+    after: Option<(&str, ServiceId)>,
+    limit: i64,
+) -> Result<(Seat, Vec<(String, OfferedService)>)> {
+    let seat = seats::allowed(conn, caller, organization, Permission::View).await?;
+    let page = services::list(conn, seat.organization.id, after, limit).await?;
+    Ok((seat, page))
+}
+
+/// A service that the caller sees: any of the caller's own organizations, of others only what the marketplace lists.
+///
+/// # Errors
+/// 401, 404.
+pub async fn seen(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<SeenService> {
+    let user = caller.user_id()?;
+    let seen = services::find_for(conn, key, user).await?;
+    seen.filter(|seen| seen.role.is_some() || seen.service.seen_by_all()).ok_or(Error::NotFound("service"))
+}
+
+/// Like [`seen`], the service alone.
+///
+/// # Errors
+/// 401, 404.
+pub async fn visible(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<Service> {
+    Ok(seen(conn, caller, key).await?.service)
+}
+
+/// The service for a member of its provider whose role may do (or ask for) `permission`, with what the role may.
+async fn own(act: &mut Act, key: &Key<ServiceId>, permission: Permission) -> Result<(Service, Verdict)> {
+    let SeenService { service, provider_name, role } = seen(&mut act.tx, &act.caller, key).await?;
+    let Some(role) = role else { return Err(Error::NotAMember { organization: provider_name }) };
+    match verdict(role, permission) {
+        Verdict::Refused => Err(crate::Refusal { role, organization: provider_name, permission }.into()),
+        verdict => Ok((service, verdict)),
+    }
+}
+
+/// Like [`own`], for roles that may do it at once, read under the provider's lock so that two changes at the same
+/// moment see each other.
+async fn own_locked(act: &mut Act, key: &Key<ServiceId>, permission: Permission) -> Result<Service> {
+    let (service, verdict) = own(act, key, permission).await?;
+    if verdict != Verdict::Allowed {
+        seats::allowed(&mut act.tx, &act.caller, &Key::Id(service.provider), permission).await?;
+    }
+    locked(act, &service).await
+}
+
+async fn locked(act: &mut Act, service: &Service) -> Result<Service> {
+    organizations::lock(&mut act.tx, &[service.provider]).await?;
+    services::find(&mut act.tx, &Key::Id(service.id)).await?.ok_or(Error::NotFound("service"))
+}
+
+/// A service with its provider, contract and plans.
+///
+/// # Errors
+/// 401, 404.
+pub async fn get(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<ServiceDetails> {
+    let service = visible(conn, caller, key).await?;
+    details(conn, service).await
+}
+
+/// The provider, contract and plans of a service that the caller was let see.
+///
+/// # Errors
+/// 404 when its provider was deleted.
+pub async fn details(conn: &mut Conn, service: Service) -> Result<ServiceDetails> {
+    let provider = organizations::find(conn, service.provider).await?.ok_or(Error::NotFound("service"))?;
+    let contract = services::find_contract(conn, service.provider, service.contract).await?.ok_or(Error::NotFound("contract"))?;
+    let plans = services::list_plans(conn, service.provider, service.contract).await?;
+    Ok(ServiceDetails { service, provider, contract, plans })
+}
+
+/// Changes a service's texts, categories and visibility.
+///
+/// # Errors
+/// 401, 404, 403, 422.
+pub async fn update(act: &mut Act, key: &Key<ServiceId>, change: ServiceChange) -> Result<ServiceDetails> {
+    let before = own_locked(act, key, Permission::DraftServices).await?;
+    let mut service = change.apply(&before)?;
+    if service != before {
+        service.updated_at = act.now();
+        services::update(&mut act.tx, &service).await?;
+        let subject = Subject::new("service", service.id);
+        act.record(&[service.provider], EventKind::ServiceUpdated, subject, difference(&before, &service));
+    }
+    let details = details(&mut act.tx, service).await?;
+    marketplace::index(&mut act.tx, &details.service, &details.provider).await?;
+    Ok(details)
+}
+
+fn difference(from: &Service, to: &Service) -> Value {
+    let mut changes = serde_json::Map::new();
+    let mut note = |what: &str, from: Value, to: Value| {
+        if from != to {
+            changes.insert(what.to_owned(), json!({"from": from, "to": to}));
+        }
+    };
+    note("name", json!(from.name), json!(to.name));
+    note("summary", json!(from.summary), json!(to.summary));
+    note("description", json!(from.description), json!(to.description));
+    note("categories", json!(from.categories), json!(to.categories));
+    note("visibility", json!(from.visibility), json!(to.visibility));
+    json!({"service": to.name, "changes": changes})
+}
+
+/// Offers another contract to new subscriptions; those that are there keep theirs.
+///
+/// # Errors
+/// 401, 404, 403; `wrong_state` (409) when the service is over; what is wrong with the input.
+pub async fn add_contract(act: &mut Act, key: &Key<ServiceId>, new: NewContract) -> Result<ServiceDetails> {
+    let mut service = own_locked(act, key, Permission::DraftServices).await?;
+    let mut faults = Faults::new();
+    let draft = new.check("", &mut faults);
+    let draft = faults.or(draft)?;
+    service.state.offer()?;
+    let version = services::latest_version(&mut act.tx, service.provider, service.id).await? + 1;
+    let (contract, plans) = mint_contract(act, service.id, version, draft);
+    keep_contract(act, &service, &contract, &plans).await?;
+    service.contract = contract.id;
+    service.updated_at = act.now();
+    services::set_contract(&mut act.tx, &service, contract.id, service.updated_at).await?;
+    let data = json!({"service": service.name, "contract": contract_data(&contract, &plans)});
+    act.record(&[service.provider], EventKind::ServiceContractAdded, Subject::new("service", service.id), data);
+    details(&mut act.tx, service).await
+}
+
+/// Publishes a draft, or opens a paused service to new subscriptions again. Who may not do it at once asks for it.
+///
+/// # Errors
+/// 401, 404, 403; `wrong_state` (409).
+pub async fn publish(act: &mut Act, key: &Key<ServiceId>, note: &str) -> Result<Published> {
+    let (service, verdict) = own(act, key, Permission::PublishServices).await?;
+    if verdict == Verdict::Allowed {
+        return Ok(Published::Now(publish_now(act, &service).await?));
+    }
+    let service = locked(act, &service).await?;
+    service.state.publish()?;
+    let asked = NewRequest {
+        organization: service.provider,
+        provider: None,
+        kind: RequestKind::Publish,
+        step: Step::Internal,
+        service: service.id,
+        subscription: None,
+        asked: Asked::default(),
+        note: note.to_owned(),
+    };
+    Ok(Published::Requested(Box::new(requests::open(act, asked).await?)))
+}
+
+/// Publishes a service. The caller has decided that it may be: a maintainer, or the approval of a request.
+///
+/// # Errors
+/// `wrong_state` (409); `application_gone` (409) when the application it works with was deleted.
+pub async fn publish_now(act: &mut Act, service: &Service) -> Result<Service> {
+    let service = locked(act, service).await?;
+    let state = service.state.publish()?;
+    if !owns(act, service.provider, service.application).await? {
+        return Err(Error::conflict("application_gone", "the application of this service was deleted; a service needs its application"));
+    }
+    move_to(act, service, state, EventKind::ServicePublished).await
+}
+
+/// Takes a service off the marketplace for now: no new subscriptions, live ones go on.
+///
+/// # Errors
+/// 401, 404, 403; `wrong_state` (409).
+pub async fn pause(act: &mut Act, key: &Key<ServiceId>) -> Result<Service> {
+    let service = own_locked(act, key, Permission::PublishServices).await?;
+    let state = service.state.pause()?;
+    move_to(act, service, state, EventKind::ServicePaused).await
+}
+
+async fn move_to(act: &mut Act, service: Service, state: ServiceState, kind: EventKind) -> Result<Service> {
+    let now = act.now();
+    services::set_state(&mut act.tx, &service, state, now).await?;
+    let data = json!({"name": service.name, "handle": service.handle, "from": service.state, "to": state, "visibility": service.visibility});
+    act.record(&[service.provider], kind, Subject::new("service", service.id), data);
+    let first = (state == ServiceState::Published).then_some(now);
+    Ok(Service { state, updated_at: now, published_at: service.published_at.or(first), ..service })
+}

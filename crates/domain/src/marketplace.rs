@@ -98,6 +98,14 @@ impl Search {
             sort => sort,
         }
     }
+
+    /// Whether a place is one of this order: a cursor of another order has no meaning here.
+    pub fn continues_at(&self, place: &Place) -> bool {
+        matches!(
+            (self.order(), place),
+            (Sort::Relevance, Place::Rank(..)) | (Sort::Name, Place::Name(..)) | (Sort::Newest, Place::Published(..))
+        )
+    }
 }
 
 /// The words of a text, folded: lower case, without accents, without anything that is not a letter or digit. What is

@@ -153,6 +153,17 @@ impl ServiceState {
         }
     }
 
+    /// Whether another contract may be offered; the state stays.
+    ///
+    /// # Errors
+    /// [`WrongServiceState`] when it takes no new subscriptions any more.
+    pub fn offer(self) -> Result<(), WrongServiceState> {
+        match self {
+            Self::Draft | Self::Published | Self::Paused | Self::Suspended => Ok(()),
+            state => Err(WrongServiceState { state, verb: "offered with a new contract" }),
+        }
+    }
+
     /// Whether new subscriptions may be made.
     pub fn takes_subscriptions(self) -> bool {
         self == Self::Published

@@ -61,6 +61,14 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::applications::get, api::applications::update, api::applications::delete))
         .routes(routes!(api::applications::create_secret))
         .routes(routes!(api::applications::revoke_secret))
+        // services and the marketplace
+        .routes(routes!(api::services::list, api::services::create))
+        .routes(routes!(api::services::get, api::services::update))
+        .routes(routes!(api::services::add_contract))
+        .routes(routes!(api::services::publish))
+        .routes(routes!(api::services::pause))
+        .routes(routes!(api::marketplace::search))
+        .routes(routes!(api::marketplace::get))
 }
 
 /// The OpenAPI document: served at `/api/openapi.json`, printed by `stoa openapi`.

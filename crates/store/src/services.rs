@@ -50,9 +50,9 @@ pub(crate) const COLUMNS: &str = "s.id, s.organization_id, s.handle, s.applicati
 /// How many columns [`COLUMNS`] names.
 pub(crate) const WIDTH: usize = 14;
 
-const CONTRACT: &str = "c.id, c.service_id, c.version, c.level, c.permissions, c.terms_url, c.created_at";
+pub(crate) const CONTRACT: &str = "c.id, c.service_id, c.version, c.level, c.permissions, c.terms_url, c.created_at";
 /// How many columns [`CONTRACT`] names.
-const CONTRACT_WIDTH: usize = 7;
+pub(crate) const CONTRACT_WIDTH: usize = 7;
 
 pub(crate) fn service(row: &Row) -> Result<Service, StoreError> {
     Ok(Service {
@@ -73,7 +73,7 @@ pub(crate) fn service(row: &Row) -> Result<Service, StoreError> {
     })
 }
 
-fn contract(row: &Row, from: usize) -> Result<Contract, StoreError> {
+pub(crate) fn contract(row: &Row, from: usize) -> Result<Contract, StoreError> {
     Ok(Contract {
         id: row.get(from)?,
         service: row.get(from + 1)?,
