@@ -23,7 +23,7 @@ pub use stoa_store::requests::Whose;
 use crate::{
     Act, Caller, Error, Result,
     seats::{self, Seat},
-    subscriptions,
+    services, subscriptions,
 };
 
 /// The longest comment on a decision, in characters.
@@ -280,7 +280,7 @@ pub async fn approve(act: &mut Act, id: RequestId, comment: &str) -> Result<Requ
     request.decided_at = Some(act.now());
     tell(act, &request, before, &locked.service, EventKind::RequestApproved, &comment, own);
     match (request.kind, locked.subscription) {
-        (RequestKind::Publish, _) => return Err(Error::conflict("try_again", "publish the service itself")),
+        (RequestKind::Publish, _) => drop(services::publish_now(act, &locked.service).await?),
         (_, Some(subscription)) => drop(subscriptions::resolve(act, &request, subscription).await?),
         (_, None) => return Err(Error::NotFound("subscription")),
     }

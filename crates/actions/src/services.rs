@@ -22,6 +22,9 @@ use crate::{
     seats::{self, Seat},
 };
 
+/// The longest note to whoever decides, in characters.
+const NOTE: usize = 2_000;
+
 /// A service with its provider and what new subscriptions get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceDetails {
@@ -290,6 +293,7 @@ pub async fn publish(act: &mut Act, key: &Key<ServiceId>, note: &str) -> Result<
     if verdict == Verdict::Allowed {
         return Ok(Published::Now(publish_now(act, &service).await?));
     }
+    let note = text::block(note, NOTE).map_err(|bad| Error::fault("/note", bad.to_string()))?;
     let service = locked(act, &service).await?;
     service.state.publish()?;
     let asked = NewRequest {
@@ -300,7 +304,7 @@ pub async fn publish(act: &mut Act, key: &Key<ServiceId>, note: &str) -> Result<
         service: service.id,
         subscription: None,
         asked: Asked::default(),
-        note: note.to_owned(),
+        note,
     };
     Ok(Published::Requested(Box::new(requests::open(act, asked).await?)))
 }
@@ -331,7 +335,8 @@ pub async fn pause(act: &mut Act, key: &Key<ServiceId>) -> Result<Service> {
 async fn move_to(act: &mut Act, service: Service, state: ServiceState, kind: EventKind) -> Result<Service> {
     let now = act.now();
     services::set_state(&mut act.tx, &service, state, now).await?;
-    let data = json!({"name": service.name, "handle": service.handle, "from": service.state, "to": state, "visibility": service.visibility});
+    let data =
+        json!({"name": service.name, "handle": service.handle, "from": service.state, "to": state, "visibility": service.visibility});
     act.record(&[service.provider], kind, Subject::new("service", service.id), data);
     let first = (state == ServiceState::Published).then_some(now);
     Ok(Service { state, updated_at: now, published_at: service.published_at.or(first), ..service })

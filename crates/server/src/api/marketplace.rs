@@ -156,8 +156,7 @@ pub struct MarketplaceView {
 pub async fn search(api: Api, ApiQuery(query): ApiQuery<MarketplaceQuery>) -> ApiResult {
     let paging = Paging { limit: query.limit, cursor: query.cursor };
     let (limit, after) = (paging.limit()?, paging.cursor::<Place>()?);
-    let input =
-        SearchInput { q: query.q, category: query.category, level: query.level, provider: query.provider, sort: query.sort };
+    let input = SearchInput { q: query.q, category: query.category, level: query.level, provider: query.provider, sort: query.sort };
     let mut conn = api.read().await?;
     let results = marketplace::search(&mut conn, &api.caller, input, after.as_ref(), limit + 1).await?;
     let total = results.facets.total(&results.search);

@@ -16,7 +16,7 @@ use stoa_domain::{
 use utoipa::ToSchema;
 
 use crate::{
-    extract::{Api, ApiJson, ApiPath, ApiQuery, ApiResult, answer},
+    extract::{Api, ApiJson, ApiMaybe, ApiPath, ApiQuery, ApiResult, answer},
     paging::{Page, Paging},
     problem::Refusals,
 };
@@ -286,13 +286,7 @@ pub struct PublishedView {
 
 impl From<Request> for PublishRequestView {
     fn from(request: Request) -> Self {
-        Self {
-            id: request.id,
-            kind: request.kind.word(),
-            state: request.state,
-            step: request.step.word(),
-            created_at: request.created_at,
-        }
+        Self { id: request.id, kind: request.kind.word(), state: request.state, step: request.step.word(), created_at: request.created_at }
     }
 }
 
@@ -436,12 +430,11 @@ pub async fn add_contract(api: Api, ApiPath(service): ApiPath<String>, ApiJson(b
 }
 
 /// Publishes a draft or a paused service; an editor asks for it.
-#[utoipa::path(post, path = "/api/v1/services/{service}/publish", tag = "services", params(("service" = String, Path, description = "Handle or id")), request_body(content = Option<PublishBody>), responses((status = 200, description = "Published", body = PublishedView), (status = 202, description = "A request waits for a reviewer or maintainer", body = PublishedView), Refusals))]
-pub async fn publish(api: Api, ApiPath(service): ApiPath<String>, body: Option<ApiJson<PublishBody>>) -> ApiResult {
-    let note = body.map(|ApiJson(body)| body.note).unwrap_or_default();
+#[utoipa::path(post, path = "/api/v1/services/{service}/publish", tag = "services", params(("service" = String, Path, description = "Handle or id")), request_body = Option<PublishBody>, responses((status = 200, description = "Published", body = PublishedView), (status = 202, description = "A request waits for a reviewer or maintainer", body = PublishedView), Refusals))]
+pub async fn publish(api: Api, ApiPath(service): ApiPath<String>, ApiMaybe(body): ApiMaybe<PublishBody>) -> ApiResult {
     let mut act = api.begin().await?;
     let key = Key::read(&service);
-    let (status, request) = match services::publish(&mut act, &key, &note).await? {
+    let (status, request) = match services::publish(&mut act, &key, &body.note).await? {
         Published::Now(_) => (StatusCode::OK, None),
         Published::Requested(request) => (StatusCode::ACCEPTED, Some(PublishRequestView::from(*request))),
     };

@@ -95,7 +95,8 @@ fn rows() -> Vec<Row> {
         with(patch.clone(), "/api/v1/services/{service}", EDIT, |_| json!({"summary": "x"})),
         with(post.clone(), "/api/v1/services/{service}/contracts", EDIT, |world| world.new_contract()),
         row(post.clone(), "/api/v1/services/{service}/publish", EDIT),
-        row(post.clone(), "/api/v1/services/{service}/pause", MAINTAIN),
+        // A service on the marketplace is seen by strangers, so they are refused and not told that there is none.
+        row(post.clone(), "/api/v1/services/{service}/pause", Gate::Roles("m!403")),
         row(get.clone(), "/api/v1/services/{service}/subscriptions", ALL),
         row(get.clone(), "/api/v1/marketplace", Gate::Anyone),
         row(get.clone(), "/api/v1/marketplace/{service}", ALL),
