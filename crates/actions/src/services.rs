@@ -2,17 +2,16 @@
 
 use serde_json::{Value, json};
 use stoa_domain::{
-    applications::Owner,
     contracts::{ContractDraft, NewContract, PriceHint},
     events::{EventKind, Subject},
-    ids::{ApplicationId, OrganizationId, ServiceId},
+    ids::{OrganizationId, ServiceId},
     organizations::{Key, Organization},
     permissions::{Permission, Verdict, verdict},
     requests::{Asked, Request, RequestKind, Step},
     services::{Contract, NewService, Service, ServiceChange, ServiceState},
     text::{self, Faults},
 };
-use stoa_store::{Conn, StoreError, applications, marketplace, organizations, services};
+use stoa_store::{Conn, StoreError, marketplace, organizations, services};
 
 pub use stoa_store::services::{KeptPlan, OfferedService, SeenService};
 
@@ -58,7 +57,7 @@ pub async fn create(act: &mut Act, organization: &Key<OrganizationId>, new: NewS
     let application = new.application.parse().ok();
     let draft = new.check(&mut faults);
     if let Some(application) = application
-        && !owns(act, provider.id, application).await?
+        && !services::lock_application(&mut act.tx, provider.id, application).await?
     {
         faults.add("/application", "write the id of an application that belongs to this organization");
     }
@@ -96,15 +95,6 @@ pub async fn create(act: &mut Act, organization: &Key<OrganizationId>, new: NewS
     });
     act.record(&[provider.id], EventKind::ServiceCreated, Subject::new("service", id), data);
     Ok(ServiceDetails { service, provider, contract, plans })
-}
-
-/// Whether an application is there and belongs to the organization. Locked, so that it is not deleted meanwhile.
-async fn owns(act: &mut Act, organization: OrganizationId, application: ApplicationId) -> Result<bool> {
-    if !applications::lock(&mut act.tx, application).await? {
-        return Ok(false);
-    }
-    let found = applications::find(&mut act.tx, application).await?;
-    Ok(found.is_some_and(|one| one.owner == Owner::Organization(organization)))
 }
 
 async fn free_handle(act: &mut Act, given: Option<&str>, name: &str) -> Result<String> {
@@ -188,9 +178,12 @@ pub async fn visible(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> 
 /// The service for a member of its provider whose role may do (or ask for) `permission`, with what the role may.
 async fn own(act: &mut Act, key: &Key<ServiceId>, permission: Permission) -> Result<(Service, Verdict)> {
     let SeenService { service, provider_name, role } = seen(&mut act.tx, &act.caller, key).await?;
-    let Some(role) = role else { return Err(Error::NotAMember { organization: provider_name }) };
+    let Some(role) = role else {
+        let detail = format!("you are not a member of {provider_name}; ask one of its maintainers to do this or to add you");
+        return Err(Error::NotYours { detail });
+    };
     match verdict(role, permission) {
-        Verdict::Refused => Err(crate::Refusal { role, organization: provider_name, permission }.into()),
+        Verdict::Refused => Err(crate::Refusal { role, organization: provider_name, organization_id: service.provider, permission }.into()),
         verdict => Ok((service, verdict)),
     }
 }
@@ -316,7 +309,7 @@ pub async fn publish(act: &mut Act, key: &Key<ServiceId>, note: &str) -> Result<
 pub async fn publish_now(act: &mut Act, service: &Service) -> Result<Service> {
     let service = locked(act, service).await?;
     let state = service.state.publish()?;
-    if !owns(act, service.provider, service.application).await? {
+    if !services::lock_application(&mut act.tx, service.provider, service.application).await? {
         return Err(Error::conflict("application_gone", "the application of this service was deleted; a service needs its application"));
     }
     move_to(act, service, state, EventKind::ServicePublished).await
