@@ -13,7 +13,7 @@ const EXCEPTIONS: [&str; 0] = [];
 
 /// Who must be let through by an operation's gate.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Gate {
+pub(crate) enum Gate {
     /// Anybody, even without credentials.
     Anybody,
     /// Any person with an account; it answers about the caller only.
@@ -27,15 +27,15 @@ enum Gate {
 }
 
 /// One operation: what to call, and who is let through.
-struct Row {
-    method: Method,
+pub(crate) struct Row {
+    pub(crate) method: Method,
     /// The path of the API document.
-    path: &'static str,
-    gate: Gate,
+    pub(crate) path: &'static str,
+    pub(crate) gate: Gate,
     /// A query to add.
-    query: &'static str,
+    pub(crate) query: &'static str,
     /// The body to send, from the world; `Null` for none.
-    body: fn(&World) -> Value,
+    pub(crate) body: fn(&World) -> Value,
 }
 
 fn row(method: Method, path: &'static str, gate: Gate) -> Row {
@@ -50,7 +50,7 @@ const ALL: Gate = Gate::Roles("vrem");
 const EDIT: Gate = Gate::Roles("em");
 const MAINTAIN: Gate = Gate::Roles("m");
 
-fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let (get, post, patch, put, delete) = (Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE);
     vec![
         // account
@@ -134,8 +134,8 @@ fn rows() -> Vec<Row> {
 }
 
 /// An organization with everything in it, four members with one role each, and a stranger.
-struct World {
-    maintainer: Person,
+pub(crate) struct World {
+    pub(crate) maintainer: Person,
     editor: Person,
     reviewer: Person,
     viewer: Person,
@@ -146,12 +146,12 @@ struct World {
     secret: String,
     service: String,
     open_service: String,
-    subscription: String,
+    pub(crate) subscription: String,
     request: String,
 }
 
 impl World {
-    async fn new(app: &TestApp) -> Self {
+    pub(crate) async fn new(app: &TestApp) -> Self {
         let people = tokio::join!(app.person("mia"), app.person("eva"), app.person("rob"), app.person("vic"), app.person("sam"));
         let (maintainer, editor, reviewer, viewer, stranger) = people;
         let m = &maintainer.client;
@@ -196,7 +196,7 @@ impl World {
         world
     }
 
-    async fn draft(&self, name: &str) -> String {
+    pub(crate) async fn draft(&self, name: &str) -> String {
         text(&self.maintainer.post("/api/v1/organizations/grid/services", self.new_service(name)).await.expect(201), "id")
     }
 
@@ -232,7 +232,7 @@ impl World {
             .replace("{token}", "tok_01h455vb4pex5vsknk084sn02q")
     }
 
-    async fn ask(&self, row: &Row, client: &Client) -> u16 {
+    pub(crate) async fn ask(&self, row: &Row, client: &Client) -> u16 {
         let mut request = client.request(row.method.clone(), &self.fill(&format!("{}{}", row.path, row.query)));
         let body = (row.body)(self);
         if !body.is_null() {

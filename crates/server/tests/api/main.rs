@@ -17,6 +17,7 @@ mod projects;
 mod requests;
 mod resources;
 mod services;
+mod statements;
 mod subscriptions;
 mod tokens;
 mod usage;

@@ -1,0 +1,101 @@
+//! How many SQL statements each operation runs: a snapshot, the same on both engines, and the same for few and for many
+//! rows. The cheapest guard of speed there is: a query in a loop shows at once.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use reqwest::Method;
+use serde_json::json;
+use stoa_testkit::{TestApp, api_tests};
+
+use crate::authorization::{Gate, Row, World, rows};
+
+/// How many more of everything there are in the large world.
+const MANY: usize = 25;
+
+/// Operations that change what others need get a world of their own.
+fn needs_its_own_world(row: &Row) -> bool {
+    let verbs = ["/publish", "/pause", "/cancel", "/approve", "/reject"];
+    row.method == Method::DELETE || row.method == Method::PUT || verbs.iter().any(|verb| row.path.ends_with(verb))
+}
+
+/// Operations that are not counted here, with the reason.
+fn counted(row: &Row) -> bool {
+    match row.gate {
+        // They need an application's credentials; their statements are counted in the tests of tokens and usage.
+        Gate::Service | Gate::ClientCredentials => false,
+        // Nobody but the requester may, or there is no such token in the world.
+        Gate::Roles("-") => false,
+        Gate::Anybody | Gate::Anyone | Gate::Roles(_) => true,
+    }
+}
+
+async fn enlarge(app: &TestApp, world: &World) {
+    let m = &world.maintainer.client;
+    let mut members = Vec::new();
+    for number in 0..MANY {
+        let person = app.person(&format!("person{number}")).await;
+        members.push(json!({"email": person.user.email, "role": "viewer"}));
+        let name = format!("Project {number}");
+        m.post("/api/v1/organizations/grid/projects", json!({"name": name})).await.expect(201);
+        let path = format!("/api/v1/organizations/grid/projects/north/resources/file{number}.csv");
+        m.send(m.request(Method::PUT, &path).body("a,b")).await.expect(201);
+        m.post("/api/v1/applications", json!({"name": format!("Application {number}"), "organization": "grid"})).await.expect(201);
+        m.post("/api/v1/organizations", json!({"name": format!("Organization {number}")})).await.expect(201);
+        let service = world.draft(&format!("Service {number}")).await;
+        m.post(&format!("/api/v1/services/{service}/publish"), json!({})).await.expect(200);
+        let subscribe = json!({"service": service, "projects": {"mode": "all", "include_future": "yes"}, "accept_terms": true});
+        m.post("/api/v1/organizations/grid/subscriptions", subscribe).await.expect(201);
+    }
+    m.post("/api/v1/organizations/grid/members", json!({"members": members})).await.expect(200);
+    let all = json!({"mode": "all", "include_future": "yes"});
+    m.put(&format!("/api/v1/organizations/grid/subscriptions/{}/projects", world.subscription), all).await.expect(200);
+}
+
+async fn world(app: &TestApp, large: bool) -> World {
+    let world = World::new(app).await;
+    if large {
+        enlarge(app, &world).await;
+    }
+    world
+}
+
+async fn count(app: &TestApp, world: &World, row: &Row) -> u64 {
+    let before = app.statements();
+    let status = world.ask(row, &world.maintainer.client).await;
+    assert!((200..300).contains(&status), "{} {} answered {status}", row.method, row.path);
+    app.statements() - before
+}
+
+async fn counts(app: &TestApp, large: bool) -> BTreeMap<String, u64> {
+    let shared = TestApp::start(app.database().fresh().await).await;
+    let common = world(&shared, large).await;
+    let mut counts = BTreeMap::new();
+    for row in rows().iter().filter(|row| counted(row)) {
+        let name = format!("{} {}", row.path, row.method);
+        let number = if needs_its_own_world(row) {
+            let own = TestApp::start(app.database().fresh().await).await;
+            let number = count(&own, &world(&own, large).await, row).await;
+            own.finish().await;
+            number
+        } else {
+            count(&shared, &common, row).await
+        };
+        counts.insert(name, number);
+    }
+    shared.finish().await;
+    counts
+}
+
+api_tests! {
+    async fn each_operation_runs_as_many_statements_as_before_and_for_many_rows_as_for_few(app: &TestApp) {
+        let few = counts(app, false).await;
+        let many = counts(app, true).await;
+        let grown: Vec<_> = few.iter().filter(|(name, number)| many.get(*name) != Some(*number)).map(|(name, number)| (name, number, many.get(name))).collect();
+        assert!(grown.is_empty(), "these run more statements for more rows: {grown:#?}");
+        let mut table = String::new();
+        for (name, number) in &few {
+            writeln!(table, "{number:>3}  {name}").unwrap();
+        }
+        insta::assert_snapshot!("statements", table);
+    }
+}
