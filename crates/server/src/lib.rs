@@ -7,6 +7,7 @@ pub mod exports;
 pub mod extract;
 mod guard;
 mod health;
+mod metrics;
 mod once;
 pub mod pages;
 pub mod paging;

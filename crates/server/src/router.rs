@@ -13,7 +13,7 @@ use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{App, api, assets, guard, health, once, pages, problem::ApiError, request_id};
+use crate::{App, api, assets, guard, health, metrics, once, pages, problem::ApiError, request_id};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -111,6 +111,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::get))
         .route("/api/openapi.json", get(move || async move { ([("content-type", "application/json")], document) }))
         .route("/assets/{*path}", get(assets::get))
         .route("/favicon.ico", get(assets::favicon))
@@ -119,6 +120,7 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(once::LARGEST_BODY))
         .layer(guard::compression())
         .layer(middleware::map_response(guard::headers))
+        .layer(middleware::from_fn_with_state(app.clone(), metrics::layer))
         .layer(middleware::from_fn_with_state(app.clone(), request_id::layer))
         .with_state(app)
 }

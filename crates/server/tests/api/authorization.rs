@@ -113,6 +113,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(post.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/cancel", ALL),
         row(get.clone(), "/api/v1/organizations/{org}/grants", ALL),
         row(get.clone(), "/api/v1/organizations/{org}/requests", ALL),
+        row(get.clone(), "/api/v1/organizations/{org}/requests", ALL),
         row(get.clone(), "/api/v1/requests", Gate::Anyone),
         row(get.clone(), "/api/v1/requests/{request}", ALL),
         with(post.clone(), "/api/v1/requests/{request}/approve", Gate::Roles("rm"), |_| json!({})),

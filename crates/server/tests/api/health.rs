@@ -22,4 +22,13 @@ api_tests! {
         let document = app.anonymous().get("/api/openapi.json").await.expect(200);
         assert_eq!(document["openapi"], "3.1.0");
     }
+
+    async fn requests_are_counted_by_route_and_never_by_path(app: &TestApp) {
+        let ada = app.person("ada").await;
+        ada.get("/api/v1/organizations/secret-name").await.expect_problem(404, "not_found");
+        let measures = app.anonymous().get("/metrics").await.text();
+        assert!(measures.contains(r#"stoa_http_requests_total{route="/api/v1/organizations/{org}",method="GET",status="404"}"#), "{measures}");
+        assert!(measures.contains("stoa_http_request_duration_seconds_bucket"), "{measures}");
+        assert!(!measures.contains("secret-name"));
+    }
 }
