@@ -31,6 +31,21 @@ export async function startStoa(engine = "sqlite") {
   return stoa;
 }
 
+/** Starts `stoa demo`: a fresh temporary installation with sample data. `signIns` has its people by what they are, with the password. */
+export async function startDemo() {
+  const demo = new Stoa(await mkdtemp(join(tmpdir(), "stoa-e2e-")), undefined, await freePort());
+  try {
+    await demo.start(["demo", "--listen", demo.listen]);
+    await until("the demonstration introduces itself", () => demo.log.includes("Ctrl-C"));
+  } catch (error) {
+    await demo.stop();
+    throw error;
+  }
+  const password = demo.log.match(/the password: (.+)/)[1].trim();
+  demo.signIns = Object.fromEntries([...demo.log.matchAll(/^ {2}(\w+)\s+(\S+@\S+)$/gm)].map(([, what, email]) => [what, { email, password }]));
+  return demo;
+}
+
 class Stoa {
   #data;
   #database;
@@ -49,8 +64,8 @@ class Stoa {
     return this.#said;
   }
 
-  async start() {
-    const child = spawn(program, ["serve", "--listen", this.listen, "--public-url", this.url, ...this.#place()], {
+  async start(words = ["serve", "--listen", this.listen, "--public-url", this.url, ...this.#place()]) {
+    const child = spawn(program, words, {
       env: environment(),
       stdio: ["ignore", "pipe", "pipe"],
     });
