@@ -1,1 +1,326 @@
-//! Decisions: may this be done with that?
+//! Decisions: whether a token or a person may do something with an organization's data, and why.
+
+use std::collections::{BTreeSet, HashMap};
+
+use stoa_access::{Decision, ProjectRef, Subscribed};
+use stoa_domain::{
+    access::{Action, Reason, decide_within},
+    ids::{OrganizationId, ProjectId, ServiceId, SubscriptionId, UserId},
+    organizations::Key,
+    permissions::{Permission, Role},
+    secrets::{Secret, SecretHash, SecretKind},
+    services::DataPermission,
+    time::Ts,
+};
+use stoa_store::{
+    Conn,
+    access::{self, Place},
+};
+
+use crate::{Caller, Error, Result, ServiceCaller, Stoa, Who, seats, tokens};
+
+/// What a service's token opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// Whose data it is.
+    pub organization: OrganizationId,
+    /// The project.
+    pub project: ProjectId,
+    /// Under which subscription.
+    pub subscription: SubscriptionId,
+    /// Of which service.
+    pub service: ServiceId,
+}
+
+/// Lets a service's token use the data of a granted project. Reads through `conn` where one is held already.
+///
+/// # Errors
+/// 404 for any project without a grant, 403 without the permission in scope and contract, 401 when the subscription is
+/// not in force any more.
+pub async fn open(
+    stoa: &Stoa,
+    conn: Option<&mut Conn>,
+    service: &ServiceCaller,
+    project: &ProjectRef,
+    permission: DataPermission,
+    now: Ts,
+) -> Result<Opened> {
+    let decision = stoa.access.decide(conn, &service.holder(), project, permission, now).await?;
+    opened(&decision, permission)
+}
+
+fn opened(decision: &Decision, permission: DataPermission) -> Result<Opened> {
+    match (decision.reason, &decision.subscription, decision.project) {
+        (Reason::Granted, Some(subscribed), Some(project)) => {
+            Ok(Opened { organization: subscribed.organization, project, subscription: subscribed.id, service: subscribed.service })
+        }
+        (Reason::NotInScope | Reason::NotInContract, ..) => Err(Error::Scope(permission.word())),
+        (Reason::SubscriptionNotActive, ..) => Err(Error::InvalidToken),
+        _ => Err(Error::NotFound("project")),
+    }
+}
+
+/// What the gateway lets pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passed {
+    /// A service.
+    Service(Opened),
+    /// A person.
+    User {
+        /// Whose data it is.
+        organization: OrganizationId,
+        /// The project.
+        project: ProjectId,
+        /// Who.
+        user: UserId,
+    },
+}
+
+/// Lets whoever sends a request use a project's data, or says why not.
+///
+/// # Errors
+/// 401; those of the database. A no is in the answer.
+pub async fn pass(stoa: &Stoa, caller: &Caller, project: &ProjectRef, permission: DataPermission) -> Result<Result<Passed, Reason>> {
+    match &caller.who {
+        Who::Anonymous | Who::System => Err(Error::Unauthenticated),
+        Who::Service(service) => {
+            let decision = stoa.access.decide(None, &service.holder(), project, permission, caller.now).await?;
+            Ok(opened(&decision, permission).map(Passed::Service).map_err(|_| decision.reason))
+        }
+        Who::User(user) => {
+            let mut conn = stoa.db.read().await?;
+            let Some((organization, role, project)) = place_of(&mut conn, caller, user.id, project).await? else {
+                return Ok(Err(Reason::NotVisible));
+            };
+            let reason = Action::Data(permission).decide_for(Some(role));
+            Ok(if reason.allows() { Ok(Passed::User { organization, project, user: user.id }) } else { Err(reason) })
+        }
+    }
+}
+
+async fn place_of(
+    conn: &mut Conn,
+    caller: &Caller,
+    user: UserId,
+    project: &ProjectRef,
+) -> Result<Option<(OrganizationId, Role, ProjectId)>> {
+    if let Some(organization) = &project.organization {
+        let seat = match seats::allowed(conn, caller, organization, Permission::View).await {
+            Ok(seat) => seat,
+            Err(Error::NotFound(_)) => return Ok(None),
+            Err(other) => return Err(other),
+        };
+        let found = access::find_project(conn, seat.organization.id, &project.project).await?;
+        return Ok(found.map(|found| (seat.organization.id, seat.role, found)));
+    }
+    let Key::Id(id) = project.project else { return Ok(None) };
+    let places = access::places(conn, &[user], &[id]).await?;
+    Ok(places.into_iter().find_map(|place| Some((place.organization, place.role, place.project?))))
+}
+
+/// Whose right is asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// Whoever holds an access token or a personal token; with the token itself.
+    Token(Option<Secret>),
+    /// A person.
+    User(UserId),
+    /// A type or an id that is not known.
+    Unknown,
+}
+
+/// On what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Object {
+    /// A project.
+    Project(ProjectId),
+    /// An organization.
+    Organization(OrganizationId),
+    /// A type or an id that is not known.
+    Unknown,
+}
+
+/// One question: may this subject do this on that?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Whose right is asked about.
+    pub subject: Subject,
+    /// To do what; `None` for a word that is no permission.
+    pub action: Option<Action>,
+    /// On what.
+    pub object: Object,
+}
+
+/// An answer, with what it was found in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// Why; it also says whether it is a yes.
+    pub reason: Reason,
+    /// Under which subscription, where a service's token was asked about.
+    pub subscription: Option<SubscriptionId>,
+    /// Of which service.
+    pub service: Option<ServiceId>,
+    /// Of which organization.
+    pub organization: Option<OrganizationId>,
+}
+
+impl From<Reason> for Answer {
+    fn from(reason: Reason) -> Self {
+        Self { reason, subscription: None, service: None, organization: None }
+    }
+}
+
+/// What a question turns on, once its subject is known.
+enum Weighed {
+    Answered(Answer),
+    /// A person's role decides.
+    Person(UserId),
+}
+
+/// Answers questions in their order.
+///
+/// Who holds a token's text may ask about it. About a person may ask: everybody about themself and about the
+/// organizations they belong to, and a service about the projects that its token opens.
+///
+/// People's roles are read for all questions in one statement; tokens are answered by the index.
+///
+/// # Errors
+/// 401; those of the database.
+pub async fn evaluate(stoa: &Stoa, caller: &Caller, questions: &[Question]) -> Result<Vec<Answer>> {
+    if matches!(caller.who, Who::Anonymous) {
+        return Err(Error::Unauthenticated);
+    }
+    let mut owners = HashMap::new();
+    let mut weighed = Vec::with_capacity(questions.len());
+    for question in questions {
+        weighed.push(weigh(stoa, caller, question, &mut owners).await?);
+    }
+    let places = read_places(stoa, caller, questions, &weighed).await?;
+    let mut answers = Vec::with_capacity(questions.len());
+    for (question, weighed) in questions.iter().zip(weighed) {
+        answers.push(match weighed {
+            Weighed::Answered(answer) => answer,
+            Weighed::Person(user) => by_role(stoa, caller, question, user, &places).await?,
+        });
+    }
+    Ok(answers)
+}
+
+/// Whose the personal tokens of a request's questions are, so that each is looked up once.
+type Owners = HashMap<SecretHash, Option<UserId>>;
+
+async fn weigh(stoa: &Stoa, caller: &Caller, question: &Question, owners: &mut Owners) -> Result<Weighed> {
+    let answered = |reason: Reason| Ok(Weighed::Answered(reason.into()));
+    if question.subject == Subject::Unknown {
+        return answered(Reason::UnknownSubject);
+    }
+    let Some(action) = question.action else { return answered(Reason::UnknownAction) };
+    if question.object == Object::Unknown {
+        return answered(Reason::UnknownResource);
+    }
+    match &question.subject {
+        Subject::User(user) => Ok(Weighed::Person(*user)),
+        Subject::Token(Some(secret)) => match secret.kind() {
+            SecretKind::AccessToken => Ok(Weighed::Answered(by_token(stoa, caller.now, secret, action, question.object).await?)),
+            SecretKind::PersonalToken => match owner_of(stoa, caller.now, secret, owners).await? {
+                Some(user) => Ok(Weighed::Person(user)),
+                None => answered(Reason::UnknownToken),
+            },
+            SecretKind::ApplicationSecret | SecretKind::Session => answered(Reason::UnknownToken),
+        },
+        Subject::Token(None) => answered(Reason::UnknownToken),
+        Subject::Unknown => answered(Reason::UnknownSubject),
+    }
+}
+
+async fn owner_of(stoa: &Stoa, now: Ts, secret: &Secret, owners: &mut Owners) -> Result<Option<UserId>> {
+    if let Some(owner) = owners.get(&secret.hash()) {
+        return Ok(*owner);
+    }
+    let owner = match tokens::authenticate(&stoa.db, secret, now).await {
+        Ok(user) => Some(user.id),
+        Err(Error::Unauthenticated) => None,
+        Err(other) => return Err(other),
+    };
+    owners.insert(secret.hash(), owner);
+    Ok(owner)
+}
+
+async fn by_token(stoa: &Stoa, now: Ts, secret: &Secret, action: Action, object: Object) -> Result<Answer> {
+    let live = match stoa.access.look_up(secret.hash(), now).await? {
+        Ok(live) => live,
+        Err(reason) => return Ok(reason.into()),
+    };
+    let Some(subscribed) = &live.subscription else { return Ok(Reason::NoSubscription.into()) };
+    // Roles are people's; no contract includes them.
+    let Action::Data(permission) = action else { return Ok(Reason::NotInContract.into()) };
+    let reason = match object {
+        Object::Project(id) => live.decide(&ProjectRef { organization: None, project: Key::Id(id) }, permission).reason,
+        Object::Organization(id) if id == subscribed.organization => decide_within(&subscribed.permissions, &live.token.scope, permission),
+        Object::Organization(_) => Reason::NotGranted,
+        Object::Unknown => Reason::UnknownResource,
+    };
+    Ok(if reason == Reason::NotGranted { reason.into() } else { found_in(reason, subscribed) })
+}
+
+fn found_in(reason: Reason, subscribed: &Subscribed) -> Answer {
+    Answer { reason, subscription: Some(subscribed.id), service: Some(subscribed.service), organization: Some(subscribed.organization) }
+}
+
+/// The places of everybody the questions turn on, and of who asks; in one statement.
+async fn read_places(stoa: &Stoa, caller: &Caller, questions: &[Question], weighed: &[Weighed]) -> Result<Vec<Place>> {
+    let mut users = BTreeSet::new();
+    let mut asked = BTreeSet::new();
+    for (question, weighed) in questions.iter().zip(weighed) {
+        if let Weighed::Person(user) = weighed {
+            users.insert(*user);
+            if let Object::Project(project) = question.object {
+                asked.insert(project);
+            }
+        }
+    }
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Who::User(user) = &caller.who {
+        users.insert(user.id);
+    }
+    let (users, asked): (Vec<_>, Vec<_>) = (users.into_iter().collect(), asked.into_iter().collect());
+    let mut conn = stoa.db.read().await?;
+    Ok(access::places(&mut conn, &users, &asked).await?)
+}
+
+async fn by_role(stoa: &Stoa, caller: &Caller, question: &Question, user: UserId, places: &[Place]) -> Result<Answer> {
+    let Some(action) = question.action else { return Ok(Reason::UnknownAction.into()) };
+    let is_there = |place: &&Place| match question.object {
+        Object::Project(id) => place.project == Some(id),
+        Object::Organization(id) => place.organization == id,
+        Object::Unknown => false,
+    };
+    let place = places.iter().filter(|place| place.user == user).find(is_there);
+    // Whoever holds a personal token speaks for its owner; about others, only who sees the object learns anything.
+    let visible = match question.subject {
+        Subject::Token(_) => place.is_some(),
+        Subject::User(_) | Subject::Unknown => may_ask(stoa, caller, question.object, places, &is_there).await?,
+    };
+    if !visible {
+        return Ok(Reason::NotVisible.into());
+    }
+    let reason = action.decide_for(place.map(|place| place.role));
+    Ok(Answer { organization: place.map(|place| place.organization), ..Answer::from(reason) })
+}
+
+async fn may_ask(stoa: &Stoa, caller: &Caller, object: Object, places: &[Place], is_there: &impl Fn(&&Place) -> bool) -> Result<bool> {
+    match &caller.who {
+        Who::Anonymous => Ok(false),
+        Who::System => Ok(true),
+        Who::User(user) => Ok(places.iter().filter(|place| place.user == user.id).any(|place| is_there(&place))),
+        Who::Service(service) => {
+            let Object::Project(id) = object else { return Ok(false) };
+            let Some((_, subscription)) = service.subscription else { return Ok(false) };
+            let subscribed = stoa.access.subscribed(None, subscription, caller.now).await?;
+            let project = ProjectRef { organization: None, project: Key::Id(id) };
+            Ok(subscribed.is_some_and(|subscribed| subscribed.opens && subscribed.granted(&project).is_some()))
+        }
+    }
+}

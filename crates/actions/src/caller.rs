@@ -1,5 +1,6 @@
 //! Who asks.
 
+use stoa_access::{Holder, LiveToken};
 use stoa_domain::{
     events::Actor,
     ids::{ApplicationId, OrganizationId, SubscriptionId, UserId},
@@ -19,6 +20,19 @@ pub struct ServiceCaller {
     pub subscription: Option<(OrganizationId, SubscriptionId)>,
     /// The token's scope.
     pub scope: Vec<DataPermission>,
+}
+
+impl From<LiveToken> for ServiceCaller {
+    fn from(live: LiveToken) -> Self {
+        Self { application: live.token.application, subscription: live.token.subscription, scope: live.token.scope }
+    }
+}
+
+impl ServiceCaller {
+    /// What the access index asks of who presented a token.
+    pub fn holder(&self) -> Holder<'_> {
+        Holder { application: self.application, subscription: self.subscription, scope: &self.scope }
+    }
 }
 
 /// Who asks.

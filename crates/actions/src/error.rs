@@ -50,6 +50,9 @@ pub enum Error {
     /// No or bad credentials.
     #[error("sign in or send a valid token in the Authorization header")]
     Unauthenticated,
+    /// A token was presented, but it is unknown, expired or revoked, or what it was for is over.
+    #[error("the token is unknown, expired or revoked, or its subscription is not in force")]
+    InvalidToken,
     /// Wrong e-mail or password; the same for known and unknown addresses.
     #[error("e-mail or password are wrong")]
     BadSignIn,
@@ -129,7 +132,7 @@ impl Error {
     /// The stable code that clients may rely on.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unauthenticated => "unauthenticated",
+            Self::Unauthenticated | Self::InvalidToken => "unauthenticated",
             Self::BadSignIn => "bad_sign_in",
             Self::UsersOnly => "users_only",
             Self::ServicesOnly => "services_only",

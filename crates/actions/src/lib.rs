@@ -12,6 +12,7 @@ pub mod costs;
 mod error;
 pub mod events;
 pub mod grants;
+pub mod jobs;
 pub mod marketplace;
 pub mod members;
 pub mod oauth;

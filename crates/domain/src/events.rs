@@ -44,6 +44,8 @@ words! {
         SecretCreated = "application.secret_created",
         /// A client secret was revoked.
         SecretRevoked = "application.secret_revoked",
+        /// One of its access tokens was given back (RFC 7009).
+        TokenRevoked = "application.token_revoked",
         /// A service was drafted.
         ServiceCreated = "service.created",
         /// Its details changed.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here is asynchronous, knows SQL or HTTP, reads a clock or draws a random number.
 
+pub mod access;
 pub mod amounts;
 pub mod applications;
 pub mod contracts;

@@ -132,6 +132,28 @@ impl Permission {
         Self::DecideSubscriptions,
     ];
 
+    /// The word by which decisions are asked for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::ReadActivity => "read_activity",
+            Self::ExportActivity => "export_activity",
+            Self::DecideRequests => "decide_requests",
+            Self::EditOrganization => "edit_organization",
+            Self::ManageResources => "manage_resources",
+            Self::ManageMembers => "manage_members",
+            Self::DeleteOrganization => "delete_organization",
+            Self::SubscribeOrganization => "subscribe_organization",
+            Self::SubscribeProject => "subscribe_project",
+            Self::AddProjects => "add_projects",
+            Self::ReduceSubscription => "reduce_subscription",
+            Self::CancelSubscription => "cancel_subscription",
+            Self::DraftServices => "draft_services",
+            Self::PublishServices => "publish_services",
+            Self::DecideSubscriptions => "decide_subscriptions",
+        }
+    }
+
     /// The action in plain words, as it continues “you may …”.
     pub const fn words(self) -> &'static str {
         match self {

@@ -9,7 +9,10 @@ use axum::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use stoa_actions::{Act, Begun, Caller, Error, Who, tokens};
-use stoa_domain::secrets::{Secret, SecretKind};
+use stoa_domain::{
+    secrets::{Secret, SecretKind},
+    time::Ts,
+};
 use stoa_store::Conn;
 
 use crate::{App, once::OnceKey, problem::ApiError, request_id::RequestId};
@@ -86,10 +89,22 @@ impl FromRequestParts<App> for Api {
     }
 }
 
-async fn authenticate(app: &App, secret: &Secret, now: stoa_domain::time::Ts) -> ApiResult<Who> {
+/// Who presented a token.
+///
+/// # Errors
+/// 401 when it opens nothing; 503.
+pub async fn authenticate(app: &App, secret: &Secret, now: Ts) -> ApiResult<Who> {
     match secret.kind() {
-        SecretKind::PersonalToken => Ok(Who::User(tokens::authenticate(&app.stoa.db, secret, now).await?)),
-        SecretKind::AccessToken | SecretKind::ApplicationSecret | SecretKind::Session => Err(Error::Unauthenticated.into()),
+        SecretKind::PersonalToken => match tokens::authenticate(&app.stoa.db, secret, now).await {
+            Ok(user) => Ok(Who::User(user)),
+            Err(Error::Unauthenticated) => Err(Error::InvalidToken.into()),
+            Err(other) => Err(other.into()),
+        },
+        SecretKind::AccessToken => match app.stoa.access.authenticate(secret.hash(), now).await? {
+            Some(live) => Ok(Who::Service(live.into())),
+            None => Err(Error::InvalidToken.into()),
+        },
+        SecretKind::ApplicationSecret | SecretKind::Session => Err(Error::InvalidToken.into()),
     }
 }
 
@@ -104,7 +119,7 @@ pub fn bearer(headers: &HeaderMap) -> ApiResult<Option<Secret>> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Error::Unauthenticated.into());
     }
-    Ok(Some(Secret::read(token.trim()).ok_or(Error::Unauthenticated)?))
+    Ok(Some(Secret::read(token.trim()).ok_or(Error::InvalidToken)?))
 }
 
 /// A JSON body: 400 when it is not JSON, 415 without the media type, 422 when it does not have the shape.

@@ -85,7 +85,7 @@ impl ApiError {
             Self::Request { status, .. } => *status,
             Self::Answered { status, .. } => StatusCode::from_u16(*status).unwrap_or(StatusCode::OK),
             Self::Action(error) => match error {
-                Error::Unauthenticated | Error::BadSignIn => StatusCode::UNAUTHORIZED,
+                Error::Unauthenticated | Error::InvalidToken | Error::BadSignIn => StatusCode::UNAUTHORIZED,
                 Error::UsersOnly | Error::ServicesOnly | Error::Scope(_) | Error::Refused(_) | Error::NotYours { .. } => {
                     StatusCode::FORBIDDEN
                 }
@@ -127,6 +127,15 @@ impl ApiError {
         }
     }
 
+    /// How a client should authenticate instead (RFC 6750, section 3).
+    fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::Action(Error::InvalidToken) => Some("Bearer error=\"invalid_token\""),
+            Self::Action(Error::Scope(_)) => Some("Bearer error=\"insufficient_scope\""),
+            _ => (self.status() == StatusCode::UNAUTHORIZED).then_some("Bearer"),
+        }
+    }
+
     /// Logs what must not be told to the caller.
     pub fn log(&self) {
         if let Self::Action(error @ (Error::Store(_) | Error::Hashing(_) | Error::Sealing)) = self {
@@ -159,8 +168,8 @@ impl IntoResponse for ApiError {
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         let headers = response.headers_mut();
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = self.challenge() {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

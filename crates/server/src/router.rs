@@ -13,7 +13,7 @@ use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{App, api, assets, guard, health, metrics, once, pages, problem::ApiError, request_id};
+use crate::{App, api, assets, gateway, guard, health, metrics, oauth, once, pages, problem::ApiError, request_id};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -69,6 +69,15 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::services::pause))
         .routes(routes!(api::marketplace::search))
         .routes(routes!(api::marketplace::get))
+        // tokens and decisions
+        .routes(routes!(oauth::token))
+        .routes(routes!(oauth::introspect))
+        .routes(routes!(oauth::revoke))
+        .routes(routes!(oauth::metadata))
+        .routes(routes!(api::access::evaluation))
+        .routes(routes!(api::access::evaluations))
+        .routes(routes!(api::access::metadata))
+        .routes(routes!(gateway::authorize))
 }
 
 /// The OpenAPI document: served at `/api/openapi.json`, printed by `stoa openapi`.
@@ -97,6 +106,7 @@ pub fn router(app: App) -> Router {
     let (api, document) = api().split_for_parts();
     let document = document.to_pretty_json().unwrap_or_default();
     let api = api
+        .route("/gateway/authorize", post(gateway::authorize).put(gateway::authorize).patch(gateway::authorize).delete(gateway::authorize))
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(once::layer))
         .layer(CatchPanicLayer::custom(guard::panicked));

@@ -1,5 +1,6 @@
 //! What is kept: every SQL statement of Stoa, once, for SQLite and PostgreSQL.
 
+pub mod access;
 pub mod applications;
 pub mod blobs;
 pub mod costs;

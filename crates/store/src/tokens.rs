@@ -107,7 +107,8 @@ pub async fn insert_access(tx: &mut Tx, token: &AccessToken, hash: SecretHash) -
     Ok(())
 }
 
-fn access_token(row: &Row) -> Result<AccessToken, StoreError> {
+/// Reads the first eight columns: id, application, secret, organization, subscription, scope, made, expires.
+pub(crate) fn access_token(row: &Row) -> Result<AccessToken, StoreError> {
     let organization: Option<_> = row.get(3)?;
     let subscription: Option<_> = row.get(4)?;
     let scope: String = row.get(5)?;
@@ -120,22 +121,6 @@ fn access_token(row: &Row) -> Result<AccessToken, StoreError> {
         created_at: row.get(6)?,
         expires_at: row.get(7)?,
     })
-}
-
-/// The access token with this hash, expired or not.
-///
-/// # Errors
-/// Those of the database.
-pub async fn find_access(conn: &mut Conn, hash: SecretHash) -> Result<Option<AccessToken>, StoreError> {
-    conn.fetch_optional(
-        "select id, application_id, secret_id, organization_id, subscription_id, scope, created_at, expires_at
-         from access_tokens where token_hash = $1",
-        params![hash],
-    )
-    .await?
-    .as_ref()
-    .map(access_token)
-    .transpose()
 }
 
 /// Removes one access token of an application (RFC 7009); answers whether there was one.

@@ -21,3 +21,4 @@ mod statements;
 mod subscriptions;
 mod tokens;
 mod usage;
+mod world;

@@ -1,0 +1,36 @@
+//! What Stoa does by itself from time to time.
+
+use stoa_domain::time::Ts;
+use stoa_store::{idempotency, sessions, tokens};
+
+use crate::{KEEP_ANSWERS, Result, Stoa};
+
+/// What a round of [`tick`] removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Access tokens whose time is over.
+    pub access_tokens: u64,
+    /// Answers kept for an `Idempotency-Key`.
+    pub answers: u64,
+    /// Browser sessions that have ended.
+    pub sessions: u64,
+}
+
+/// Removes what has expired. Meant to run every minute; any number of nodes may do so at once, since removing twice is
+/// the same as once.
+///
+/// # Errors
+/// Those of the database; the next round does what was left.
+pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
+    let mut tx = stoa.db.begin().await?;
+    let swept = Swept {
+        access_tokens: tokens::delete_expired_access(&mut tx, now).await?,
+        answers: idempotency::delete_before(&mut tx, now.plus(-KEEP_ANSWERS)).await?,
+        sessions: sessions::delete_expired(&mut tx, now).await?,
+    };
+    tx.commit().await?;
+    if swept != Swept::default() {
+        tracing::debug!(?swept, "removed what has expired");
+    }
+    Ok(swept)
+}

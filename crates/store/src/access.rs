@@ -1,0 +1,251 @@
+//! What the access index reads: live credentials, open subscriptions with their grants, and what changed since.
+
+use stoa_domain::{
+    ids::{ApplicationId, OrganizationId, ProjectId, SecretId, ServiceId, SubscriptionId, UserId},
+    organizations::Key,
+    permissions::Role,
+    secrets::SecretHash,
+    services::{DataPermission, ServiceState},
+    subscriptions::SubscriptionState,
+    time::Ts,
+    tokens::AccessToken,
+};
+
+use crate::{Conn, Row, StoreError, Tx, Value, params, tokens::access_token, users::placeholders};
+
+/// An access token whose secret, application and owning organization are live; it may have expired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptToken {
+    /// The token.
+    pub token: AccessToken,
+    /// The organization that owns its application; `None` when a person does.
+    pub owner: Option<OrganizationId>,
+}
+
+/// The access token with this hash, unless its secret was revoked or its application or the owner of it deleted.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_token(conn: &mut Conn, hash: SecretHash) -> Result<Option<KeptToken>, StoreError> {
+    conn.fetch_optional(
+        "select t.id, t.application_id, t.secret_id, t.organization_id, t.subscription_id, t.scope, t.created_at, t.expires_at,
+                a.organization_id
+         from access_tokens t
+         join applications a on a.id = t.application_id and a.deleted_at is null
+         join application_secrets s on s.application_id = t.application_id and s.id = t.secret_id and s.revoked_at is null
+         left join organizations o on o.id = a.organization_id
+         where t.token_hash = $1 and o.deleted_at is null",
+        params![hash],
+    )
+    .await?
+    .map(|row| Ok(KeptToken { token: access_token(&row)?, owner: row.get(8)? }))
+    .transpose()
+}
+
+/// An application that showed one of its live secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptClient {
+    /// The application.
+    pub application: ApplicationId,
+    /// The secret.
+    pub secret: SecretId,
+    /// The organization that owns the application; `None` when a person does.
+    pub owner: Option<OrganizationId>,
+    /// When the secret was last used, to the hour.
+    pub last_used_at: Option<Ts>,
+}
+
+/// The application and its live secret with this hash, unless the application or the owner of it was deleted.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_client(conn: &mut Conn, application: ApplicationId, hash: SecretHash) -> Result<Option<KeptClient>, StoreError> {
+    conn.fetch_optional(
+        "select s.id, a.organization_id, s.last_used_at
+         from applications a
+         join application_secrets s on s.application_id = a.id and s.secret_hash = $2 and s.revoked_at is null
+         left join organizations o on o.id = a.organization_id
+         where a.id = $1 and a.deleted_at is null and o.deleted_at is null",
+        params![application, hash],
+    )
+    .await?
+    .map(|row| Ok(KeptClient { application, secret: row.get(0)?, owner: row.get(1)?, last_used_at: row.get(2)? }))
+    .transpose()
+}
+
+/// What a subscription opens, as far as the database tells now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptSubscription {
+    /// Its id.
+    pub id: SubscriptionId,
+    /// Who subscribed.
+    pub organization: OrganizationId,
+    /// The handle of who subscribed.
+    pub organization_handle: String,
+    /// Who provides.
+    pub provider: OrganizationId,
+    /// What is subscribed.
+    pub service: ServiceId,
+    /// The application whose tokens it takes.
+    pub application: ApplicationId,
+    /// Where the subscription is in its life.
+    pub state: SubscriptionState,
+    /// Where the service is in its life.
+    pub service_state: ServiceState,
+    /// What the accepted contract allows.
+    pub permissions: Vec<DataPermission>,
+    /// The projects with a live grant, with their handles.
+    pub projects: Vec<(ProjectId, String)>,
+}
+
+impl KeptSubscription {
+    /// Whether its grants open projects now.
+    pub fn opens(&self) -> bool {
+        self.state.opens() && self.service_state != ServiceState::Suspended
+    }
+}
+
+/// What a subscription opens; `None` when there is none, or one of its two organizations was deleted. Two statements.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_subscription(conn: &mut Conn, id: SubscriptionId) -> Result<Option<KeptSubscription>, StoreError> {
+    let row = conn
+        .fetch_optional(
+            "select s.organization_id, o.handle, s.provider_id, s.service_id, v.application_id, s.state, v.state, c.permissions
+             from subscriptions s
+             join organizations o on o.id = s.organization_id and o.deleted_at is null
+             join organizations p on p.id = s.provider_id and p.deleted_at is null
+             join services v on v.organization_id = s.provider_id and v.id = s.service_id
+             join contracts c on c.organization_id = s.provider_id and c.id = s.contract_id
+             where s.id = $1",
+            params![id],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let organization: OrganizationId = row.get(0)?;
+    let projects = conn
+        .fetch_all(
+            "select p.id, p.handle from grants g
+             join projects p on p.organization_id = g.organization_id and p.id = g.project_id and p.deleted_at is null
+             where g.organization_id = $1 and g.subscription_id = $2 and g.until is null",
+            params![organization, id],
+        )
+        .await?;
+    Ok(Some(KeptSubscription {
+        id,
+        organization,
+        organization_handle: row.get(1)?,
+        provider: row.get(2)?,
+        service: row.get(3)?,
+        application: row.get(4)?,
+        state: row.parse(5)?,
+        service_state: row.parse(6)?,
+        permissions: permissions(&row, 7)?,
+        projects: projects.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, StoreError>>()?,
+    }))
+}
+
+fn permissions(row: &Row, column: usize) -> Result<Vec<DataPermission>, StoreError> {
+    row.json(column)
+}
+
+/// A user's role in an organization and, if it was asked for, one of the organization's projects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The user.
+    pub user: UserId,
+    /// An organization the user belongs to.
+    pub organization: OrganizationId,
+    /// As what.
+    pub role: Role,
+    /// One of the projects asked for, when the organization has it.
+    pub project: Option<ProjectId>,
+}
+
+/// Where users belong, with those of the named projects that lie there; in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn places(conn: &mut Conn, users: &[UserId], projects: &[ProjectId]) -> Result<Vec<Place>, StoreError> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = match projects.len() {
+        0 => String::new(),
+        count => format!("and p.id in ({})", placeholders(users.len() + 1, count)),
+    };
+    let (column, join) = match projects {
+        [] => ("cast(null as bytea)", String::new()),
+        _ => ("p.id", format!("left join projects p on p.organization_id = m.organization_id and p.deleted_at is null {wanted}")),
+    };
+    let sql = format!(
+        "select m.user_id, m.organization_id, m.role, {column} from memberships m
+         join organizations o on o.id = m.organization_id and o.deleted_at is null {join}
+         where m.user_id in ({})",
+        placeholders(1, users.len())
+    );
+    let values: Vec<Value> = users.iter().map(Value::from).chain(projects.iter().map(Value::from)).collect();
+    conn.fetch_all(&sql, &values)
+        .await?
+        .iter()
+        .map(|row| Ok(Place { user: row.get(0)?, organization: row.get(1)?, role: row.parse(2)?, project: row.get(3)? }))
+        .collect()
+}
+
+/// What the index needs to know of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Whose log.
+    pub organization: OrganizationId,
+    /// What happened.
+    pub kind: String,
+    /// The subject's id.
+    pub subject: String,
+}
+
+/// How many logs one statement of [`changes_after`] reads.
+const LOGS: usize = 16;
+
+/// What happened in several logs after a position in each, apart from the coming and going of resources, which opens and
+/// closes nothing. One statement for every sixteen logs.
+///
+/// # Errors
+/// Those of the database.
+pub async fn changes_after(conn: &mut Conn, positions: &[(OrganizationId, i64)]) -> Result<Vec<Change>, StoreError> {
+    // Always the same text, so that it is prepared once: a short batch repeats its last log.
+    let logs: Vec<_> = (0..LOGS).map(|log| format!("(organization_id = ${} and sequence > ${})", 2 * log + 1, 2 * log + 2)).collect();
+    let sql = format!("select organization_id, type, subject_id from events where ({}) and type not like 'resource.%'", logs.join(" or "));
+    let mut changes = Vec::new();
+    for batch in positions.chunks(LOGS) {
+        let padded = batch.iter().chain(batch.last().into_iter().cycle()).take(LOGS);
+        let values: Vec<Value> = padded.flat_map(|(organization, sequence)| [organization.into(), (*sequence).into()]).collect();
+        for row in conn.fetch_all(&sql, &values).await? {
+            changes.push(Change { organization: row.get(0)?, kind: row.get(1)?, subject: row.get(2)? });
+        }
+    }
+    Ok(changes)
+}
+
+/// Notes that a secret was used.
+///
+/// # Errors
+/// Those of the database.
+pub async fn touch_secret(tx: &mut Tx, application: ApplicationId, secret: SecretId, now: Ts) -> Result<(), StoreError> {
+    tx.execute("update application_secrets set last_used_at = $3 where application_id = $1 and id = $2", params![application, secret, now])
+        .await?;
+    Ok(())
+}
+
+/// A project of an organization by handle or id, if it is not deleted.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_project(conn: &mut Conn, organization: OrganizationId, key: &Key<ProjectId>) -> Result<Option<ProjectId>, StoreError> {
+    let (filter, value) = match key {
+        Key::Id(id) => ("id = $2", Value::from(*id)),
+        Key::Handle(handle) => ("handle = $2", Value::from(handle)),
+    };
+    let sql = format!("select id from projects where organization_id = $1 and {filter} and deleted_at is null");
+    conn.fetch_optional(&sql, &[Value::from(organization), value]).await?.map(|row| row.get(0)).transpose()
+}
