@@ -17,8 +17,8 @@ use stoa_domain::{
 };
 use stoa_store::{Conn, members, organizations, requests, services as kept_services, subscriptions as kept};
 
-pub use details::{Details, Named, count_waiting, get, list, of_one, of_organization, of_subscriptions};
-pub use stoa_store::requests::Whose;
+pub use details::{Details, Named, Standing, count_waiting, get, list, of_one, of_organization, of_subscriptions, standing};
+pub use stoa_store::requests::{Wanted, Whose};
 
 use crate::{
     Act, Caller, Error, Result,

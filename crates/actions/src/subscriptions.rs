@@ -3,31 +3,33 @@
 mod details;
 mod effects;
 mod hooks;
+mod offering;
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 use stoa_domain::{
     events::EventKind,
-    ids::{OrganizationId, ProjectId, ServiceId, SubscriptionId},
+    ids::{OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId},
     organizations::Key,
     permissions::{Permission, Verdict, verdict},
     requests::{Asked, Request, RequestKind, Step},
-    services::{Contract, Level, Service, ServiceState, Visibility},
+    services::{Contract, Level, Service, ServiceState},
     subscriptions::{ChoiceChange, ChoiceInput, IncludeFuture, Mode, Move, ProjectChoice, Subscription, SubscriptionState, WrongState},
     text::{self, Faults},
 };
 use stoa_store::{
-    grants, members, organizations,
+    grants, organizations,
     services::{self, KeptPlan},
-    subscriptions::{self, Candidate},
+    subscriptions,
 };
 
-pub use details::{Details, GrantDetails, Provided, get, list, list_of_service, of_one, of_service};
+pub use details::{Details, GrantDetails, Provided, get, list, list_of_service, of_one, of_service, projects};
 pub use effects::{Concerned, concerned};
 pub(crate) use effects::{reject, resolve, still_open, withdraw};
 pub use hooks::{lock_partners, organization_deleted, project_created, project_deleted};
-pub use stoa_store::subscriptions::{Filter, Offer};
+pub use offering::{Offering, offering};
+pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
 
 use crate::{
     Act, Error, Result,
@@ -71,7 +73,7 @@ pub struct Done {
 pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscription) -> Result<Done> {
     let (seat, _) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::SubscribeOrganization).await?;
     let key = Key::read(new.service.trim());
-    let service = seen(act, &key).await?;
+    let service = offering::seen(&mut act.tx, &act.caller, &key).await?;
     let live = organizations::lock(&mut act.tx, &[seat.organization.id, service.provider]).await?;
     if !live.contains(&seat.organization.id) {
         return Err(Error::NotFound("organization"));
@@ -86,10 +88,8 @@ pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscri
         return Err(Error::conflict("already_subscribed", detail));
     }
 
-    let permission = if contract.level == Level::Project { Permission::SubscribeProject } else { Permission::SubscribeOrganization };
-    let internal = verdict(seat.role, permission) != Verdict::Allowed;
-    // Who provides a service needs no further approval of its own to subscribe it.
-    let provider_approves = service.visibility == Visibility::OnRequest && service.provider != seat.organization.id;
+    let internal = verdict(seat.role, offering::permission(&contract)) != Verdict::Allowed;
+    let provider_approves = offering::provider_approves(&service, seat.organization.id);
     let at_once = !internal && !provider_approves;
     let user = act.caller.user_id()?;
     let subscription = Subscription {
@@ -136,17 +136,6 @@ pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscri
     Ok(Done { subscription, request: Some(request) })
 }
 
-/// A service that the caller may know of: it has been on the marketplace, or the caller is a member of its provider.
-async fn seen(act: &mut Act, key: &Key<ServiceId>) -> Result<Service> {
-    let service = services::find(&mut act.tx, key).await?.ok_or(Error::NotFound("service"))?;
-    if service.published_at.is_some() && service.visibility != Visibility::Private {
-        return Ok(service);
-    }
-    let user = act.caller.user_id()?;
-    let member = members::find(&mut act.tx, service.provider, user).await?;
-    member.map(|_| service).ok_or(Error::NotFound("service"))
-}
-
 /// The service and its present contract, read under the provider's lock, if it takes subscriptions.
 async fn open_to_all(act: &mut Act, id: ServiceId, provider_lives: bool) -> Result<(Service, Contract)> {
     let service = services::find(&mut act.tx, &Key::Id(id)).await?.ok_or(Error::NotFound("service"))?;
@@ -167,7 +156,7 @@ pub(crate) fn takes_subscriptions(service: &Service, provider_lives: bool) -> Re
 }
 
 struct Checked {
-    plan: stoa_domain::ids::PlanId,
+    plan: PlanId,
     project: Option<ProjectId>,
     choice: ProjectChoice,
     note: String,
@@ -193,7 +182,7 @@ fn check(new: &NewSubscription, contract: &Contract, plans: &[KeptPlan], candida
     Ok(faults.or(checked)?)
 }
 
-fn check_plan(given: Option<&str>, plans: &[KeptPlan], faults: &mut Faults) -> Option<stoa_domain::ids::PlanId> {
+fn check_plan(given: Option<&str>, plans: &[KeptPlan], faults: &mut Faults) -> Option<PlanId> {
     let given = given.map(str::trim).filter(|plan| !plan.is_empty());
     let found = match (given, plans) {
         (None, [only]) => Some(only),

@@ -74,6 +74,7 @@ impl<T: ToSchema> Page<T> {
     }
 }
 
-fn encode<C: Serialize>(cursor: &C) -> String {
+/// The text of a cursor.
+pub fn encode<C: Serialize>(cursor: &C) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(cursor).unwrap_or_default())
 }

@@ -91,6 +91,23 @@ fn pages() -> Router<App> {
         .route("/", get(pages::sign_in::home))
         .route("/sign-in", get(pages::sign_in::show).post(pages::sign_in::submit))
         .route("/sign-out", post(pages::sign_in::sign_out))
+        // subscriptions
+        .route("/marketplace/{service}/subscribe", get(pages::subscribe::show).post(pages::subscribe::submit))
+        .route("/organizations/{org}/subscriptions", get(pages::subscriptions::list))
+        .route("/organizations/{org}/subscriptions/{subscription}", get(pages::subscriptions::show))
+        .route("/organizations/{org}/subscriptions/{subscription}/usage", get(pages::subscriptions::usage))
+        .route(
+            "/organizations/{org}/subscriptions/{subscription}/projects",
+            get(pages::subscriptions::projects).post(pages::subscriptions::set_projects),
+        )
+        .route("/organizations/{org}/subscriptions/{subscription}/permissions", get(pages::subscriptions::permissions))
+        .route("/organizations/{org}/subscriptions/{subscription}/cancel", post(pages::subscriptions::cancel))
+        // requests
+        .route("/organizations/{org}/requests", get(pages::requests::of_organization))
+        .route("/requests", get(pages::requests::inbox))
+        .route("/requests/{request}/approve", post(pages::requests::approve))
+        .route("/requests/{request}/reject", post(pages::requests::reject))
+        .route("/requests/{request}/withdraw", post(pages::requests::withdraw))
 }
 
 /// Pages that move files: like [`pages`], without a time limit.

@@ -202,17 +202,24 @@ pub enum Whose {
     Organization(OrganizationId),
 }
 
+/// Requests in which state a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// All.
+    Any,
+    /// Those that wait.
+    Open,
+    /// Those that are closed.
+    Closed,
+    /// Those in one state.
+    In(RequestState),
+}
+
 /// A page of requests, newest first; `before` is the last one of the page before.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(
-    conn: &mut Conn,
-    whose: Whose,
-    state: Option<RequestState>,
-    before: Option<RequestId>,
-    limit: i64,
-) -> Result<Vec<Request>, StoreError> {
+pub async fn list(conn: &mut Conn, whose: Whose, state: Wanted, before: Option<RequestId>, limit: i64) -> Result<Vec<Request>, StoreError> {
     let mut values = Vec::new();
     let mut sql = format!("select {COLUMNS} from requests r where ");
     match whose {
@@ -231,9 +238,14 @@ pub async fn list(
             sql.push_str("(r.organization_id = $1 or (r.provider_id = $1 and r.step = 'provider'))");
         }
     }
-    if let Some(state) = state {
-        values.push(state.word().into());
-        sql.push_str(&format!(" and r.state = ${}", values.len()));
+    match state {
+        Wanted::Any => {}
+        Wanted::Open => sql.push_str(&format!(" and r.state in {OPEN}")),
+        Wanted::Closed => sql.push_str(&format!(" and r.state not in {OPEN}")),
+        Wanted::In(state) => {
+            values.push(state.word().into());
+            sql.push_str(&format!(" and r.state = ${}", values.len()));
+        }
     }
     if let Some(before) = before {
         values.push(before.into());
@@ -251,6 +263,19 @@ const DECIDABLE: &str = "exists (select 1 from memberships m join organizations 
    and m.organization_id = case when r.step = 'provider' then r.provider_id else r.organization_id end
    and (r.requested_by <> $1 or (m.role = 'maintainer' and
      (select count(*) from memberships x where x.organization_id = m.organization_id and x.role = 'maintainer') = 1)))";
+
+/// Those of several open requests that a user may decide.
+///
+/// # Errors
+/// Those of the database.
+pub async fn decidable(conn: &mut Conn, user: UserId, ids: &[RequestId]) -> Result<Vec<RequestId>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("select r.id from requests r where r.id in ({}) and r.state in {OPEN} and {DECIDABLE}", placeholders(2, ids.len()));
+    let values: Vec<Value> = std::iter::once(Value::from(user)).chain(ids.iter().map(Value::from)).collect();
+    conn.fetch_all(&sql, &values).await?.iter().map(|row| row.get(0)).collect()
+}
 
 /// How many requests wait for a user's decision.
 ///

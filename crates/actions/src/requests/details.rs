@@ -6,12 +6,12 @@ use stoa_domain::{
     ids::{OrganizationId, RequestId, ServiceId, SubscriptionId, UserId},
     organizations::Key,
     permissions::Permission,
-    requests::{DecisionRecord, Request, RequestState},
+    requests::{DecisionRecord, Request},
     subscriptions::Subscription,
 };
 use stoa_store::{
     Conn, organizations,
-    requests::{self, Whose},
+    requests::{self, Wanted, Whose},
     services,
     subscriptions::{self, Candidate, Offer},
     users,
@@ -69,7 +69,7 @@ pub async fn list(
     conn: &mut Conn,
     caller: &Caller,
     requester: bool,
-    state: Option<RequestState>,
+    state: Wanted,
     before: Option<RequestId>,
     limit: i64,
 ) -> Result<Vec<Details>> {
@@ -87,7 +87,7 @@ pub async fn of_organization(
     conn: &mut Conn,
     caller: &Caller,
     org: &Key<OrganizationId>,
-    state: Option<RequestState>,
+    state: Wanted,
     before: Option<RequestId>,
     limit: i64,
 ) -> Result<(Seat, Vec<Details>)> {
@@ -104,6 +104,32 @@ pub async fn of_organization(
 pub async fn of_subscriptions(conn: &mut Conn, organization: OrganizationId, ids: &[SubscriptionId]) -> Result<Vec<Details>> {
     let found = requests::of_subscriptions(conn, organization, ids).await?;
     details(conn, found).await
+}
+
+/// What the caller may do with a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Approve or reject it.
+    pub may_decide: bool,
+    /// Take it back.
+    pub may_withdraw: bool,
+    /// Whether the caller made it.
+    pub own: bool,
+}
+
+/// What the caller may do with each of several requests that the caller was let see, in their order; in one statement.
+///
+/// # Errors
+/// 401.
+pub async fn standing(conn: &mut Conn, caller: &Caller, of: &[Details]) -> Result<Vec<Standing>> {
+    let user = caller.user_id()?;
+    let ids: Vec<_> = of.iter().map(|one| one.request.id).collect();
+    let decidable = requests::decidable(conn, user, &ids).await?;
+    let standing = |one: &Details| {
+        let own = one.request.requested_by == user;
+        Standing { may_decide: decidable.contains(&one.request.id), may_withdraw: own && one.request.state.is_open(), own }
+    };
+    Ok(of.iter().map(standing).collect())
 }
 
 /// How many requests wait for the caller's decision.

@@ -177,3 +177,11 @@ pub async fn of_service(conn: &mut Conn, service: &Service, filter: Filter, limi
     }
     Ok(found)
 }
+
+/// The projects of an organization that a choice may name, by name; for those who were let see the organization.
+///
+/// # Errors
+/// Those of the database.
+pub async fn projects(conn: &mut Conn, seat: &Seat) -> Result<Vec<Candidate>> {
+    Ok(subscriptions::candidates(conn, seat.organization.id).await?)
+}

@@ -4,12 +4,12 @@ use axum::{Json, http::StatusCode, response::IntoResponse};
 use serde::{Deserialize, Serialize};
 use stoa_actions::{
     Act, Error,
-    requests::{self, Details},
+    requests::{self, Details, Wanted},
 };
 use stoa_domain::{
     ids::{RequestId, SubscriptionId},
     organizations::Key,
-    requests::{Decision, DecisionRecord, Request, RequestKind, RequestState, Step},
+    requests::{Decision, DecisionRecord, NotARequestState, Request, RequestKind, RequestState, Step},
     time::Ts,
 };
 use utoipa::{IntoParams, ToSchema};
@@ -163,10 +163,9 @@ pub struct RequestsQuery {
     pub cursor: Option<String>,
 }
 
-fn read_state(word: Option<&str>) -> Result<Option<RequestState>, Error> {
-    let word = word.filter(|word| !word.is_empty());
-    word.map(|word| word.parse().map_err(|bad: stoa_domain::requests::NotARequestState| Error::fault("/state", bad.to_string())))
-        .transpose()
+fn read_state(word: Option<&str>) -> Result<Wanted, Error> {
+    let Some(word) = word.filter(|word| !word.is_empty()) else { return Ok(Wanted::Any) };
+    word.parse().map(Wanted::In).map_err(|bad: NotARequestState| Error::fault("/state", bad.to_string()))
 }
 
 /// Your inbox over all organizations, or your own requests; newest first.

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use stoa_actions::{Act, Caller, Who, organizations, seats::Seat, sessions};
+use stoa_actions::{Act, Caller, Who, organizations, requests, seats::Seat, sessions};
 use stoa_domain::{
     permissions::{Permission, Verdict, verdict},
     users::User,
@@ -67,8 +67,8 @@ impl Visitor {
     }
 
     /// How many requests wait for the visitor's decision.
-    async fn inbox(&self, _conn: &mut Conn) -> PageResult<u64> {
-        Ok(0)
+    async fn inbox(&self, conn: &mut Conn) -> PageResult<u64> {
+        Ok(requests::count_waiting(conn, &self.caller).await?)
     }
 }
 

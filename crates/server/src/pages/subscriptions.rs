@@ -1,7 +1,37 @@
 //! The subscriptions of an organization, and one subscription with its tabs.
 
+use axum::{
+    extract::Query,
+    response::{IntoResponse, Redirect},
+};
+use serde::Deserialize;
+use stoa_actions::{
+    seats::Seat,
+    subscriptions::{self, Candidate, Details, Filter},
+};
+use stoa_domain::{
+    ids::SubscriptionId,
+    organizations::Key,
+    permissions::{Permission, Verdict, verdict},
+    requests::{RequestKind, Step},
+    services::Level,
+    subscriptions::{IncludeFuture, Mode, Subscription, SubscriptionState},
+    time::Ts,
+};
+use stoa_store::Conn;
+
 use super::chart::Chart;
-use super::{Badge, Kpi, OrgHead, Pager, Pair, PermissionLine, ProjectPicker, Shell, TimelineEntry, filters};
+use super::{
+    Badge, Choice, Flash, Kpi, Link, OrgHead, Pager, Pair, PermissionLine, ProjectPicker, Shell, TimelineEntry, filters,
+    form::{FormErrors, PageForm},
+    hue, initials,
+    page::{Page, PageResult},
+    times,
+};
+use crate::{
+    extract::ApiPath,
+    paging::{Paging, encode},
+};
 
 /// `GET /organizations/{org}/subscriptions`.
 #[derive(Debug, Default, askama::Template, askama_web::WebTemplate)]
@@ -179,6 +209,323 @@ pub struct PermissionsTab {
     pub history: Vec<TimelineEntry>,
     /// Version of the contract, level, id, resource address and the like.
     pub facts: Vec<Pair>,
+}
+
+/// Which page of the list.
+#[derive(Debug, Default, Deserialize)]
+pub struct ListQuery {
+    /// The page after this one.
+    #[serde(default)]
+    pub cursor: Option<String>,
+}
+
+/// How many subscriptions a page shows.
+const SHOWN: i64 = 50;
+
+/// `GET /organizations/{org}/subscriptions`.
+pub async fn list(page: Page, ApiPath(org): ApiPath<String>, Query(query): Query<ListQuery>) -> PageResult {
+    let before = Paging { limit: None, cursor: query.cursor.clone() }.cursor()?;
+    let filter = Filter { before, ..Filter::default() };
+    let mut conn = page.read().await?;
+    let (seat, mut found) = subscriptions::list(&mut conn, &page.caller, &Key::read(&org), filter, SHOWN + 1).await?;
+    let more = found.len() > usize::try_from(SHOWN).unwrap_or(usize::MAX);
+    found.truncate(usize::try_from(SHOWN).unwrap_or(usize::MAX));
+    let url = format!("/organizations/{}/subscriptions", seat.organization.handle);
+    let next = found.last().filter(|_| more).map(|last| format!("{url}?cursor={}", encode(&last.subscription.id)));
+    let now = page.caller.now;
+    let total = page.org_head(&mut conn, &seat, "subscriptions").await?;
+    Ok(SubscriptionsPage {
+        shell: page.shell(&mut conn, "organizations").await?,
+        subscriptions: found.iter().map(|one| row(one, &url, total.counts.projects, now)).collect(),
+        org: total,
+        pager: Pager {
+            summary: String::new(),
+            first: if query.cursor.is_some() { url } else { String::new() },
+            next: next.unwrap_or_default(),
+        },
+    }
+    .into_response())
+}
+
+fn row(one: &Details, url: &str, projects: u64, now: Ts) -> SubscriptionRow {
+    let offer = &one.concerned.offer;
+    SubscriptionRow {
+        service: offer.service_name.clone(),
+        provider: one.concerned.provider.name.clone(),
+        href: format!("{url}/{}", one.subscription.id),
+        initials: initials(&offer.service_name),
+        hue: hue(&offer.service_handle),
+        plan: offer.prices.name.clone(),
+        projects: choice_words(one, projects),
+        since: one.subscription.activated_at.map_or_else(|| "–".to_owned(), |at| times::ago(at, now)),
+        state: Badge::state(one.subscription.state.word()),
+        cost: String::new(),
+    }
+}
+
+fn live(one: &Details) -> u64 {
+    u64::try_from(one.grants.iter().filter(|grant| grant.grant.until.is_none()).count()).unwrap_or(0)
+}
+
+/// “All projects”, “4 of 9 projects”.
+fn choice_words(one: &Details, all: u64) -> String {
+    let plural = |count: u64| if count == 1 { "project" } else { "projects" };
+    let choice = &one.subscription.choice;
+    if one.subscription.activated_at.is_some() && one.subscription.state.is_live() {
+        let live = live(one);
+        return if live == all && choice.mode == Mode::All {
+            "All projects".to_owned()
+        } else {
+            format!("{live} of {all} {}", plural(all))
+        };
+    }
+    let named = one.named.len();
+    match choice.mode {
+        Mode::All => "All projects".to_owned(),
+        Mode::AllExcept => format!("All projects except {named}"),
+        Mode::Selected => format!("{named} {}", plural(u64::try_from(named).unwrap_or(0))),
+    }
+}
+
+/// `GET /organizations/{org}/subscriptions/{subscription}`: the first tab.
+pub async fn show(ApiPath((org, id)): ApiPath<(String, String)>) -> Redirect {
+    Redirect::to(&format!("/organizations/{org}/subscriptions/{id}/usage"))
+}
+
+/// `GET /organizations/{org}/subscriptions/{subscription}/usage`.
+pub async fn usage(page: Page, ApiPath((org, id)): ApiPath<(String, SubscriptionId)>) -> PageResult {
+    let mut conn = page.read().await?;
+    let (seat, details) = subscriptions::get(&mut conn, &page.caller, &Key::read(&org), id).await?;
+    let tab = SubscriptionTab::Usage(UsageTab::default());
+    Ok(whole(&page, &mut conn, &seat, &details, tab).await?.into_response())
+}
+
+/// `GET /organizations/{org}/subscriptions/{subscription}/projects`.
+pub async fn projects(page: Page, ApiPath((org, id)): ApiPath<(String, SubscriptionId)>) -> PageResult {
+    let mut conn = page.read().await?;
+    let (seat, details) = subscriptions::get(&mut conn, &page.caller, &Key::read(&org), id).await?;
+    let tab = SubscriptionTab::Projects(projects_tab(&page, &mut conn, &seat, &details, None).await?);
+    Ok(whole(&page, &mut conn, &seat, &details, tab).await?.into_response())
+}
+
+/// `GET /organizations/{org}/subscriptions/{subscription}/permissions`.
+pub async fn permissions(page: Page, ApiPath((org, id)): ApiPath<(String, SubscriptionId)>) -> PageResult {
+    let mut conn = page.read().await?;
+    let (seat, details) = subscriptions::get(&mut conn, &page.caller, &Key::read(&org), id).await?;
+    let tab = SubscriptionTab::Permissions(permissions_tab(&page, &details));
+    Ok(whole(&page, &mut conn, &seat, &details, tab).await?.into_response())
+}
+
+async fn whole(page: &Page, conn: &mut Conn, seat: &Seat, details: &Details, tab: SubscriptionTab) -> PageResult<SubscriptionPage> {
+    let mut org = page.org_head(conn, seat, "subscriptions").await?;
+    let offer = &details.concerned.offer;
+    let list = format!("{}/subscriptions", org.url());
+    org.crumbs = vec![Link::new("Marketplace", list.as_str()), Link::new(offer.service_name.as_str(), "")];
+    let subscription = &details.subscription;
+    let since = subscription.activated_at.unwrap_or(subscription.created_at);
+    let cancels = verdict(seat.role, Permission::CancelSubscription) == Verdict::Allowed;
+    let cancel_label = match subscription.state {
+        state if !state.is_live() => "",
+        SubscriptionState::Requested if cancels || subscription.requested_by == page.me().id => "Withdraw request",
+        SubscriptionState::Requested => "",
+        _ if cancels => "Cancel subscription",
+        _ => "Ask to cancel",
+    };
+    Ok(SubscriptionPage {
+        shell: page.shell(conn, "organizations").await?,
+        url: format!("{list}/{}", subscription.id),
+        org,
+        service: offer.service_name.clone(),
+        service_href: format!("/marketplace/{}", offer.service_handle),
+        initials: initials(&offer.service_name),
+        hue: hue(&offer.service_handle),
+        provider: details.concerned.provider.name.clone(),
+        plan: offer.prices.name.clone(),
+        since: times::long_day(since.day()),
+        state: Badge::state(subscription.state.word()),
+        state_note: state_note(details),
+        cancel_label: cancel_label.to_owned(),
+        project_count: live(details),
+        tab,
+    })
+}
+
+/// What is waited for, or who ended it.
+fn state_note(details: &Details) -> String {
+    let waiting: Vec<_> = details
+        .requests
+        .iter()
+        .filter(|one| one.request.state.is_open())
+        .map(|one| {
+            let whose = if one.request.step == Step::Provider { &details.concerned.provider } else { &details.concerned.organization };
+            let what = match one.request.kind {
+                RequestKind::Subscribe => "The subscription",
+                RequestKind::AddProjects => "The additional projects",
+                RequestKind::Cancel => "The wish to cancel",
+                RequestKind::Publish => "This",
+            };
+            format!("{what} asked for by {} waits for a reviewer or maintainer of {}.", one.requested_by.1, whose.name)
+        })
+        .collect();
+    waiting.join(" ")
+}
+
+async fn projects_tab(
+    page: &Page,
+    conn: &mut Conn,
+    seat: &Seat,
+    details: &Details,
+    sent: Option<(&ChoiceSent, FormErrors)>,
+) -> PageResult<ProjectsTab> {
+    let subscription = &details.subscription;
+    let all = subscriptions::projects(conn, seat).await?;
+    let url = format!("/organizations/{}/projects", seat.organization.handle);
+    let adds = verdict(seat.role, Permission::AddProjects) == Verdict::Allowed;
+    let reduces = verdict(seat.role, Permission::ReduceSubscription) == Verdict::Allowed;
+    let open = matches!(subscription.state, SubscriptionState::Active | SubscriptionState::Suspended) && subscription.project.is_none();
+    let named = |one: &Candidate| Choice::new(one.handle.as_str(), one.name.as_str(), subscription.choice.projects.contains(&one.id));
+    let mut picker = ProjectPicker {
+        mode: subscription.choice.mode.word().to_owned(),
+        include_future: subscription.choice.for_new_project().word().to_owned(),
+        offers_ask: true,
+        projects: all.iter().map(named).collect(),
+        error: None,
+    };
+    let mut errors = Vec::new();
+    if let Some((sent, mut wrong)) = sent {
+        picker.mode.clone_from(&sent.mode);
+        for project in &mut picker.projects {
+            project.checked = sent.project.contains(&project.value);
+        }
+        picker.error = ["/projects", "/mode", "/include_future"].into_iter().filter_map(|pointer| wrong.take(pointer)).next();
+        errors = wrong.rest();
+    }
+    let future = match subscription.choice.for_new_project() {
+        IncludeFuture::Yes => "; new ones are included",
+        IncludeFuture::Ask => "; new ones are asked for",
+        IncludeFuture::No => "",
+    };
+    Ok(ProjectsTab {
+        summary: format!("{}{future}", choice_words(details, u64::try_from(all.len()).unwrap_or(0))),
+        grants: details
+            .grants
+            .iter()
+            .filter(|one| one.grant.until.is_none())
+            .map(|one| GrantedProject {
+                project: one.project.name.clone(),
+                href: format!("{url}/{}", one.project.handle),
+                since: times::ago(one.grant.since, page.caller.now),
+                approved_by: one.approved_by.as_ref().map(|(_, name)| name.clone()).unwrap_or_default(),
+                state: Badge::state(subscription.state.word()),
+            })
+            .collect(),
+        picker: open.then_some(picker),
+        errors,
+        adding_note: match (adds, reduces) {
+            (true, _) => String::new(),
+            (false, true) => "Adding sends a request, which a reviewer or maintainer decides.".to_owned(),
+            (false, false) => {
+                "You can ask for more projects; a reviewer or maintainer decides. A reviewer, editor or maintainer can take projects out."
+                    .to_owned()
+            }
+        },
+        who_can: if open {
+            String::new()
+        } else if subscription.project.is_some() {
+            "This subscription serves one project. To use the service for another one, subscribe it for that one.".to_owned()
+        } else {
+            format!("The subscription is {}; its projects can’t be changed.", subscription.state)
+        },
+    })
+}
+
+fn permissions_tab(page: &Page, details: &Details) -> PermissionsTab {
+    let offer = &details.concerned.offer;
+    let subscription = &details.subscription;
+    let mut history: Vec<(Ts, TimelineEntry)> = Vec::new();
+    for request in &details.requests {
+        history.extend(super::requests::history(request));
+    }
+    let entry = |icon, tone, who: &str, what: String, at: Ts, reason: &str| {
+        (at, TimelineEntry { icon, tone, who: who.to_owned(), what, when: times::moment(at), reason: reason.to_owned() })
+    };
+    let asked = details.requests.iter().any(|one| one.request.kind == RequestKind::Subscribe);
+    if let (false, Some(at)) = (asked, subscription.activated_at) {
+        let what = format!("subscribed plan {} and accepted version {} of the contract", offer.prices.name, offer.version);
+        history.push(entry("circle-check", "ok", &details.requested_by.1, what, at, &subscription.note));
+    }
+    if let Some(at) = subscription.ended_at.filter(|_| subscription.activated_at.is_some()) {
+        history.push(entry("circle-dot", "", &details.concerned.organization.name, "no longer subscribes it".to_owned(), at, ""));
+    }
+    history.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    let level = if offer.level == Level::Organization { "Organization" } else { "Project" };
+    let mut facts = vec![
+        Pair::new("Contract", format!("Version {}", offer.version)),
+        Pair::new("Level", level),
+        Pair::new("Plan", super::offers::plan_line(&offer.prices)),
+        Pair::new("Subscription", subscription.id.to_string()),
+        Pair::new("Resource address", Subscription::resource(&page.app.stoa.public_url, subscription.id)),
+    ];
+    facts.extend(offer.terms_url.as_ref().map(|url| Pair::new("Terms", url.as_str())));
+    PermissionsTab {
+        list: super::offers::permission_lines(&offer.permissions),
+        history: history.into_iter().map(|(_, entry)| entry).collect(),
+        facts,
+    }
+}
+
+/// The form of the projects as it was sent.
+#[derive(Debug, Default, Deserialize)]
+pub struct ChoiceSent {
+    /// How the choice is meant.
+    #[serde(default)]
+    pub mode: String,
+    /// The projects marked.
+    #[serde(default)]
+    pub project: Vec<String>,
+    /// What happens with future projects.
+    #[serde(default)]
+    pub include_future: String,
+}
+
+/// `POST /organizations/{org}/subscriptions/{subscription}/projects`.
+pub async fn set_projects(
+    page: Page,
+    ApiPath((org, id)): ApiPath<(String, SubscriptionId)>,
+    PageForm(sent): PageForm<ChoiceSent>,
+) -> PageResult {
+    let mut act = page.begin().await?;
+    let input = super::subscribe::choice(&sent.mode, &sent.project, &sent.include_future);
+    let done = match subscriptions::change_projects(&mut act, &Key::read(&org), id, &input).await {
+        Ok(done) => done,
+        Err(error) => {
+            drop(act);
+            let errors = FormErrors::of(error)?;
+            let status = errors.status;
+            let mut conn = page.read().await?;
+            let (seat, details) = subscriptions::get(&mut conn, &page.caller, &Key::read(&org), id).await?;
+            let tab = projects_tab(&page, &mut conn, &seat, &details, Some((&sent, errors))).await?;
+            let again = whole(&page, &mut conn, &seat, &details, SubscriptionTab::Projects(tab)).await?;
+            return Ok(FormErrors::again(status, again));
+        }
+    };
+    let flash = match done.request {
+        None => Flash::ok("The projects are saved."),
+        Some(_) => Flash::ok("What was taken out is out. What was added waits for the decision of a reviewer or maintainer."),
+    };
+    page.done(act, format!("/organizations/{org}/subscriptions/{id}/projects"), flash).await
+}
+
+/// `POST /organizations/{org}/subscriptions/{subscription}/cancel`.
+pub async fn cancel(page: Page, ApiPath((org, id)): ApiPath<(String, SubscriptionId)>) -> PageResult {
+    let mut act = page.begin().await?;
+    let done = subscriptions::cancel(&mut act, &Key::read(&org), id, "").await?;
+    let flash = match (done.request, done.subscription.state) {
+        (Some(_), _) => Flash::ok("Your wish to cancel waits for the decision of a reviewer or maintainer."),
+        (None, SubscriptionState::Withdrawn) => Flash::ok("The request is withdrawn."),
+        (None, _) => Flash::ok("The subscription is over. The service has no access any more."),
+    };
+    page.done(act, format!("/organizations/{org}/subscriptions/{id}/permissions"), flash).await
 }
 
 #[cfg(test)]

@@ -20,5 +20,6 @@ mod services;
 mod statements;
 mod subscriptions;
 mod tokens;
+mod trade;
 mod usage;
 mod world;

@@ -1,0 +1,110 @@
+//! What somebody needs to know before subscribing: plans, projects, and whose approval it will take.
+
+use stoa_domain::{
+    ids::{OrganizationId, ServiceId},
+    organizations::Key,
+    permissions::{Permission, Verdict, verdict},
+    services::{Contract, Level, Service, Visibility},
+};
+use stoa_store::{
+    Conn, members, organizations,
+    organizations::Named,
+    services::{self, KeptPlan},
+    subscriptions::{self, Candidate},
+};
+
+use crate::{Caller, Error, Result, seats::Seat};
+
+/// The most organizations that a form offers to choose from.
+const MOST_SEATS: i64 = 200;
+
+/// A service as it is offered to the caller.
+#[derive(Debug, Clone)]
+pub struct Offering {
+    /// The service.
+    pub service: Service,
+    /// Its provider.
+    pub provider: Named,
+    /// The contract that a new subscription gets.
+    pub contract: Contract,
+    /// Its plans.
+    pub plans: Vec<KeptPlan>,
+    /// The caller's organizations, by name.
+    pub seats: Vec<Seat>,
+    /// The organization chosen, or the first in which the caller may subscribe at once, or the first.
+    pub chosen: Option<Seat>,
+    /// The projects of the chosen organization.
+    pub projects: Vec<Candidate>,
+    /// Why it takes no subscriptions at present.
+    pub closed: Option<String>,
+}
+
+impl Offering {
+    /// What subscribing it takes, by its level.
+    pub fn permission(&self) -> Permission {
+        permission(&self.contract)
+    }
+
+    /// Whether the chosen organization itself has to approve first.
+    pub fn internal(&self) -> bool {
+        self.chosen.as_ref().is_some_and(|seat| verdict(seat.role, self.permission()) != Verdict::Allowed)
+    }
+
+    /// Whether the provider has to approve.
+    pub fn provider_approves(&self) -> bool {
+        self.chosen.as_ref().is_some_and(|seat| provider_approves(&self.service, seat.organization.id))
+    }
+}
+
+/// What subscribing under a contract takes.
+pub(super) fn permission(contract: &Contract) -> Permission {
+    match contract.level {
+        Level::Organization => Permission::SubscribeOrganization,
+        Level::Project => Permission::SubscribeProject,
+    }
+}
+
+/// Whether the provider approves a subscription of that organization. Who provides a service needs no further approval of
+/// its own to subscribe it.
+pub(super) fn provider_approves(service: &Service, organization: OrganizationId) -> bool {
+    service.visibility == Visibility::OnRequest && service.provider != organization
+}
+
+/// A service that the caller may know of: it has been on the marketplace, or the caller is a member of its provider.
+pub(super) async fn seen(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<Service> {
+    let service = services::find(conn, key).await?.ok_or(Error::NotFound("service"))?;
+    if service.published_at.is_some() && service.visibility != Visibility::Private {
+        return Ok(service);
+    }
+    let member = members::find(conn, service.provider, caller.user_id()?).await?;
+    member.map(|_| service).ok_or(Error::NotFound("service"))
+}
+
+/// What the caller can subscribe, for which of the caller's organizations.
+///
+/// # Errors
+/// 401, 404.
+pub async fn offering(
+    conn: &mut Conn,
+    caller: &Caller,
+    key: &Key<ServiceId>,
+    organization: Option<&Key<OrganizationId>>,
+) -> Result<Offering> {
+    let user = caller.user_id()?;
+    let service = seen(conn, caller, key).await?;
+    let contract = services::find_contract(conn, service.provider, service.contract).await?.ok_or(Error::NotFound("contract"))?;
+    let plans = services::list_plans(conn, service.provider, contract.id).await?;
+    let provider = organizations::names(conn, &[service.provider]).await?.pop().ok_or(Error::NotFound("organization"))?;
+    let lives = organizations::find(conn, service.provider).await?.is_some();
+    let seats = organizations::list_for(conn, user, None, MOST_SEATS).await?;
+    let chosen = match organization {
+        Some(key) => Some(organizations::find_for(conn, key, user).await?.ok_or(Error::NotFound("organization"))?),
+        None => seats.iter().find(|seat| verdict(seat.role, permission(&contract)) == Verdict::Allowed).or(seats.first()).cloned(),
+    };
+    let projects = match &chosen {
+        Some(seat) => subscriptions::candidates(conn, seat.organization.id).await?,
+        None => Vec::new(),
+    };
+    let closed = super::takes_subscriptions(&service, lives).err().map(|refusal| refusal.to_string());
+    Ok(Offering { service, provider, contract, plans, seats, chosen, projects, closed })
+}
