@@ -22,7 +22,7 @@ pub async fn create(act: &mut Act, org: &Key<OrganizationId>, new: NewProject) -
     let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ManageResources).await?;
     let organization = seat.organization.id;
     let draft = new.check()?;
-    locked(act, organization).await?;
+    subscriptions::lock_partners(act, organization).await?;
     let handle = free_handle(act, organization, &draft.handle, draft.handle_given).await?;
     let now = act.now();
     let project = Project { id: act.mint(), handle, name: draft.name, description: draft.description, created_at: now, updated_at: now };
@@ -118,7 +118,7 @@ pub async fn update(act: &mut Act, org: &Key<OrganizationId>, project: &Key<Proj
 pub async fn delete(act: &mut Act, org: &Key<OrganizationId>, project: &Key<ProjectId>) -> Result<Project> {
     let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ManageResources).await?;
     let organization = seat.organization.id;
-    locked(act, organization).await?;
+    subscriptions::lock_partners(act, organization).await?;
     let project = projects::find(&mut act.tx, organization, project).await?.ok_or(Error::NotFound("project"))?;
     let now = act.now();
     blobs::abandon_project(&mut act.tx, organization, project.id, now).await?;

@@ -9,7 +9,7 @@ use stoa_actions::{
 use stoa_domain::{
     amounts::{Cost, Quantity},
     costs::Component,
-    groupings::{CostRow, CostWord, Grouping, Month},
+    groupings::{CostRow, CostSummary, CostWord, Grouping, Month},
     ids::SubscriptionId,
     money::Currency,
     organizations::Key,
@@ -132,10 +132,15 @@ pub async fn list(api: Api, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQ
         return Ok(exports::download(exports::costs(&costs, &summary, &by)?, "costs", handle, period));
     }
     check_rows(summary.rows.len())?;
-    let items = summary.rows.into_iter().map(|row| item(&costs, &by, row)).collect();
+    Ok(Json(view(&costs, &by, summary)).into_response())
+}
+
+/// A summary as the API shows it.
+pub(crate) fn view(costs: &Costs, by: &Grouping<CostWord>, summary: CostSummary) -> CostsView {
+    let items = summary.rows.into_iter().map(|row| item(costs, by, row)).collect();
     let totals: Vec<AmountView> = summary.totals.into_iter().map(|(currency, amount)| AmountView { amount, currency }).collect();
     let total = if let [total] = totals.as_slice() { Some(*total) } else { None };
-    Ok(Json(CostsView { from: period.from, to: period.to, group_by: words(&by.to_string()), items, total, totals }).into_response())
+    CostsView { from: costs.period.from, to: costs.period.to, group_by: words(&by.to_string()), items, total, totals }
 }
 
 fn item(costs: &Costs, by: &Grouping<CostWord>, row: CostRow) -> CostItem {

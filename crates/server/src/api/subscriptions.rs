@@ -3,13 +3,15 @@
 use axum::{Json, http::StatusCode, response::IntoResponse};
 use serde::{Deserialize, Serialize};
 use stoa_actions::{
-    Act,
+    Act, costs,
     subscriptions::{self, Details, Done, Filter, NewSubscription, Provided},
 };
 use stoa_domain::{
+    groupings::{CostWord, Grouping},
     ids::{ContractId, GrantId, OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId, UserId},
     meters::{Plan, PlanInput},
     organizations::Key,
+    periods::Period,
     services::{DataPermission, Level},
     subscriptions::{ChoiceInput, IncludeFuture, Mode, Subscription, SubscriptionState},
     time::Ts,
@@ -18,7 +20,7 @@ use stoa_store::{organizations::Named, subscriptions::Candidate};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::requests::RequestView,
+    api::{self, costs::CostsView, requests::RequestView},
     extract::{Api, ApiJson, ApiMaybe, ApiPath, ApiQuery, ApiResult, answer},
     paging::{Page, Paging},
     problem::Refusals,
@@ -244,6 +246,10 @@ pub struct SubscriptionView {
     pub permissions_in_words: Vec<&'static str>,
     /// Its grants, those that are over too.
     pub grants: Vec<GrantView>,
+    /// What it cost in the present calendar month, with the quantities used, by project and component; told of one
+    /// subscription, left out of lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub costs: Option<CostsView>,
     /// The request that the action just done waits for.
     pub request: Option<RequestView>,
     /// Its requests, oldest first, with who decided what and when.
@@ -301,6 +307,7 @@ impl SubscriptionView {
                     request: one.grant.request,
                 })
                 .collect(),
+            costs: None,
             request: None,
             requests: requests.into_iter().map(RequestView::from).collect(),
             note: subscription.note,
@@ -441,7 +448,14 @@ pub async fn list(api: Api, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQ
 pub async fn get(api: Api, ApiPath((org, id)): ApiPath<(String, SubscriptionId)>) -> ApiResult {
     let mut conn = api.read().await?;
     let (_, details) = subscriptions::get(&mut conn, &api.caller, &Key::read(&org), id).await?;
-    Ok(Json(SubscriptionView::new(&api.app.stoa.public_url, details)).into_response())
+    let month = Period::month_of(api.caller.now.day());
+    let costs = costs::of_subscription(&mut conn, &details.subscription, api.caller.now, month).await?;
+    drop(conn);
+    let by = Grouping::<CostWord>::by(&[CostWord::Project, CostWord::Component]);
+    let summary = costs.summary(&by)?;
+    let mut view = SubscriptionView::new(&api.app.stoa.public_url, details);
+    view.costs = Some(api::costs::view(&costs, &by, summary));
+    Ok(Json(view).into_response())
 }
 
 /// Sets which projects a subscription may use. What is taken out is out at once; what is added may wait for a request,
