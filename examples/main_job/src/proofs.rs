@@ -122,18 +122,16 @@ async fn costs(made: &Made<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The total in a currency.
+/// The total in a currency: `total`, or one of `totals` where an organization pays in several.
 fn total(path: &str, answer: &Value, currency: &str) -> Result<Decimal, Failure> {
-    let total = answer.get("total").ok_or_else(|| Failure::lacks(path, "total", answer))?;
-    let lacks = || Failure::lacks(path, "total in the currency of the costs", answer);
-    let amount = match total {
-        Value::String(amount) => amount,
-        Value::Object(money) if money.get("currency").and_then(Value::as_str) == Some(currency) => {
-            money.get("amount").and_then(Value::as_str).ok_or_else(lacks)?
-        }
-        _ => return Err(lacks()),
-    };
-    exact::read(amount).map_err(inexact)
+    let several = answer.get("totals").and_then(Value::as_array).into_iter().flatten();
+    let amount = answer.get("total").into_iter().chain(several).find_map(|total| match total {
+        Value::String(amount) => Some(amount.clone()),
+        money if text(money, "currency").as_deref() == Some(currency) => text(money, "amount"),
+        _ => None,
+    });
+    let amount = amount.ok_or_else(|| Failure::lacks(path, "total in the currency of the costs", answer))?;
+    exact::read(&amount).map_err(inexact)
 }
 
 /// Usage by service, project and meter is what was reported.
