@@ -109,7 +109,7 @@ impl Line {
             values: [
                 format!("{} [{}–{}]", number(of.rate()), number(low), number(high)),
                 format!("{} [{}–{}]", number(by.rate()), number(yard_low), number(yard_high)),
-                format!("{:.3}", of.rate() / by.rate()),
+                ratio(of.rate() / by.rate()),
                 format!("{} µs", number(of.cpu())),
                 format!("{} µs", number(by.cpu())),
             ],
@@ -123,7 +123,7 @@ impl Line {
             engine,
             what: what.into(),
             yardstick: "the aim".to_owned(),
-            values: [format!("{value:.1} {unit}"), format!("{aim} {unit}"), format!("{:.3}", value / aim), none(), none()],
+            values: [format!("{value:.1} {unit}"), format!("{aim} {unit}"), ratio(value / aim), none(), none()],
         }
     }
 }
@@ -139,7 +139,13 @@ pub fn table(lines: &[Line]) -> String {
     text
 }
 
-/// Three digits that count, with commas between thousands.
+/// Three digits that count.
+fn ratio(value: f64) -> String {
+    let places = if value >= 0.1 { 2 } else { 4 };
+    format!("{value:.places$}")
+}
+
+/// A number as one reads it, with commas between thousands.
 fn number(value: f64) -> String {
     if !value.is_finite() {
         return "–".to_owned();
@@ -168,7 +174,7 @@ mod tests {
         let line = Line::rates("SQLite", "reading", &rounds(&[900.0, 1_500.0, 1_000.0]), "hello", &rounds(&[1.0, 2_000.0, 12_345.6]));
         assert_eq!(
             table(&[line]).lines().last().unwrap(),
-            "| reading | SQLite | 1,000 [900–1,500] | hello | 2,000 [1.0–12,346] | **0.500** | 10.0 µs | 10.0 µs |"
+            "| reading | SQLite | 1,000 [900–1,500] | hello | 2,000 [1.0–12,346] | **0.50** | 10.0 µs | 10.0 µs |"
         );
         assert_eq!(rounds(&[1.0, 2.0, 3.0, 4.0]).rate(), 2.5);
     }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Organizations that have not subscribed yet; each subscribes once.
-const ORGANIZATIONS: usize = 60_000;
+const ORGANIZATIONS: usize = 100_000;
 
 pub(super) async fn measure(bench: &mut Bench<'_>) -> Result<Vec<Line>, Failure> {
     let stage = &bench.stage;
