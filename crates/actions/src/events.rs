@@ -1,7 +1,14 @@
 //! Reading an organization's log.
 
-use stoa_domain::{events::Event, ids::OrganizationId, organizations::Key, permissions::Permission};
-use stoa_store::{Conn, events};
+use std::collections::{BTreeMap, BTreeSet};
+
+use stoa_domain::{
+    events::Event,
+    ids::{OrganizationId, UserId},
+    organizations::Key,
+    permissions::Permission,
+};
+use stoa_store::{Conn, events, users};
 
 use crate::{Caller, Result, seats};
 
@@ -21,7 +28,7 @@ pub async fn after(
     Ok(events::after(conn, seat.organization.id, sequence, kind, limit).await?)
 }
 
-/// Events before a sequence, newest first.
+/// Events before a sequence, newest first; with a noun only those about it.
 ///
 /// # Errors
 /// 401, 404.
@@ -30,9 +37,32 @@ pub async fn before(
     caller: &Caller,
     key: &Key<OrganizationId>,
     sequence: i64,
+    noun: Option<&str>,
     limit: i64,
 ) -> Result<(seats::Seat, Vec<Event>)> {
     let seat = seats::allowed(conn, caller, key, Permission::ReadActivity).await?;
-    let page = events::before(conn, seat.organization.id, sequence, limit).await?;
+    let page = events::before(conn, seat.organization.id, sequence, noun, limit).await?;
     Ok((seat, page))
+}
+
+/// The latest events, newest first, for those who were let see the organization: every role reads the log.
+///
+/// # Errors
+/// Those of the database.
+pub async fn latest(conn: &mut Conn, seat: &seats::Seat, limit: i64) -> Result<Vec<Event>> {
+    Ok(events::before(conn, seat.organization.id, i64::MAX, None, limit).await?)
+}
+
+/// The names of the people that events tell of, in one statement, by their ids as events write them.
+///
+/// # Errors
+/// Those of the database.
+pub async fn people(conn: &mut Conn, events: &[Event]) -> Result<BTreeMap<String, String>> {
+    let mut ids = BTreeSet::new();
+    for event in events {
+        ids.extend(event.actor_id.iter().filter_map(|id| id.parse::<UserId>().ok()));
+        ids.extend(event.subject.id.parse::<UserId>().ok());
+    }
+    let names = users::names(conn, &Vec::from_iter(ids)).await?;
+    Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
 }

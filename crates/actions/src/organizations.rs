@@ -10,7 +10,7 @@ use stoa_domain::{
 };
 use stoa_store::{Conn, marketplace, members, organizations};
 
-pub use stoa_store::organizations::{Counts, Seat};
+pub use stoa_store::organizations::{Counts, Seat, Sizes};
 
 use crate::{Act, Caller, Error, Result, seats, subscriptions};
 
@@ -92,6 +92,15 @@ pub async fn list(conn: &mut Conn, caller: &Caller, after: Option<(&str, Organiz
 /// Those of the database.
 pub async fn counts(conn: &mut Conn, seat: &Seat) -> Result<Counts> {
     Ok(organizations::counts(conn, seat.organization.id).await?)
+}
+
+/// How many members, projects and subscriptions each of several organizations has; for those who were let see them.
+///
+/// # Errors
+/// Those of the database.
+pub async fn sizes(conn: &mut Conn, seats: &[Seat]) -> Result<Vec<(OrganizationId, Sizes)>> {
+    let ids: Vec<_> = seats.iter().map(|seat| seat.organization.id).collect();
+    Ok(organizations::sizes(conn, &ids).await?)
 }
 
 /// Changes an organization's details.

@@ -61,10 +61,7 @@ impl<T: ToSchema> Page<T> {
     /// Cuts a list that was read with one item more than `limit` and names the cursor of the next page after the last
     /// item shown.
     pub fn cut<R, C: Serialize>(mut rows: Vec<R>, limit: i64, cursor: impl Fn(&R) -> C, show: impl FnMut(R) -> T) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next_cursor = if more { rows.last().map(|row| encode(&cursor(row))) } else { None };
+        let next_cursor = cut_off(&mut rows, limit, cursor);
         Self { items: rows.into_iter().map(show).collect(), next_cursor }
     }
 
@@ -72,6 +69,14 @@ impl<T: ToSchema> Page<T> {
     pub fn whole(items: Vec<T>) -> Self {
         Self { items, next_cursor: None }
     }
+}
+
+/// Cuts a list that was read with one item more than `limit`, and answers the cursor of the next page.
+pub fn cut_off<R, C: Serialize>(rows: &mut Vec<R>, limit: i64, cursor: impl Fn(&R) -> C) -> Option<String> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    if more { rows.last().map(|row| encode(&cursor(row))) } else { None }
 }
 
 /// The text of a cursor.

@@ -91,6 +91,20 @@ fn pages() -> Router<App> {
         .route("/", get(pages::sign_in::home))
         .route("/sign-in", get(pages::sign_in::show).post(pages::sign_in::submit))
         .route("/sign-out", post(pages::sign_in::sign_out))
+        // account
+        .route("/account", get(pages::account::show))
+        .route("/account/tokens", post(pages::account::create_token))
+        .route("/account/tokens/{token}/revoke", post(pages::account::revoke_token))
+        // organizations
+        .route("/organizations", get(pages::organizations::list))
+        .route("/organizations/new", get(pages::organizations::new).post(pages::organizations::create))
+        .route("/organizations/{org}", get(pages::overview::show))
+        .route("/organizations/{org}/delete", post(pages::organizations::delete))
+        .route("/organizations/{org}/members", get(pages::members::list).post(pages::members::add))
+        .route("/organizations/{org}/members/{user}/role", post(pages::members::change_role))
+        .route("/organizations/{org}/members/{user}/remove", post(pages::members::remove))
+        .route("/organizations/{org}/activity", get(pages::activity::list))
+        .route("/organizations/{org}/settings", get(pages::settings::show).post(pages::settings::save))
         // subscriptions
         .route("/marketplace/{service}/subscribe", get(pages::subscribe::show).post(pages::subscribe::submit))
         .route("/organizations/{org}/subscriptions", get(pages::subscriptions::list))
@@ -108,6 +122,8 @@ fn pages() -> Router<App> {
         .route("/requests/{request}/approve", post(pages::requests::approve))
         .route("/requests/{request}/reject", post(pages::requests::reject))
         .route("/requests/{request}/withdraw", post(pages::requests::withdraw))
+        // API reference
+        .route("/api/docs", get(pages::reference::show))
 }
 
 /// Pages that move files: like [`pages`], without a time limit.

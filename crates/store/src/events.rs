@@ -82,11 +82,29 @@ pub async fn after(
     rows.iter().map(event).collect()
 }
 
-/// Events before a sequence, newest first: the order of the activity page.
+/// Events before a sequence, newest first: the order of the activity page. With a noun only those whose type begins with
+/// it, such as `member` for `member.added`.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn before(conn: &mut Conn, organization: OrganizationId, sequence: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
-    let sql = format!("select {COLUMNS} from events where organization_id = $1 and sequence < $2 order by sequence desc limit $3");
-    conn.fetch_all(&sql, params![organization, sequence, limit]).await?.iter().map(event).collect()
+pub async fn before(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    sequence: i64,
+    noun: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Event>, StoreError> {
+    let rows = match noun {
+        None => {
+            let sql = format!("select {COLUMNS} from events where organization_id = $1 and sequence < $2 order by sequence desc limit $3");
+            conn.fetch_all(&sql, params![organization, sequence, limit]).await?
+        }
+        Some(noun) => {
+            let sql = format!(
+                "select {COLUMNS} from events where organization_id = $1 and sequence < $2 and type like $4 order by sequence desc limit $3"
+            );
+            conn.fetch_all(&sql, params![organization, sequence, limit, format!("{noun}.%")]).await?
+        }
+    };
+    rows.iter().map(event).collect()
 }

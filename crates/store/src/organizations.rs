@@ -297,3 +297,36 @@ pub async fn counts(conn: &mut Conn, id: OrganizationId) -> Result<Counts, Store
         requests: row.get(5)?,
     })
 }
+
+/// How much is in an organization, for lists of organizations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Members.
+    pub members: i64,
+    /// Projects that are not deleted.
+    pub projects: i64,
+    /// Subscriptions that are not over.
+    pub subscriptions: i64,
+}
+
+/// Counts members, projects and subscriptions of several organizations, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn sizes(conn: &mut Conn, ids: &[OrganizationId]) -> Result<Vec<(OrganizationId, Sizes)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select o.id,
+           (select count(*) from memberships m where m.organization_id = o.id),
+           (select count(*) from projects p where p.organization_id = o.id and p.deleted_at is null),
+           (select count(*) from subscriptions s where s.organization_id = o.id
+             and s.state in ('requested', 'provisioning', 'active', 'suspended', 'ending'))
+         from organizations o where o.id in ({})",
+        placeholders(1, ids.len())
+    );
+    let values: Vec<Value> = ids.iter().copied().map(Value::from).collect();
+    let rows = conn.fetch_all(&sql, &values).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, Sizes { members: row.get(1)?, projects: row.get(2)?, subscriptions: row.get(3)? }))).collect()
+}

@@ -1,6 +1,26 @@
 //! The activity of an organization: its event log, for reading.
 
-use super::{Choice, OrgHead, Pager, Shell, TimelineEntry, filters};
+use std::collections::BTreeMap;
+
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use serde_json::Value;
+use stoa_actions::events;
+use stoa_domain::{
+    events::{Event, EventKind},
+    organizations::Key,
+    time::Ts,
+};
+
+use super::{
+    Choice, OrgHead, Pager, Shell, TimelineEntry, filters,
+    page::{Page, PageResult},
+    times,
+};
+use crate::{
+    extract::{ApiPath, ApiQuery},
+    paging::{Paging, cut_off},
+};
 
 /// `GET /organizations/{org}/activity?type=&before=`.
 #[derive(Debug, Default, askama::Template, askama_web::WebTemplate)]
@@ -27,10 +47,348 @@ pub struct ActivityDay {
     pub events: Vec<TimelineEntry>,
 }
 
+/// The nouns by which events can be picked.
+const NOUNS: [(&str, &str); 9] = [
+    ("", "Everything"),
+    ("organization", "Organization"),
+    ("member", "Members"),
+    ("project", "Projects"),
+    ("resource", "Resources"),
+    ("application", "Applications"),
+    ("service", "Services"),
+    ("subscription", "Subscriptions"),
+    ("request", "Requests"),
+];
+
+/// Which events.
+#[derive(Debug, Default, Deserialize)]
+pub struct Query {
+    /// The noun they are about; empty for all.
+    #[serde(default)]
+    pub r#type: String,
+    /// Which page; the cursor is a sequence.
+    #[serde(flatten)]
+    pub paging: Paging,
+}
+
+/// `GET /organizations/{org}/activity`.
+pub async fn list(page: Page, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQuery<Query>) -> PageResult {
+    let limit = query.paging.limit()?;
+    let before: Option<i64> = query.paging.cursor()?;
+    let noun = NOUNS.iter().map(|(noun, _)| *noun).find(|noun| !noun.is_empty() && *noun == query.r#type);
+    let mut conn = page.read().await?;
+    let from = before.unwrap_or(i64::MAX);
+    let (seat, mut found) = events::before(&mut conn, &page.caller, &Key::read(&org), from, noun, limit + 1).await?;
+    let next = cut_off(&mut found, limit, |event| event.sequence);
+    let people = events::people(&mut conn, &found).await?;
+    let org = page.org_head(&mut conn, &seat, "activity").await?;
+    let path = format!("{}/activity{}", org.url(), noun.map(|noun| format!("?type={noun}")).unwrap_or_default());
+    let shown = ActivityPage {
+        shell: page.shell(&mut conn, "organizations").await?,
+        types: NOUNS.iter().map(|(noun, label)| Choice::new(*noun, *label, *noun == query.r#type)).collect(),
+        days: days(&found, &people, page.caller.now),
+        pager: Pager::new(&path, "events", found.len(), before.is_none(), next.as_deref()),
+        org,
+    };
+    Ok(shown.into_response())
+}
+
+fn days(events: &[Event], people: &People, now: Ts) -> Vec<ActivityDay> {
+    let mut days: Vec<ActivityDay> = Vec::new();
+    for group in events.chunk_by(|one, other| one.occurred_at.day() == other.occurred_at.day()) {
+        let Some(first) = group.first() else { continue };
+        let day = first.occurred_at.day();
+        let label = match now.day().number() - day.number() {
+            0 => format!("Today, {}", times::long_day(day)),
+            1 => format!("Yesterday, {}", times::long_day(day)),
+            _ => times::long_day(day),
+        };
+        let events = group.iter().map(|event| TimelineEntry { when: times::clock(event.occurred_at), ..line(event, people) }).collect();
+        days.push(ActivityDay { label, events });
+    }
+    days
+}
+
+/// Names of people by their ids.
+pub type People = BTreeMap<String, String>;
+
+/// What an event looks like in a history: who did what, when, and why.
+#[must_use]
+pub fn line(event: &Event, people: &People) -> TimelineEntry {
+    let data = event.json();
+    let who = match (event.actor_kind.as_str(), event.actor_id.as_ref().and_then(|id| people.get(id))) {
+        ("user", Some(name)) => name.clone(),
+        ("user", None) => "Somebody".to_owned(),
+        ("application", _) => "An application".to_owned(),
+        _ => "Stoa".to_owned(),
+    };
+    let told = match event.kind.parse::<EventKind>() {
+        Ok(kind) => Sentence { event, data: &data, people }.of(kind),
+        // Written by a later version than this one.
+        Err(_) => told("circle-dot", "", format!("did “{}”", event.kind)),
+    };
+    TimelineEntry { icon: told.icon, tone: told.tone, who, what: told.what, when: times::moment(event.occurred_at), reason: reason(&data) }
+}
+
+struct Told {
+    icon: &'static str,
+    tone: &'static str,
+    what: String,
+}
+
+fn told(icon: &'static str, tone: &'static str, what: impl Into<String>) -> Told {
+    Told { icon, tone, what: what.into() }
+}
+
+/// What somebody wrote or what caused it, where the event says so.
+fn reason(data: &Value) -> String {
+    let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
+    let said = [text("comment"), text("reason"), text("note")].into_iter().find(|said| !said.is_empty());
+    said.unwrap_or_else(|| match data["cause"].as_str() {
+        Some("project_created") => "The project is new, and the subscription includes new projects.".to_owned(),
+        Some("project_deleted") => "The project was deleted.".to_owned(),
+        Some("organization_deleted") => "The organization was deleted.".to_owned(),
+        _ => String::new(),
+    })
+}
+
+/// Makes the sentence of one event.
+struct Sentence<'a> {
+    event: &'a Event,
+    data: &'a Value,
+    people: &'a People,
+}
+
+impl Sentence<'_> {
+    /// Each kind of event as it continues the name of who did it.
+    fn of(&self, kind: EventKind) -> Told {
+        use EventKind as K;
+        match kind {
+            K::OrganizationCreated => told("building-2", "ok", format!("created the organization {}", self.name("name"))),
+            K::OrganizationUpdated => told("pencil", "", format!("changed {} of the organization", self.changes())),
+            K::OrganizationDeleted => told("trash-2", "danger", format!("deleted the organization {}", self.name("name"))),
+            K::MemberAdded if self.is_about_the_actor() => told("user-plus", "", format!("joined as {}", self.text("role"))),
+            K::MemberAdded => told("user-plus", "", format!("added {} as {}", self.person(), self.text("role"))),
+            K::MemberRoleChanged => {
+                told("users", "", format!("changed the role of {} from {} to {}", self.person(), self.text("from"), self.text("to")))
+            }
+            K::MemberRemoved if self.is_about_the_actor() => told("user-minus", "warn", "left the organization"),
+            K::MemberRemoved => told("user-minus", "warn", format!("removed {}, who was {}", self.person(), self.text("role"))),
+            K::ProjectCreated => told("folder-plus", "ok", format!("created the project {}", self.name("name"))),
+            K::ProjectUpdated => told("pencil", "", format!("changed {} of the project {}", self.changes(), self.name("project"))),
+            K::ProjectDeleted => told("trash-2", "danger", format!("deleted the project {}", self.name("name"))),
+            K::ResourceWritten => told("upload", "", format!("wrote {}{}", self.resource(), self.in_project())),
+            K::ResourceDeleted => told("trash-2", "warn", format!("deleted {}{}", self.resource(), self.in_project())),
+            K::ApplicationCreated => told("box", "ok", format!("registered the application {}", self.name("name"))),
+            K::ApplicationUpdated => {
+                told("pencil", "", format!("changed {} of the application {}", self.changes(), self.name("application")))
+            }
+            K::ApplicationDeleted => told("trash-2", "danger", format!("deleted the application {}", self.name("name"))),
+            K::SecretCreated => told("key-round", "", format!("made a secret of {}{}", self.name("application"), self.hint())),
+            K::SecretRevoked => told("key-round", "warn", format!("revoked a secret of {}{}", self.name("application"), self.hint())),
+            K::TokenRevoked => told("key-round", "", format!("gave back an access token of {}", self.name("application"))),
+            K::ServiceCreated => told("package", "brand", format!("drafted the service {}", self.name("name"))),
+            K::ServiceUpdated => told("pencil", "", format!("changed {} of the service {}", self.changes(), self.name("service"))),
+            K::ServiceContractAdded => {
+                let version = &self.data["contract"]["version"];
+                let which = if version.is_number() { format!("version {version}") } else { "a new version".to_owned() };
+                told("file-text", "brand", format!("added {which} of the contract of {}", self.name("service")))
+            }
+            K::ServicePublished => told("rocket", "ok", format!("published the service {}", self.name("name"))),
+            K::ServicePaused => told("pause", "warn", format!("paused the service {}", self.name("name"))),
+            K::SubscriptionRequested => told("send", "", format!("asked to subscribe {}{}", self.name("service"), self.parties())),
+            K::SubscriptionActivated => told("plug", "ok", format!("subscribed {}{}", self.name("service"), self.parties())),
+            K::SubscriptionProjectsChanged => self.projects(),
+            K::SubscriptionRejected => told("ban", "danger", format!("rejected the subscription of {}", self.name("service"))),
+            K::SubscriptionWithdrawn => told("undo-2", "", format!("took back the subscription of {}", self.name("service"))),
+            K::SubscriptionEnded => {
+                told("circle-x", "warn", format!("ended the subscription of {}{}", self.name("service"), self.parties()))
+            }
+            K::RequestOpened => told("send", "", format!("asked for {}", self.asked())),
+            K::RequestForwarded => told("check", "", format!("approved {}; the provider decides next", self.asked())),
+            K::RequestApproved if self.data["own"] == Value::Bool(true) => {
+                told("circle-check", "ok", format!("approved {}, their own request, as the only maintainer", self.asked()))
+            }
+            K::RequestApproved => told("circle-check", "ok", format!("approved {}", self.asked())),
+            K::RequestRejected => told("ban", "danger", format!("rejected {}", self.asked())),
+            K::RequestWithdrawn => told("undo-2", "", format!("took back the request for {}", self.asked())),
+        }
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.data[key].as_str().unwrap_or("?")
+    }
+
+    /// The name under a key: a text, or an object with a name, or (where it changed) the new one.
+    fn name(&self, key: &str) -> String {
+        let value = &self.data[key];
+        let name = value.as_str().or_else(|| value["name"].as_str()).or_else(|| value["to"].as_str());
+        name.unwrap_or(&self.event.subject.id).to_owned()
+    }
+
+    fn person(&self) -> &str {
+        self.people.get(&self.event.subject.id).map_or("somebody", String::as_str)
+    }
+
+    fn is_about_the_actor(&self) -> bool {
+        self.event.actor_id.as_deref() == Some(self.event.subject.id.as_str())
+    }
+
+    /// Which details changed: “the name and the description”.
+    fn changes(&self) -> String {
+        let changes = if self.data["changes"].is_object() { &self.data["changes"] } else { self.data };
+        let known = [
+            ("name", "the name"),
+            ("summary", "the summary"),
+            ("description", "the description"),
+            ("billing_email", "the billing address"),
+            ("redirect_uris", "the redirect addresses"),
+            ("categories", "the categories"),
+            ("visibility", "the visibility"),
+        ];
+        let changed: Vec<&str> = known.into_iter().filter(|(key, _)| changes[*key].is_object()).map(|(_, words)| words).collect();
+        if changed.is_empty() { "details".to_owned() } else { listed(&changed) }
+    }
+
+    fn resource(&self) -> String {
+        let name = self.data["resource"].as_str().or_else(|| self.data["name"].as_str());
+        name.unwrap_or(&self.event.subject.id).to_owned()
+    }
+
+    fn in_project(&self) -> String {
+        if self.data["project"].is_null() { String::new() } else { format!(" in {}", self.name("project")) }
+    }
+
+    fn hint(&self) -> String {
+        self.data["hint"].as_str().map(|hint| format!(" (…{hint})")).unwrap_or_default()
+    }
+
+    /// Who subscribes at whom; said in both logs.
+    fn parties(&self) -> String {
+        match (self.data["provider"]["name"].as_str(), self.data["organization"]["name"].as_str()) {
+            (Some(provider), Some(organization)) => format!(" of {provider} for {organization}"),
+            _ => String::new(),
+        }
+    }
+
+    fn projects(&self) -> Told {
+        let names = |key: &str| -> Vec<&str> {
+            self.data[key].as_array().into_iter().flatten().filter_map(|one| one["name"].as_str().or_else(|| one.as_str())).collect()
+        };
+        let (added, removed) = (names("added"), names("removed"));
+        let service = self.name("service");
+        match (added.is_empty(), removed.is_empty()) {
+            (false, true) => told("folder-open", "ok", format!("opened {} to {service}", listed(&added))),
+            (true, false) => told("undo-2", "warn", format!("took {} out of {service}", listed(&removed))),
+            (false, false) => {
+                told("folder-open", "", format!("opened {} to {service} and took {} out of it", listed(&added), listed(&removed)))
+            }
+            (true, true) => told("sliders-horizontal", "", format!("changed which projects {service} may use")),
+        }
+    }
+
+    /// What a request asks for.
+    fn asked(&self) -> String {
+        let service = self.name("service");
+        match self.data["kind"].as_str() {
+            Some("subscribe") => format!("the subscription of {service}"),
+            Some("add_projects") => format!("more projects for {service}"),
+            Some("cancel") => format!("the end of the subscription of {service}"),
+            Some("publish") => format!("the publication of {service}"),
+            _ => format!("a change of {service}"),
+        }
+    }
+}
+
+/// “a, b and c”; beyond five “a, b, c, d and 7 more”.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] if names.len() <= 5 => format!("{} and {last}", most.join(", ")),
+        names => format!("{} and {} more", names[..4].join(", "), names.len() - 4),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ActivityDay, ActivityPage};
+    use serde_json::json;
+    use stoa_domain::{
+        events::{CHAIN_START, Event, EventKind, Subject},
+        ids::{EventId, Id, OrganizationId},
+        time::Ts,
+    };
+
+    use super::{ActivityDay, ActivityPage, People, line, listed};
     use crate::pages::{Choice, sample};
+
+    fn event(kind: EventKind, actor: &str, subject: Subject, data: serde_json::Value) -> Event {
+        Event {
+            organization: OrganizationId::mint(Ts::from_micros(1), [1; 10]),
+            sequence: 1,
+            id: EventId::mint(Ts::from_micros(1), [2; 10]),
+            kind: kind.word().to_owned(),
+            actor_kind: "user".into(),
+            actor_id: Some(actor.into()),
+            subject,
+            data: data.to_string(),
+            request_id: None,
+            occurred_at: "2026-03-12T14:02:00Z".parse().unwrap(),
+            previous_hash: CHAIN_START,
+            hash: CHAIN_START,
+        }
+    }
+
+    fn people() -> People {
+        [("usr_a", "Ada"), ("usr_b", "Ben")].into_iter().map(|(id, name)| (id.to_owned(), name.to_owned())).collect()
+    }
+
+    fn said(kind: EventKind, subject: Subject, data: serde_json::Value) -> String {
+        let line = line(&event(kind, "usr_a", subject, data), &people());
+        format!("{} {}", line.who, line.what)
+    }
+
+    #[test]
+    fn events_read_as_sentences() {
+        let ben = || Subject::new("user", "usr_b");
+        assert_eq!(said(EventKind::MemberAdded, ben(), json!({"role": "editor"})), "Ada added Ben as editor");
+        assert_eq!(said(EventKind::MemberAdded, Subject::new("user", "usr_a"), json!({"role": "maintainer"})), "Ada joined as maintainer");
+        assert_eq!(
+            said(EventKind::MemberRoleChanged, ben(), json!({"from": "viewer", "to": "editor"})),
+            "Ada changed the role of Ben from viewer to editor"
+        );
+        let organization = Subject::new("organization", "org_1");
+        let data = json!({"name": {"from": "Grid", "to": "Grid Works"}, "description": {"from": "", "to": "x"}});
+        assert_eq!(
+            said(EventKind::OrganizationUpdated, organization, data),
+            "Ada changed the name and the description of the organization"
+        );
+        let data = json!({"service": {"id": "svc_1", "name": "Forecast"}, "added": [], "removed": [{"id": "prj_1", "name": "North"}]});
+        assert_eq!(
+            said(EventKind::SubscriptionProjectsChanged, Subject::new("subscription", "sub_1"), data),
+            "Ada took North out of Forecast"
+        );
+        let data = json!({"kind": "subscribe", "service": {"name": "Forecast"}, "own": true, "comment": "fine"});
+        let request = event(EventKind::RequestApproved, "usr_a", Subject::new("request", "req_1"), data);
+        let line = line(&request, &people());
+        assert_eq!(line.what, "approved the subscription of Forecast, their own request, as the only maintainer");
+        assert_eq!((line.reason.as_str(), line.when.as_str()), ("fine", "12 March 2026, 14:02 UTC"));
+    }
+
+    #[test]
+    fn every_kind_has_a_sentence_even_without_details() {
+        for kind in EventKind::ALL {
+            let line = line(&event(*kind, "usr_x", Subject::new("thing", "thi_1"), json!({})), &people());
+            assert!(line.what.len() > 8 && !line.icon.is_empty(), "{kind}: {}", line.what);
+            assert_eq!(line.who, "Somebody");
+        }
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(listed(&["a", "b", "c", "d", "e", "f", "g"]), "a, b, c, d and 3 more");
+    }
 
     #[test]
     fn events_stand_under_their_day() {

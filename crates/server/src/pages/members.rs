@@ -1,6 +1,26 @@
 //! The members of an organization.
 
-use super::{Choice, Field, OrgHead, Pager, Person, Shell, filters};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use stoa_actions::members::{self, Added, NewMember};
+use stoa_domain::{
+    ids::{OrganizationId, UserId},
+    members::Member,
+    organizations::Key,
+    permissions::{Permission, Role},
+};
+use stoa_store::Conn;
+
+use super::{
+    Choice, Field, Flash, OrgHead, Pager, Person, Shell, filters,
+    form::{FormErrors, PageForm, sentence},
+    page::{Page, PageResult, may},
+    role_choices, times,
+};
+use crate::{
+    extract::{ApiPath, ApiQuery},
+    paging::{Paging, cut_off},
+};
 
 /// `GET /organizations/{org}/members`; `?open=add` opens the dialog, a refused `POST` shows it again.
 #[derive(Debug, Default, askama::Template, askama_web::WebTemplate)]
@@ -65,6 +85,167 @@ impl MemberDraft {
     #[must_use]
     pub fn blank() -> Self {
         Self { roles: super::role_choices("viewer"), ..Self::default() }
+    }
+}
+
+/// Which members, and whether the dialog is open.
+#[derive(Debug, Default, Deserialize)]
+pub struct Query {
+    /// Which page.
+    #[serde(flatten)]
+    pub paging: Paging,
+    /// `add` opens the dialog.
+    #[serde(default)]
+    pub open: String,
+}
+
+/// `GET /organizations/{org}/members`.
+pub async fn list(page: Page, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQuery<Query>) -> PageResult {
+    let mut conn = page.read().await?;
+    let mut shown = page_of(&page, &mut conn, &Key::read(&org), &query.paging).await?;
+    shown.open_add = shown.can_manage && query.open == "add";
+    Ok(shown.into_response())
+}
+
+async fn page_of(page: &Page, conn: &mut Conn, key: &Key<OrganizationId>, paging: &Paging) -> PageResult<MembersPage> {
+    let limit = paging.limit()?;
+    let after: Option<UserId> = paging.cursor()?;
+    let (seat, mut found) = members::list(conn, &page.caller, key, after, limit + 1).await?;
+    let next = cut_off(&mut found, limit, |member| member.user);
+    let maintainers = members::who_may(conn, seat.organization.id, Permission::ManageMembers).await?;
+    let can_manage = may(&seat, Permission::ManageMembers);
+    let me = page.me().id;
+    let org = page.org_head(conn, &seat, "members").await?;
+    let pager = Pager::new(&format!("{}/members", org.url()), "members", found.len(), after.is_none(), next.as_deref());
+    Ok(MembersPage {
+        shell: page.shell(conn, "organizations").await?,
+        members: found.iter().map(|member| row(member, me, can_manage, maintainers.len() == 1)).collect(),
+        pager: Pager { summary: format!("{} of {} members", found.len(), org.counts.members), ..pager },
+        can_manage,
+        maintainers: maintainers.join(", "),
+        open_add: false,
+        errors: Vec::new(),
+        drafts: vec![MemberDraft::blank(); 3],
+        org,
+    })
+}
+
+fn row(member: &Member, me: UserId, can_manage: bool, one_maintainer: bool) -> MemberRow {
+    let is_me = member.user == me;
+    let is_last = one_maintainer && member.role == Role::Maintainer;
+    MemberRow {
+        id: member.user.to_string(),
+        person: Person::new(&member.name, &member.email),
+        role: member.role.title().to_owned(),
+        roles: role_choices(member.role.word()),
+        since: times::short_day(member.since.day()),
+        is_me,
+        can_change_role: can_manage && !is_last,
+        can_remove: (can_manage || is_me) && !is_last,
+        locked: if is_last { "Last maintainer".to_owned() } else { String::new() },
+    }
+}
+
+/// The rows of the dialog.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct AddForm {
+    email: Vec<String>,
+    role: Vec<String>,
+}
+
+/// `POST /organizations/{org}/members`. Whoever can be added is added; if some can't, the dialog comes again with the
+/// result of each row.
+pub async fn add(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): PageForm<AddForm>) -> PageResult {
+    let key = Key::read(&org);
+    let roles = form.role.into_iter().chain(std::iter::repeat("viewer".to_owned()));
+    let new: Vec<NewMember> = form
+        .email
+        .into_iter()
+        .zip(roles)
+        .filter(|(email, _)| !email.trim().is_empty())
+        .map(|(email, role)| NewMember { email, role })
+        .collect();
+    let mut act = page.begin().await?;
+    let results = match members::add(&mut act, &key, &new).await {
+        Ok(results) => results,
+        Err(error) => {
+            drop(act);
+            let errors = FormErrors::of(error)?;
+            let status = errors.status;
+            let mut conn = page.read().await?;
+            let mut shown = page_of(&page, &mut conn, &key, &Paging::default()).await?;
+            shown.open_add = true;
+            shown.errors = errors.rest();
+            return Ok(FormErrors::again(status, shown));
+        }
+    };
+    if results.iter().any(|result| matches!(result, Added::Invalid { .. })) {
+        act.commit().await?;
+        let mut conn = page.read().await?;
+        let mut shown = page_of(&page, &mut conn, &key, &Paging::default()).await?;
+        shown.open_add = true;
+        shown.drafts = new.iter().zip(&results).map(|(new, result)| draft(new, result)).collect();
+        return Ok(FormErrors::again(axum::http::StatusCode::UNPROCESSABLE_ENTITY, shown));
+    }
+    page.done(act, format!("/organizations/{org}/members"), told(&results)).await
+}
+
+fn draft(new: &NewMember, result: &Added) -> MemberDraft {
+    let mut draft = MemberDraft { email: Field::new(&new.email), roles: role_choices(&new.role), done: String::new() };
+    match result {
+        Added::Added(member) => draft.done = format!("Added as {}", member.role),
+        Added::AlreadyMember(member) => draft.done = format!("Was a member already, as {}", member.role),
+        Added::Invalid { reason } => draft.email.error = Some(sentence(reason)),
+    }
+    draft
+}
+
+fn told(results: &[Added]) -> Flash {
+    let names: Vec<&str> =
+        results.iter().filter_map(|result| if let Added::Added(member) = result { Some(member.name.as_str()) } else { None }).collect();
+    match names.as_slice() {
+        [] => Flash { tone: "brand", text: "They were members already; nothing changed.".to_owned() },
+        [one] => Flash::ok(format!("{one} was added.")),
+        [most @ .., last] if names.len() <= 5 => Flash::ok(format!("{} and {last} were added.", most.join(", "))),
+        names => Flash::ok(format!("{} people were added.", names.len())),
+    }
+}
+
+/// The role to give.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RoleForm {
+    role: String,
+}
+
+/// `POST /organizations/{org}/members/{user}/role`.
+pub async fn change_role(page: Page, ApiPath((org, user)): ApiPath<(String, UserId)>, PageForm(form): PageForm<RoleForm>) -> PageResult {
+    let to = format!("/organizations/{org}/members");
+    let mut act = page.begin().await?;
+    match members::change_role(&mut act, &Key::read(&org), user, &form.role).await {
+        Ok(member) => {
+            let article = if member.role == Role::Editor { "an" } else { "a" };
+            page.done(act, to, Flash::ok(format!("{} is {article} {} now.", member.name, member.role))).await
+        }
+        Err(error) => {
+            drop(act);
+            page.say(to, Flash::danger(FormErrors::of(error)?.rest().join(" "))).await
+        }
+    }
+}
+
+/// `POST /organizations/{org}/members/{user}/remove`: removes somebody else, or leaves.
+pub async fn remove(page: Page, ApiPath((org, user)): ApiPath<(String, UserId)>) -> PageResult {
+    let to = format!("/organizations/{org}/members");
+    let mut act = page.begin().await?;
+    match members::remove(&mut act, &Key::read(&org), user).await {
+        Ok(_) if user == page.me().id => page.done(act, "/organizations", Flash::ok("You left the organization.")).await,
+        Ok(member) => page.done(act, to, Flash::ok(format!("{} was removed.", member.name))).await,
+        Err(error) => {
+            drop(act);
+            page.say(to, Flash::danger(FormErrors::of(error)?.rest().join(" "))).await
+        }
     }
 }
 

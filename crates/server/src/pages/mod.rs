@@ -64,6 +64,7 @@ pub mod organizations;
 pub mod overview;
 pub mod page;
 pub mod projects;
+pub mod reference;
 pub mod requests;
 pub mod services;
 pub mod settings;
@@ -490,6 +491,18 @@ pub struct Pager {
 }
 
 impl Pager {
+    /// The pager of a list at `path` (with a query, if it has one, but without the cursor), which shows a page of
+    /// `shown` rows of `what`; `first` says whether it is the first page.
+    #[must_use]
+    pub fn new(path: &str, what: &str, shown: usize, is_first: bool, next_cursor: Option<&str>) -> Self {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        Self {
+            summary: format!("{shown} {what} on this page"),
+            first: if is_first { String::new() } else { path.to_owned() },
+            next: next_cursor.map(|cursor| format!("{path}{separator}cursor={cursor}")).unwrap_or_default(),
+        }
+    }
+
     /// Whether there is more than one page.
     #[must_use]
     pub fn is_shown(&self) -> bool {

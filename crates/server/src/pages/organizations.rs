@@ -1,6 +1,26 @@
 //! The list of one's organizations and the form for a new one.
 
-use super::{Badge, Field, Pager, Shell, filters};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use stoa_actions::organizations::{self, Seat, Sizes};
+use stoa_domain::{
+    ids::OrganizationId,
+    organizations::{Key, NewOrganization},
+    permissions::Permission,
+};
+use stoa_store::Conn;
+
+use super::{
+    Badge, Field, Flash, Pager, Shell, filters,
+    form::{FormErrors, PageForm},
+    hue, initials,
+    page::{Page, PageResult, may},
+    settings,
+};
+use crate::{
+    extract::{ApiPath, ApiQuery},
+    paging::{Paging, cut_off},
+};
 
 /// `GET /organizations`.
 #[derive(Debug, askama::Template, askama_web::WebTemplate)]
@@ -63,6 +83,117 @@ pub struct OrganizationNewPage {
     pub description: Field,
     /// Where statements go.
     pub billing_email: Field,
+}
+
+/// `GET /organizations`.
+pub async fn list(page: Page, ApiQuery(paging): ApiQuery<Paging>) -> PageResult {
+    let limit = paging.limit()?;
+    let after: Option<(String, OrganizationId)> = paging.cursor()?;
+    let mut conn = page.read().await?;
+    let from = after.as_ref().map(|(name, id)| (name.as_str(), *id));
+    let mut seats = organizations::list(&mut conn, &page.caller, from, limit + 1).await?;
+    let next = cut_off(&mut seats, limit, |seat| (seat.organization.name.clone(), seat.organization.id));
+    let sizes = organizations::sizes(&mut conn, &seats).await?;
+    let size_of = |seat: &Seat| sizes.iter().find(|(id, _)| *id == seat.organization.id).map(|(_, sizes)| *sizes).unwrap_or_default();
+    let items: Vec<_> = seats.iter().map(|seat| row(seat, size_of(seat))).collect();
+    let shell = page.shell(&mut conn, "organizations").await?;
+    let pager = Pager::new("/organizations", "organizations", items.len(), after.is_none(), next.as_deref());
+    Ok(OrganizationsPage { shell, items, pager }.into_response())
+}
+
+fn row(seat: &Seat, sizes: Sizes) -> OrganizationRow {
+    let organization = &seat.organization;
+    let number = |count: i64| u64::try_from(count).unwrap_or(0);
+    OrganizationRow {
+        name: organization.name.clone(),
+        handle: organization.handle.clone(),
+        description: organization.description.clone(),
+        initials: initials(&organization.name),
+        hue: hue(&organization.handle),
+        role: Badge::plain(seat.role.title()),
+        members: number(sizes.members),
+        projects: number(sizes.projects),
+        subscriptions: number(sizes.subscriptions),
+        can_delete: may(seat, Permission::DeleteOrganization),
+    }
+}
+
+/// The form of a new organization.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct NewOrganizationForm {
+    name: String,
+    handle: String,
+    description: String,
+    billing_email: String,
+}
+
+/// `GET /organizations/new`.
+pub async fn new(page: Page) -> PageResult {
+    let mut conn = page.read().await?;
+    Ok(OrganizationNewPage { shell: page.shell(&mut conn, "organizations").await?, ..OrganizationNewPage::default() }.into_response())
+}
+
+/// `POST /organizations/new`.
+pub async fn create(page: Page, PageForm(form): PageForm<NewOrganizationForm>) -> PageResult {
+    let mut act = page.begin().await?;
+    let given = |text: &str| (!text.trim().is_empty()).then(|| text.to_owned());
+    let new = NewOrganization {
+        name: form.name.clone(),
+        handle: given(&form.handle),
+        description: given(&form.description),
+        billing_email: given(&form.billing_email),
+    };
+    match organizations::create(&mut act, new).await {
+        Ok(Seat { organization, .. }) => {
+            let text = format!("{} was created. You are its maintainer.", organization.name);
+            page.done(act, format!("/organizations/{}", organization.handle), Flash::ok(text)).await
+        }
+        Err(error) => {
+            drop(act);
+            let mut errors = FormErrors::of(error)?.code_at("handle_taken", "/handle");
+            let status = errors.status;
+            let mut conn = page.read().await?;
+            let shown = OrganizationNewPage {
+                shell: page.shell(&mut conn, "organizations").await?,
+                name: errors.field("/name", form.name),
+                handle: errors.field("/handle", form.handle),
+                description: errors.field("/description", form.description),
+                billing_email: errors.field("/billing_email", form.billing_email),
+                errors: errors.rest(),
+            };
+            Ok(FormErrors::again(status, shown))
+        }
+    }
+}
+
+/// The confirmation of a deletion.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ConfirmForm {
+    confirm: String,
+}
+
+/// `POST /organizations/{org}/delete`.
+pub async fn delete(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): PageForm<ConfirmForm>) -> PageResult {
+    let key = Key::read(&org);
+    let mut act = page.begin().await?;
+    match organizations::delete(&mut act, &key, form.confirm.trim()).await {
+        Ok(()) => page.done(act, "/organizations", Flash::ok(format!("{} was deleted.", form.confirm.trim()))).await,
+        Err(error) => {
+            drop(act);
+            let errors = FormErrors::of(error)?;
+            let status = errors.status;
+            let mut conn = page.read().await?;
+            not_deleted(&page, &mut conn, &key, errors.rest()).await.map(|shown| FormErrors::again(status, shown))
+        }
+    }
+}
+
+async fn not_deleted(page: &Page, conn: &mut Conn, key: &Key<OrganizationId>, reasons: Vec<String>) -> PageResult<Response> {
+    let mut shown = settings::page_of(page, conn, key).await?;
+    shown.org.delete_error = Some(reasons.join(" "));
+    Ok(shown.into_response())
 }
 
 #[cfg(test)]

@@ -1,6 +1,19 @@
 //! The overview of an organization.
 
-use super::{Badge, Kpi, OrgHead, Shell, TimelineEntry, filters};
+use axum::response::IntoResponse;
+use stoa_actions::{
+    events, organizations,
+    seats::Seat,
+    subscriptions::{self, Details},
+};
+use stoa_domain::{organizations::Key, permissions::Permission, subscriptions::Mode};
+use stoa_store::subscriptions::Filter;
+
+use super::{
+    Badge, Kpi, OrgHead, Shell, TimelineEntry, activity, filters,
+    page::{Page, PageResult, may},
+};
+use crate::extract::ApiPath;
 
 /// `GET /organizations/{org}`.
 #[derive(Debug, askama::Template, askama_web::WebTemplate)]
@@ -50,6 +63,107 @@ pub struct RunningService {
     pub state: Badge,
     /// Its costs of this month, such as “€ 412.20”.
     pub cost: String,
+}
+
+/// How many subscriptions and events the overview shows.
+const FEW: i64 = 8;
+
+/// `GET /organizations/{org}`.
+pub async fn show(page: Page, ApiPath(org): ApiPath<String>) -> PageResult {
+    let key = Key::read(&org);
+    let mut conn = page.read().await?;
+    let seat = organizations::get(&mut conn, &page.caller, &key).await?;
+    let org = page.org_head(&mut conn, &seat, "overview").await?;
+    let (_, subscriptions) = subscriptions::list(&mut conn, &page.caller, &key, Filter::default(), FEW).await?;
+    let latest = events::latest(&mut conn, &seat, FEW).await?;
+    let people = events::people(&mut conn, &latest).await?;
+    let shown = OverviewPage {
+        shell: page.shell(&mut conn, "organizations").await?,
+        kpis: kpis(&org),
+        steps: steps(&seat, &org),
+        services: subscriptions.iter().filter(|one| one.subscription.state.is_live()).map(|one| running(one, &org)).collect(),
+        events: latest.iter().map(|event| activity::line(event, &people)).collect(),
+        org,
+    };
+    Ok(shown.into_response())
+}
+
+fn kpis(org: &OrgHead) -> Vec<Kpi> {
+    let counts = org.counts;
+    let kpi = |label: &str, count: u64, path: &str, note: &str| Kpi {
+        label: label.to_owned(),
+        value: count.to_string(),
+        note: note.to_owned(),
+        href: format!("{}{path}", org.url()),
+        ..Kpi::default()
+    };
+    vec![
+        kpi("Subscriptions", counts.subscriptions, "/subscriptions", "services that may use this organization’s data"),
+        kpi("Projects", counts.projects, "/projects", "hold the data"),
+        kpi("Members", counts.members, "/members", "with four roles"),
+        kpi("Open requests", counts.requests, "/requests", "wait for a decision"),
+    ]
+}
+
+/// What is still to do; empty when everything is done.
+fn steps(seat: &Seat, org: &OrgHead) -> Vec<Step> {
+    let counts = org.counts;
+    let step = |title: &str, text: &str, action: &str, path: String, permission: Permission, done: bool| {
+        let allowed = may(seat, permission);
+        let who: Vec<_> = permission.allowed_roles().into_iter().map(|role| format!("a {role}")).collect();
+        Step {
+            title: title.to_owned(),
+            text: text.to_owned(),
+            action: if allowed { action.to_owned() } else { format!("Ask {}", who.join(" or ").replace("a editor", "an editor")) },
+            href: if allowed { path } else { String::new() },
+            done,
+        }
+    };
+    let url = org.url();
+    let all = vec![
+        step(
+            "Create a project",
+            "Projects hold the data that services work on.",
+            "New project",
+            format!("{url}/projects?open=new"),
+            Permission::ManageResources,
+            counts.projects > 0,
+        ),
+        step(
+            "Add a second person",
+            "So that others can decide requests while you are away.",
+            "Add members",
+            format!("{url}/members?open=add"),
+            Permission::ManageMembers,
+            counts.members > 1,
+        ),
+        step(
+            "Subscribe a service",
+            "Choose which projects it may use, and see at any time what it does there.",
+            "Find a service",
+            "/marketplace".to_owned(),
+            Permission::View,
+            counts.subscriptions > 0 || counts.services > 0,
+        ),
+    ];
+    if all.iter().all(|step| step.done) { Vec::new() } else { all }
+}
+
+fn running(one: &Details, org: &OrgHead) -> RunningService {
+    let subscription = &one.subscription;
+    let open = one.grants.iter().filter(|details| details.grant.until.is_none()).count();
+    let projects = match (&subscription.project, subscription.choice.mode) {
+        (None, Mode::All) => "All projects".to_owned(),
+        _ => format!("{open} of {} projects", org.counts.projects),
+    };
+    RunningService {
+        service: one.concerned.offer.service_name.clone(),
+        provider: one.concerned.provider.name.clone(),
+        href: format!("{}/subscriptions/{}", org.url(), subscription.id),
+        projects,
+        state: Badge::state(subscription.state.word()),
+        cost: String::new(),
+    }
 }
 
 #[cfg(test)]

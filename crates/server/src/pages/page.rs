@@ -138,6 +138,15 @@ impl Page {
         act.commit().await?;
         Ok(Redirect::to(to.as_ref()).into_response())
     }
+
+    /// Leads on to `to` (303) with a message about something that was not done.
+    ///
+    /// # Errors
+    /// 503.
+    pub async fn say(&self, to: impl AsRef<str>, flash: Flash) -> PageResult {
+        let act = self.begin().await?;
+        self.done(act, to, flash).await
+    }
 }
 
 /// The head of an organization's pages from what was read before; see [`Page::org_head`].

@@ -2,7 +2,21 @@
 
 use stoa_domain::permissions::{Permission, Role, Verdict, verdict};
 
-use super::{Field, OrgHead, Shell, filters};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use stoa_actions::organizations;
+use stoa_domain::{
+    ids::OrganizationId,
+    organizations::{Key, OrganizationChange},
+};
+use stoa_store::Conn;
+
+use super::{
+    Field, Flash, OrgHead, Shell, filters,
+    form::{FormErrors, PageForm},
+    page::{Page, PageResult},
+};
+use crate::extract::ApiPath;
 
 /// `GET /organizations/{org}/settings`, and again with errors.
 #[derive(Debug, Default, askama::Template, askama_web::WebTemplate)]
@@ -58,6 +72,64 @@ pub fn role_matrix() -> Vec<MatrixRow> {
         MatrixRow { action, verdicts: Role::ALL.into_iter().map(|role| word(role, permission)).collect() }
     };
     Permission::ALL.into_iter().map(row).collect()
+}
+
+/// `GET /organizations/{org}/settings`.
+pub async fn show(page: Page, ApiPath(org): ApiPath<String>) -> PageResult {
+    let mut conn = page.read().await?;
+    Ok(page_of(&page, &mut conn, &Key::read(&org)).await?.into_response())
+}
+
+/// The page with the details as they are.
+pub(super) async fn page_of(page: &Page, conn: &mut Conn, key: &Key<OrganizationId>) -> PageResult<SettingsPage> {
+    let seat = organizations::get(conn, &page.caller, key).await?;
+    let organization = &seat.organization;
+    Ok(SettingsPage {
+        id: organization.id.to_string(),
+        name: Field::new(&organization.name),
+        description: Field::new(&organization.description),
+        billing_email: Field::new(organization.billing_email.clone().unwrap_or_default()),
+        errors: Vec::new(),
+        roles: role_titles(),
+        matrix: role_matrix(),
+        org: page.org_head(conn, &seat, "settings").await?,
+        shell: page.shell(conn, "organizations").await?,
+    })
+}
+
+/// The form of the details.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DetailsForm {
+    name: String,
+    description: String,
+    billing_email: String,
+}
+
+/// `POST /organizations/{org}/settings`.
+pub async fn save(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): PageForm<DetailsForm>) -> PageResult {
+    let key = Key::read(&org);
+    let mut act = page.begin().await?;
+    let change = OrganizationChange {
+        name: Some(form.name.clone()),
+        description: Some(form.description.clone()),
+        billing_email: Some(form.billing_email.clone()),
+    };
+    match organizations::update(&mut act, &key, change).await {
+        Ok(seat) => page.done(act, format!("/organizations/{}/settings", seat.organization.handle), Flash::ok("Saved.")).await,
+        Err(error) => {
+            drop(act);
+            let mut errors = FormErrors::of(error)?;
+            let status = errors.status;
+            let mut conn = page.read().await?;
+            let mut shown = page_of(&page, &mut conn, &key).await?;
+            shown.name = errors.field("/name", form.name);
+            shown.description = errors.field("/description", form.description);
+            shown.billing_email = errors.field("/billing_email", form.billing_email);
+            shown.errors = errors.rest();
+            Ok(FormErrors::again(status, shown))
+        }
+    }
 }
 
 #[cfg(test)]
