@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_domain::{
     events::Event,
-    ids::{OrganizationId, UserId},
+    ids::{ApplicationId, OrganizationId, UserId},
     organizations::Key,
     permissions::Permission,
 };
-use stoa_store::{Conn, events, users};
+use stoa_store::{Conn, applications, events, users};
 
 use crate::{Caller, Result, seats};
 
@@ -53,16 +53,20 @@ pub async fn latest(conn: &mut Conn, seat: &seats::Seat, limit: i64) -> Result<V
     Ok(events::before(conn, seat.organization.id, i64::MAX, None, limit).await?)
 }
 
-/// The names of the people that events tell of, in one statement, by their ids as events write them.
+/// The names of the people and of the applications that events tell of, by their ids as events write them; a statement
+/// each.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn people(conn: &mut Conn, events: &[Event]) -> Result<BTreeMap<String, String>> {
     let mut ids = BTreeSet::new();
+    let mut programs = BTreeSet::new();
     for event in events {
-        ids.extend(event.actor_id.iter().filter_map(|id| id.parse::<UserId>().ok()));
-        ids.extend(event.subject.id.parse::<UserId>().ok());
+        let actor = event.actor_id.as_deref().unwrap_or_default();
+        ids.extend([actor, &event.subject.id].into_iter().filter_map(|id| id.parse::<UserId>().ok()));
+        programs.extend(actor.parse::<ApplicationId>().ok());
     }
-    let names = users::names(conn, &Vec::from_iter(ids)).await?;
-    Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
+    let people = users::names(conn, &Vec::from_iter(ids)).await?.into_iter().map(|(id, name)| (id.to_string(), name));
+    let programs = applications::names(conn, &Vec::from_iter(programs)).await?.into_iter().map(|(id, name)| (id.to_string(), name));
+    Ok(people.chain(programs).collect())
 }

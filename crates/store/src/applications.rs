@@ -299,3 +299,16 @@ pub async fn revoke_secret(tx: &mut Tx, application: ApplicationId, secret: Secr
         .await?;
     Ok(rows > 0)
 }
+
+/// The names of several applications, deleted ones included, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn names(conn: &mut Conn, ids: &[ApplicationId]) -> Result<Vec<(ApplicationId, String)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("select id, name from applications where id in ({})", placeholders(1, ids.len()));
+    let values: Vec<Value> = ids.iter().copied().map(Value::from).collect();
+    conn.fetch_all(&sql, &values).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}

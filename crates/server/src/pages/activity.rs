@@ -109,7 +109,7 @@ fn days(events: &[Event], people: &People, now: Ts) -> Vec<ActivityDay> {
     days
 }
 
-/// Names of people by their ids.
+/// Names of people and of applications by their ids.
 pub type People = BTreeMap<String, String>;
 
 /// What an event looks like in a history: who did what, when, and why.
@@ -117,7 +117,7 @@ pub type People = BTreeMap<String, String>;
 pub fn line(event: &Event, people: &People) -> TimelineEntry {
     let data = event.json();
     let who = match (event.actor_kind.as_str(), event.actor_id.as_ref().and_then(|id| people.get(id))) {
-        ("user", Some(name)) => name.clone(),
+        ("user" | "application", Some(name)) => name.clone(),
         ("user", None) => "Somebody".to_owned(),
         ("application", _) => "An application".to_owned(),
         _ => "Stoa".to_owned(),
@@ -186,7 +186,7 @@ impl Sentence<'_> {
             K::ApplicationDeleted => told("trash-2", "danger", format!("deleted the application {}", self.name("name"))),
             K::SecretCreated => told("key-round", "", format!("made a secret of {}{}", self.name("application"), self.hint())),
             K::SecretRevoked => told("key-round", "warn", format!("revoked a secret of {}{}", self.name("application"), self.hint())),
-            K::TokenRevoked => told("key-round", "", format!("gave back an access token of {}", self.name("application"))),
+            K::TokenRevoked => told("key-round", "", "gave back one of its access tokens"),
             K::ServiceCreated => told("package", "brand", format!("drafted the service {}", self.name("name"))),
             K::ServiceUpdated => told("pencil", "", format!("changed {} of the service {}", self.changes(), self.name("service"))),
             K::ServiceContractAdded => {
