@@ -173,12 +173,13 @@ api_tests! {
         let one = trade.service("One", "public").await;
         let subscription = trade.active(&one, json!({"mode": "all", "include_future": "yes"})).await;
         let two = trade.service("Two", "public").await;
+        let pause = format!("/api/v1/services/{two}/pause");
         let (a, b, c, d, e) = tokio::join!(
             trade.mia.post("/api/v1/organizations/grid/projects", json!({"name": "West"})),
             trade.subscribe(&trade.mia, &two, all()),
             trade.mia.delete("/api/v1/organizations/grid/projects/south"),
             trade.choose(&trade.rob, &subscription, json!({"mode": "all_except", "projects": ["north"], "include_future": "yes"})),
-            trade.pia.post(&format!("/api/v1/services/{two}/pause"), json!({})),
+            trade.pia.post(&pause, json!({})),
         );
         assert_eq!((a.status, c.status, d.status, e.status), (201, 204, 200, 200), "{a:?} {c:?} {d:?} {e:?}");
         assert!(matches!(b.status, 201 | 409), "{b:?}");
