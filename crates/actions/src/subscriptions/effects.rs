@@ -85,10 +85,9 @@ pub async fn concerned(conn: &mut Conn, subscription: &Subscription) -> Result<C
     all.remove(&subscription.id).ok_or(Error::NotFound("subscription"))
 }
 
-/// Ids and names of projects, for events.
-pub(super) fn named<'a>(ids: impl IntoIterator<Item = &'a ProjectId>, candidates: &[Candidate]) -> Value {
-    let names: BTreeMap<_, _> = candidates.iter().map(|one| (one.id, one.name.as_str())).collect();
-    ids.into_iter().map(|id| json!({"id": id, "name": names.get(id).unwrap_or(&"")})).collect()
+/// Ids and names of projects, for events; by name, as everywhere.
+pub(super) fn named(ids: &BTreeSet<ProjectId>, candidates: &[Candidate]) -> Value {
+    candidates.iter().filter(|one| ids.contains(&one.id)).map(|one| json!({"id": one.id, "name": one.name})).collect()
 }
 
 /// A choice with names, for events.

@@ -18,6 +18,7 @@ mod requests;
 mod resources;
 mod services;
 mod statements;
+mod subscription_pages;
 mod subscriptions;
 mod tokens;
 mod trade;

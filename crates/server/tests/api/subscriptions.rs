@@ -325,6 +325,8 @@ api_tests! {
         let before = app.statements();
         let first = trade.active(&few, all()).await;
         let subscribing = app.statements() - before;
+        // The first use of a token is noted, the next ones of the same hour are not.
+        trade.read(&first).await;
         let before = app.statements();
         trade.read(&first).await;
         let reading = app.statements() - before;
