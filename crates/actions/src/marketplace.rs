@@ -7,7 +7,7 @@ use stoa_domain::{
 };
 use stoa_store::{Conn, marketplace};
 
-pub use stoa_store::marketplace::{Facets, ListedService};
+pub use stoa_store::marketplace::{Facets, ListedService, Subscribed};
 
 use crate::{Caller, Error, Result, services, services::ServiceDetails};
 
@@ -47,4 +47,15 @@ pub async fn get(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Resu
         return Err(Error::NotFound("service"));
     }
     services::details(conn, service).await
+}
+
+/// The most subscriptions of the caller that a service's page names.
+const MOST_SUBSCRIBED: i64 = 20;
+
+/// The live subscriptions of a service by the caller's organizations.
+///
+/// # Errors
+/// 401.
+pub async fn subscribed(conn: &mut Conn, caller: &Caller, service: ServiceId) -> Result<Vec<Subscribed>> {
+    Ok(marketplace::subscribed(conn, caller.user_id()?, service, MOST_SUBSCRIBED).await?)
 }

@@ -1,5 +1,7 @@
 //! Services: drafting, editing, publishing, pausing them, and offering new contracts.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use stoa_domain::{
     contracts::{ContractDraft, NewContract, PriceHint},
@@ -13,7 +15,7 @@ use stoa_domain::{
 };
 use stoa_store::{Conn, StoreError, marketplace, organizations, services};
 
-pub use stoa_store::services::{KeptPlan, OfferedService, SeenService};
+pub use stoa_store::services::{Demand, KeptPlan, OfferedService, SeenService};
 
 use crate::{
     Act, Caller, Error, Result,
@@ -333,4 +335,29 @@ async fn move_to(act: &mut Act, service: Service, state: ServiceState, kind: Eve
     act.record(&[service.provider], kind, Subject::new("service", service.id), data);
     let first = (state == ServiceState::Published).then_some(now);
     Ok(Service { state, updated_at: now, published_at: service.published_at.or(first), ..service })
+}
+
+/// The demand for the services of an organization (or for one of them), for those who were let see it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn demand(conn: &mut Conn, seat: &Seat, service: Option<ServiceId>) -> Result<BTreeMap<ServiceId, Demand>> {
+    Ok(services::demand(conn, seat.organization.id, service).await?.into_iter().collect())
+}
+
+/// A service of an organization with what is beside it, for a member whose role may do `permission` (or ask for it).
+///
+/// # Errors
+/// 401, 404, 403.
+pub async fn of_organization(
+    conn: &mut Conn,
+    caller: &Caller,
+    organization: &Key<OrganizationId>,
+    key: &Key<ServiceId>,
+    permission: Permission,
+) -> Result<(Seat, ServiceDetails)> {
+    let (seat, _) = seats::at_least_request(conn, caller, organization, permission).await?;
+    let service = services::find(conn, key).await?.filter(|service| service.provider == seat.organization.id);
+    let details = details(conn, service.ok_or(Error::NotFound("service"))?).await?;
+    Ok((seat, details))
 }

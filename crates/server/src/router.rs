@@ -124,6 +124,15 @@ fn pages() -> Router<App> {
         .route("/requests/{request}/withdraw", post(pages::requests::withdraw))
         // API reference
         .route("/api/docs", get(pages::reference::show))
+        // services and the marketplace
+        .route("/marketplace", get(pages::marketplace::search))
+        .route("/marketplace/{service}", get(pages::marketplace::show))
+        .route("/organizations/{org}/services", get(pages::services::list))
+        .route("/organizations/{org}/services/new", get(pages::service_form::new).post(pages::service_form::create))
+        .route("/organizations/{org}/services/{service}", get(pages::services::show))
+        .route("/organizations/{org}/services/{service}/edit", get(pages::service_form::edit).post(pages::service_form::update))
+        .route("/organizations/{org}/services/{service}/publish", post(pages::services::publish))
+        .route("/organizations/{org}/services/{service}/pause", post(pages::services::pause))
 }
 
 /// Pages that move files: like [`pages`], without a time limit.

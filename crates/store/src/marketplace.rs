@@ -5,10 +5,11 @@
 
 use stoa_domain::{
     contracts::PriceHint,
-    ids::UserId,
+    ids::{ServiceId, SubscriptionId, UserId},
     marketplace::{Place, Search, Sort, folded},
     organizations::Organization,
     services::{Contract, Level, Service},
+    subscriptions::{Mode, SubscriptionState},
 };
 
 use crate::{
@@ -287,4 +288,43 @@ pub async fn index_provider(tx: &mut Tx, provider: &Organization) -> Result<(), 
     };
     tx.execute(sql, params![provider.id, folded(&[&provider.name, &provider.handle])]).await?;
     Ok(())
+}
+
+/// A live subscription of one of a user's organizations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribed {
+    /// The organization's handle.
+    pub organization_handle: String,
+    /// The organization's name.
+    pub organization_name: String,
+    /// The subscription.
+    pub subscription: SubscriptionId,
+    /// How its projects are chosen.
+    pub mode: Mode,
+    /// Its state.
+    pub state: SubscriptionState,
+}
+
+/// The live subscriptions of a service by organizations to which a user belongs, by their names.
+///
+/// # Errors
+/// Those of the database.
+pub async fn subscribed(conn: &mut Conn, user: UserId, service: ServiceId, limit: i64) -> Result<Vec<Subscribed>, StoreError> {
+    let sql = "select o.handle, o.name, b.id, b.mode, b.state from memberships m
+         join subscriptions b on b.organization_id = m.organization_id and b.service_id = $2
+         join organizations o on o.id = m.organization_id and o.deleted_at is null
+         where m.user_id = $1 and b.state in ('requested', 'provisioning', 'active', 'suspended', 'ending')
+         order by o.name, b.id limit $3";
+    let rows = conn.fetch_all(sql, params![user, service, limit]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Subscribed {
+                organization_handle: row.get(0)?,
+                organization_name: row.get(1)?,
+                subscription: row.get(2)?,
+                mode: row.parse(3)?,
+                state: row.parse(4)?,
+            })
+        })
+        .collect()
 }

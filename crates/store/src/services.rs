@@ -362,3 +362,39 @@ pub async fn find_plan(
     let sql = "select id, prices from plans where organization_id = $1 and contract_id = $2 and id = $3";
     conn.fetch_optional(sql, params![provider, contract, id]).await?.as_ref().map(plan).transpose()
 }
+
+/// How many live subscriptions a service has, and how many requests about it wait for its provider.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// Subscriptions in force, paused ones included.
+    pub live: u64,
+    /// Open requests that its provider decides.
+    pub waiting: u64,
+}
+
+/// The demand for each of a provider's services that has any, in one statement; for one service when given.
+///
+/// # Errors
+/// Those of the database.
+pub async fn demand(conn: &mut Conn, provider: OrganizationId, service: Option<ServiceId>) -> Result<Vec<(ServiceId, Demand)>, StoreError> {
+    let mut values = values![provider];
+    let mut only = "";
+    if let Some(service) = service {
+        values.push(service.into());
+        only = " and service_id = $2";
+    }
+    let sql = format!(
+        "select service_id, cast(sum(live) as bigint), cast(sum(waiting) as bigint) from (
+           select service_id, 1 as live, 0 as waiting from subscriptions
+           where provider_id = $1{only} and state in ('provisioning', 'active', 'suspended', 'ending')
+           union all
+           select service_id, 0 as live, 1 as waiting from requests
+           where provider_id = $1{only} and step = 'provider' and state in ('open', 'needs_info')
+           union all
+           select service_id, 0 as live, 1 as waiting from requests
+           where organization_id = $1{only} and kind = 'publish' and state in ('open', 'needs_info')
+         ) d group by service_id"
+    );
+    let rows = conn.fetch_all(&sql, &values).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, Demand { live: row.get(1)?, waiting: row.get(2)? }))).collect()
+}

@@ -1,6 +1,28 @@
 //! The marketplace: the list of services, one service's page, and subscribing it.
 
-use super::{Badge, Choice, Field, Pager, Pair, PermissionLine, PlanView, ProjectPicker, Shell, filters};
+use axum::{extract::Query, response::IntoResponse};
+use serde::Deserialize;
+use stoa_actions::{
+    marketplace::{self, Facets, ListedService, Subscribed},
+    services, subscriptions,
+};
+use stoa_domain::{
+    marketplace::{Place, SearchInput, Sort},
+    organizations::Key,
+    services::{Level, Service, Visibility},
+    subscriptions::Mode,
+};
+
+use super::{
+    Badge, Choice, Field, Pager, Pair, PermissionLine, PlanView, ProjectPicker, Shell, filters, hue, initials, markdown,
+    offers::{permission_lines, plan_view},
+    page::{Page, PageResult},
+    subscribe, times,
+};
+use crate::{
+    extract::ApiPath,
+    paging::{Paging, encode},
+};
 
 /// `GET /marketplace?q=&category=&level=&sort=&cursor=`.
 #[derive(Debug, Default, askama::Template, askama_web::WebTemplate)]
@@ -176,6 +198,232 @@ pub struct SubscribePage {
     pub provider: String,
     /// The form.
     pub form: SubscribeForm,
+}
+
+/// What is looked for, as the address has it.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct MarketQuery {
+    /// Words.
+    #[serde(default)]
+    pub q: String,
+    /// A category.
+    #[serde(default)]
+    pub category: String,
+    /// A level.
+    #[serde(default)]
+    pub level: String,
+    /// A provider's handle.
+    #[serde(default)]
+    pub provider: String,
+    /// The order.
+    #[serde(default)]
+    pub sort: String,
+    /// The page after this one.
+    #[serde(default)]
+    pub cursor: Option<String>,
+}
+
+/// How many services a page shows.
+const SHOWN: i64 = 24;
+
+impl MarketQuery {
+    fn input(&self) -> SearchInput {
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        SearchInput {
+            q: given(&self.q),
+            category: given(&self.category),
+            level: given(&self.level),
+            provider: given(&self.provider),
+            sort: given(&self.sort),
+        }
+    }
+
+    /// The address of this search from its first page, with one parameter changed.
+    fn url_with(&self, name: &str, value: &str) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        let all =
+            [("q", &self.q), ("category", &self.category), ("level", &self.level), ("provider", &self.provider), ("sort", &self.sort)];
+        for (key, kept) in all {
+            let shown = if key == name { value } else { kept.as_str() };
+            if !shown.is_empty() {
+                query.append_pair(key, shown);
+            }
+        }
+        let query = query.finish();
+        if query.is_empty() { "/marketplace".to_owned() } else { format!("/marketplace?{query}") }
+    }
+
+    fn url(&self) -> String {
+        self.url_with("", "")
+    }
+}
+
+/// `GET /marketplace`.
+pub async fn search(page: Page, Query(query): Query<MarketQuery>) -> PageResult {
+    let paging = Paging { limit: None, cursor: query.cursor.clone() };
+    let after = paging.cursor::<Place>()?;
+    let mut conn = page.read().await?;
+    let mut found = marketplace::search(&mut conn, &page.caller, query.input(), after.as_ref(), SHOWN + 1).await?;
+    let more = found.services.len() > usize::try_from(SHOWN).unwrap_or(usize::MAX);
+    found.services.truncate(usize::try_from(SHOWN).unwrap_or(usize::MAX));
+    let join = if query.url().contains('?') { '&' } else { '?' };
+    let next = found.services.last().filter(|_| more).map(|last| format!("{}{join}cursor={}", query.url(), encode(&last.place)));
+    let total = found.facets.total(&found.search);
+    let filters = [("category", &query.category), ("level", &query.level), ("provider", &query.provider)];
+    let kept =
+        filters.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| Pair::new(*name, value.as_str())).collect::<Vec<_>>();
+    let mut shell = page.shell(&mut conn, "marketplace").await?;
+    shell.query.clone_from(&query.q);
+    let shown = MarketplacePage {
+        shell,
+        sorts: sorts(found.search.sort),
+        facets: facets(&query, &found.facets),
+        summary: if total == 1 { "1 service".to_owned() } else { format!("{total} services") },
+        is_filtered: !kept.is_empty() || !query.q.is_empty(),
+        kept,
+        services: found.services.iter().map(tile).collect(),
+        pager: Pager {
+            summary: String::new(),
+            first: if query.cursor.is_some() { query.url() } else { String::new() },
+            next: next.unwrap_or_default(),
+        },
+        query: query.q,
+    };
+    Ok(shown.into_response())
+}
+
+fn sorts(chosen: Sort) -> Vec<Choice> {
+    let choice = |sort: Sort, label: &str| Choice::new(sort.word(), label, sort == chosen);
+    vec![choice(Sort::Relevance, "Best match"), choice(Sort::Name, "Name"), choice(Sort::Newest, "Newest")]
+}
+
+/// A filter's entries, the first of which takes it back.
+fn facet(query: &MarketQuery, title: &str, name: &str, chosen: &str, values: Vec<(String, String, i64)>) -> Facet {
+    let all = FilterLink { label: "All".to_owned(), href: query.url_with(name, ""), count: String::new(), active: chosen.is_empty() };
+    let entry = |(value, label, count): (String, String, i64)| FilterLink {
+        href: query.url_with(name, &value),
+        count: count.to_string(),
+        active: value == chosen,
+        label,
+    };
+    Facet { title: title.to_owned(), entries: std::iter::once(all).chain(values.into_iter().map(entry)).collect() }
+}
+
+fn facets(query: &MarketQuery, counted: &Facets) -> Vec<Facet> {
+    let categories = counted.categories.iter().map(|(name, count)| (name.clone(), name.clone(), *count)).collect();
+    let levels = counted.levels.iter().map(|(level, count)| (level.word().to_owned(), level_label(*level).to_owned(), *count)).collect();
+    let providers = counted.providers.iter().map(|(handle, name, count)| (handle.clone(), name.clone(), *count)).collect();
+    vec![
+        facet(query, "Categories", "category", &query.category, categories),
+        facet(query, "Level", "level", &query.level, levels),
+        facet(query, "Providers", "provider", &query.provider, providers),
+    ]
+}
+
+/// What one subscription serves, as a title.
+pub(crate) const fn level_label(level: Level) -> &'static str {
+    match level {
+        Level::Organization => "Organization level",
+        Level::Project => "Project level",
+    }
+}
+
+/// Who may subscribe, as a title.
+pub(crate) const fn visibility_label(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Public => "Public",
+        Visibility::OnRequest => "On request",
+        Visibility::Private => "Private",
+    }
+}
+
+fn badges(service: &Service) -> Vec<Badge> {
+    let closed =
+        (service.visibility != Visibility::Public).then(|| Badge { tone: "brand", ..Badge::plain(visibility_label(service.visibility)) });
+    service.categories.iter().map(Badge::plain).chain(closed).collect()
+}
+
+fn tile(listed: &ListedService) -> ServiceTile {
+    let service = &listed.service;
+    ServiceTile {
+        name: service.name.clone(),
+        provider: listed.provider_name.clone(),
+        href: format!("/marketplace/{}", service.handle),
+        initials: initials(&service.name),
+        hue: hue(&service.handle),
+        summary: service.summary.clone(),
+        badges: badges(service),
+        price: sentence_start(&listed.price.words()),
+        level: level_label(listed.contract.level).to_owned(),
+    }
+}
+
+/// With a capital at its start.
+fn sentence_start(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// `GET /marketplace/{service}`.
+pub async fn show(page: Page, ApiPath(key): ApiPath<String>) -> PageResult {
+    let key = Key::read(&key);
+    let mut conn = page.read().await?;
+    let details = marketplace::get(&mut conn, &page.caller, &key).await?;
+    let seen = services::seen(&mut conn, &page.caller, &key).await?;
+    let offering = subscriptions::offering(&mut conn, &page.caller, &key, None).await?;
+    let own = marketplace::subscribed(&mut conn, &page.caller, details.service.id).await?;
+    let (service, contract, provider) = (&details.service, &details.contract, &details.provider);
+    let no_subscribe = if offering.seats.is_empty() { "To subscribe it, create an organization or ask to be added to one." } else { "" };
+    let shown = MarketplaceServicePage {
+        shell: page.shell(&mut conn, "marketplace").await?,
+        url: format!("/marketplace/{}", service.handle),
+        name: service.name.clone(),
+        initials: initials(&service.name),
+        hue: hue(&service.handle),
+        provider: provider.name.clone(),
+        summary: service.summary.clone(),
+        badges: badges(service),
+        description_html: markdown::html(&service.description),
+        plans: details.plans.iter().map(|kept| plan_view(kept.id, &kept.plan, false)).collect(),
+        permissions: permission_lines(&contract.permissions),
+        facts: vec![
+            Pair::new("Level", level_label(contract.level)),
+            Pair::new("Access", access(service)),
+            Pair::new("Contract", format!("Version {}", contract.version)),
+            Pair::new("Provider", provider.name.as_str()),
+            Pair::new("Published", service.published_at.map_or_else(String::new, |at| times::long_day(at.day()))),
+        ],
+        terms_url: contract.terms_url.clone().unwrap_or_default(),
+        manage_href: match seen.role {
+            Some(_) => format!("/organizations/{}/services/{}", provider.handle, service.handle),
+            None => String::new(),
+        },
+        subscriptions: own.iter().map(own_subscription).collect(),
+        form: no_subscribe.is_empty().then(|| subscribe::form(&offering)),
+        no_subscribe: no_subscribe.to_owned(),
+    };
+    Ok(shown.into_response())
+}
+
+fn access(service: &Service) -> &'static str {
+    match service.visibility {
+        Visibility::Public => "Public: subscribed at once",
+        Visibility::OnRequest => "On request: the provider approves each subscription",
+        Visibility::Private => "Private: for named organizations only",
+    }
+}
+
+fn own_subscription(one: &Subscribed) -> OwnSubscription {
+    OwnSubscription {
+        organization: one.organization_name.clone(),
+        href: format!("/organizations/{}/subscriptions/{}", one.organization_handle, one.subscription),
+        projects: match one.mode {
+            Mode::All => "All projects".to_owned(),
+            Mode::AllExcept => "All projects but some".to_owned(),
+            Mode::Selected => "Selected projects".to_owned(),
+        },
+        state: Badge::state(one.state.word()),
+    }
 }
 
 #[cfg(test)]

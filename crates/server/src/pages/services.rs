@@ -1,7 +1,31 @@
 //! The provider's side: the services of an organization, their forms, and one service with its subscribers.
 
+use axum::{extract::Query, response::IntoResponse};
+use serde::{Deserialize, Serialize};
+use stoa_actions::{
+    services::{self, OfferedService, Published, ServiceDetails},
+    subscriptions::{self, Filter, Provided},
+};
+use stoa_domain::{
+    ids::ServiceId,
+    organizations::Key,
+    permissions::{Permission, Verdict, verdict},
+    services::ServiceState,
+    time::Ts,
+};
+
+use super::marketplace::{level_label, visibility_label};
 use super::requests::RequestCard;
-use super::{Badge, Choice, Field, Kpi, OrgHead, Pager, Pair, PermissionLine, PlanView, Shell, filters};
+use super::{
+    Badge, Choice, Field, Flash, Kpi, Link, OrgHead, Pager, Pair, PermissionLine, PlanView, Shell, filters, hue, initials,
+    offers::{permission_lines, plan_view},
+    page::{Page, PageResult, may},
+    times,
+};
+use crate::{
+    extract::ApiPath,
+    paging::{Paging, encode},
+};
 
 /// `GET /organizations/{org}/services`.
 #[derive(Debug, Default, askama::Template, askama_web::WebTemplate)]
@@ -15,6 +39,8 @@ pub struct ServicesPage {
     pub services: Vec<ServiceRow>,
     /// Whether I may draft services.
     pub can_draft: bool,
+    /// Leads through a long list.
+    pub pager: Pager,
 }
 
 /// One service of the list.
@@ -133,8 +159,12 @@ pub struct ServicePage {
     pub market_href: String,
     /// Whether I may edit it.
     pub can_edit: bool,
-    /// Whether I may publish it and its state allows it.
+    /// Whether I may publish it (or ask for it) and its state allows it.
     pub can_publish: bool,
+    /// What the button to publish says: “Publish” or “Ask to publish”.
+    pub publish_label: String,
+    /// Whether I may pause it and its state allows it.
+    pub can_pause: bool,
     /// Figures such as subscribers, projects, income of this month.
     pub kpis: Vec<Kpi>,
     /// Requests waiting for the provider.
@@ -166,6 +196,177 @@ pub struct SubscriberRow {
     pub since: String,
     /// The subscription's state.
     pub state: Badge,
+}
+
+/// Which page of a list.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct ListQuery {
+    /// The page after this one.
+    #[serde(default)]
+    pub cursor: Option<String>,
+}
+
+/// How many rows a page shows.
+const SHOWN: i64 = 50;
+
+/// `GET /organizations/{org}/services`.
+pub async fn list(page: Page, ApiPath(org): ApiPath<String>, Query(query): Query<ListQuery>) -> PageResult {
+    let after: Option<(String, ServiceId)> = Paging { limit: None, cursor: query.cursor.clone() }.cursor()?;
+    let after = after.as_ref().map(|(name, id)| (name.as_str(), *id));
+    let mut conn = page.read().await?;
+    let (seat, mut found) = services::list(&mut conn, &page.caller, &Key::read(&org), after, SHOWN + 1).await?;
+    let demand = services::demand(&mut conn, &seat, None).await?;
+    let url = format!("/organizations/{}/services", seat.organization.handle);
+    let next = cut(&mut found, &url, |(name, offered)| (name.clone(), offered.service.id));
+    let row = |offered: &OfferedService| {
+        let service = &offered.service;
+        let demand = demand.get(&service.id).copied().unwrap_or_default();
+        ServiceRow {
+            name: service.name.clone(),
+            href: format!("{url}/{}", service.handle),
+            initials: initials(&service.name),
+            hue: hue(&service.handle),
+            summary: service.summary.clone(),
+            state: Badge::state(service.state.word()),
+            visibility: visibility_label(service.visibility).to_owned(),
+            subscribers: demand.live,
+            waiting: demand.waiting,
+        }
+    };
+    let shown = ServicesPage {
+        shell: page.shell(&mut conn, "organizations").await?,
+        org: page.org_head(&mut conn, &seat, "services").await?,
+        services: found.iter().map(|(_, offered)| row(offered)).collect(),
+        can_draft: may(&seat, Permission::DraftServices),
+        pager: pager(&url, query.cursor.is_some(), next),
+    };
+    Ok(shown.into_response())
+}
+
+/// Takes the row beyond the page away and answers the address of the page that begins with it.
+fn cut<T, C: Serialize>(rows: &mut Vec<T>, url: &str, cursor: impl Fn(&T) -> C) -> String {
+    let most = usize::try_from(SHOWN).unwrap_or(usize::MAX);
+    let more = rows.len() > most;
+    rows.truncate(most);
+    rows.last().filter(|_| more).map(|last| format!("{url}?cursor={}", encode(&cursor(last)))).unwrap_or_default()
+}
+
+fn pager(url: &str, later: bool, next: String) -> Pager {
+    Pager { summary: String::new(), first: if later { url.to_owned() } else { String::new() }, next }
+}
+
+/// `GET /organizations/{org}/services/{service}`.
+pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Query(query): Query<ListQuery>) -> PageResult {
+    let before = Paging { limit: None, cursor: query.cursor.clone() }.cursor()?;
+    let mut conn = page.read().await?;
+    let (seat, details) = services::of_organization(&mut conn, &page.caller, &Key::read(&org), &Key::read(&key), Permission::View).await?;
+    let service = &details.service;
+    let demand = services::demand(&mut conn, &seat, Some(service.id)).await?.get(&service.id).copied().unwrap_or_default();
+    let filter = Filter { before, ..Filter::default() };
+    let mut subscribers = subscriptions::of_service(&mut conn, service, filter, SHOWN + 1).await?;
+    let mut org = page.org_head(&mut conn, &seat, "services").await?;
+    let list = format!("{}/services", org.url());
+    let url = format!("{list}/{}", service.handle);
+    let next = cut(&mut subscribers, &url, |one| one.subscription.id);
+    org.crumbs = vec![Link::new("Services", list.as_str()), Link::new(service.name.as_str(), "")];
+    let (publishes, drafts) = (verdict(seat.role, Permission::PublishServices), may(&seat, Permission::DraftServices));
+    let requests = format!("{}/requests", org.url());
+    let can_publish = service.state.publish().is_ok() && publishes != Verdict::Refused;
+    let shown = ServicePage {
+        shell: page.shell(&mut conn, "organizations").await?,
+        name: service.name.clone(),
+        initials: initials(&service.name),
+        hue: hue(&service.handle),
+        summary: service.summary.clone(),
+        state: Badge::state(service.state.word()),
+        state_note: state_note(service.state, publishes),
+        market_href: if service.state.listed() { format!("/marketplace/{}", service.handle) } else { String::new() },
+        can_edit: drafts,
+        can_publish,
+        publish_label: if publishes == Verdict::Allowed { "Publish" } else { "Ask to publish" }.to_owned(),
+        can_pause: service.state.pause().is_ok() && publishes == Verdict::Allowed,
+        kpis: vec![
+            Kpi { label: "Subscribers".into(), value: demand.live.to_string(), note: "subscriptions in force".into(), ..Kpi::default() },
+            Kpi {
+                label: "Waiting".into(),
+                value: demand.waiting.to_string(),
+                note: "requests to decide".into(),
+                href: if demand.waiting > 0 { requests } else { String::new() },
+                ..Kpi::default()
+            },
+        ],
+        pending: Vec::new(),
+        subscribers: subscribers.iter().map(|one| subscriber(one, page.caller.now)).collect(),
+        pager: pager(&url, query.cursor.is_some(), next),
+        facts: facts(&details),
+        permissions: permission_lines(&details.contract.permissions),
+        plans: details.plans.iter().map(|kept| plan_view(kept.id, &kept.plan, false)).collect(),
+        url,
+        org,
+    };
+    Ok(shown.into_response())
+}
+
+/// What the state means and who could go on.
+fn state_note(state: ServiceState, publishes: Verdict) -> String {
+    let who = match publishes {
+        Verdict::Allowed => "You can publish it.",
+        Verdict::Request => "You can ask to publish it; a reviewer or maintainer decides.",
+        Verdict::Refused => "A maintainer publishes it; an editor can ask for it.",
+    };
+    match state {
+        ServiceState::Draft => format!("A draft: only members of this organization see it. {who}"),
+        ServiceState::Paused => format!("Paused: it takes no new subscriptions, those in force go on. {who}"),
+        ServiceState::Deprecated => "Deprecated: it takes no new subscriptions and will be retired.".to_owned(),
+        ServiceState::Retired => "Retired: it is over.".to_owned(),
+        ServiceState::Suspended => "Suspended by the operator of this installation.".to_owned(),
+        ServiceState::Published => String::new(),
+    }
+}
+
+fn subscriber(one: &Provided, now: Ts) -> SubscriberRow {
+    let count = one.granted.len();
+    SubscriberRow {
+        id: one.subscription.id.to_string(),
+        organization: one.concerned.organization.name.clone(),
+        plan: one.concerned.offer.prices.name.clone(),
+        projects: if count == 1 { "1 project".to_owned() } else { format!("{count} projects") },
+        since: one.subscription.activated_at.map_or_else(|| "–".to_owned(), |at| times::ago(at, now)),
+        state: Badge::state(one.subscription.state.word()),
+    }
+}
+
+fn facts(details: &ServiceDetails) -> Vec<Pair> {
+    let (service, contract) = (&details.service, &details.contract);
+    let mut facts = vec![
+        Pair::new("Version", contract.version.to_string()),
+        Pair::new("Level", level_label(contract.level)),
+        Pair::new("Visibility", visibility_label(service.visibility)),
+        Pair::new("Handle", service.handle.as_str()),
+        Pair::new("Application", service.application.to_string()),
+        Pair::new("Drafted", times::long_day(service.created_at.day())),
+    ];
+    facts.extend(service.published_at.map(|at| Pair::new("Published", times::long_day(at.day()))));
+    facts.extend(contract.terms_url.as_ref().map(|url| Pair::new("Terms", url.as_str())));
+    facts
+}
+
+/// `POST /organizations/{org}/services/{service}/publish`.
+pub async fn publish(page: Page, ApiPath((org, key)): ApiPath<(String, String)>) -> PageResult {
+    let mut act = page.begin().await?;
+    let told = match services::publish(&mut act, &Key::read(&key), "").await? {
+        Published::Now(service) => Flash::ok(format!("{} is published.", service.name)),
+        Published::Requested(_) => Flash::ok("A reviewer or maintainer of your organization decides whether it is published."),
+    };
+    page.done(act, format!("/organizations/{org}/services/{key}"), told).await
+}
+
+/// `POST /organizations/{org}/services/{service}/pause`.
+pub async fn pause(page: Page, ApiPath((org, key)): ApiPath<(String, String)>) -> PageResult {
+    let mut act = page.begin().await?;
+    let service = services::pause(&mut act, &Key::read(&key)).await?;
+    let told = Flash::ok(format!("{} is paused: subscriptions in force go on, new ones are not taken.", service.name));
+    page.done(act, format!("/organizations/{org}/services/{key}"), told).await
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod resources;
 mod services;
 mod statements;
 mod subscription_pages;
+mod storefront;
 mod subscriptions;
 mod tokens;
 mod trade;
