@@ -116,9 +116,11 @@ async fn for_change(act: &mut Act, id: ApplicationId) -> Result<(Seen, Vec<Uses>
     let seen = allowed(&mut act.tx, &act.caller, id, Permission::ManageResources).await?;
     let mut concerned = Vec::new();
     if let Owner::Organization(owner) = seen.application.owner {
-        organizations::lock(&mut act.tx, &[owner]).await?;
         concerned.push(owner);
     }
+    // Organizations before the application, in one order, as wherever services are written.
+    concerned.extend(applications::services_of(&mut act.tx, &[id]).await?.iter().map(|one| one.provider));
+    organizations::lock(&mut act.tx, &concerned).await?;
     if !applications::lock(&mut act.tx, id).await? {
         return Err(Error::NotFound("application"));
     }

@@ -105,6 +105,9 @@ pub enum Error {
         /// How many are allowed.
         limit: u64,
     },
+    /// The bytes of a request broke off.
+    #[error("the body could not be read to its end: {0}")]
+    Body(String),
     /// The database or the object store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -143,6 +146,7 @@ impl Error {
             Self::Unfit { code, .. } | Self::Conflict { code, .. } => code,
             Self::Stale => "precondition_failed",
             Self::TooLarge { .. } => "too_large",
+            Self::Body(_) => "bad_body",
             Self::Store(StoreError::Busy | StoreError::Unavailable(_)) => "unavailable",
             Self::Store(_) | Self::Hashing(_) | Self::Sealing => "internal",
         }

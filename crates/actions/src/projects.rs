@@ -52,12 +52,6 @@ fn taken() -> Error {
     Error::conflict("handle_taken", "another project of this organization has this handle; choose another")
 }
 
-/// The organization's row, held so that choices of projects see each project come and go.
-async fn locked(act: &mut Act, organization: OrganizationId) -> Result<()> {
-    let live = organizations::lock(&mut act.tx, &[organization]).await?;
-    if live.is_empty() { Err(Error::NotFound("organization")) } else { Ok(()) }
-}
-
 /// A project of an organization the caller belongs to, with how much it holds.
 ///
 /// # Errors
@@ -85,6 +79,15 @@ pub async fn list(
     Ok((seat, page))
 }
 
+/// The names of the services that may use each of some projects; for those who were let see the projects.
+///
+/// # Errors
+/// Those of the database.
+pub async fn services_using(conn: &mut Conn, seat: &Seat, listed: &[Listed]) -> Result<Vec<(ProjectId, String)>> {
+    let ids: Vec<_> = listed.iter().map(|one| one.project.id).collect();
+    Ok(projects::services_using(conn, seat.organization.id, &ids).await?)
+}
+
 /// Changes a project's details.
 ///
 /// # Errors
@@ -92,7 +95,10 @@ pub async fn list(
 pub async fn update(act: &mut Act, org: &Key<OrganizationId>, project: &Key<ProjectId>, change: ProjectChange) -> Result<(Seat, Project)> {
     let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ManageResources).await?;
     let organization = seat.organization.id;
-    locked(act, organization).await?;
+    let live = organizations::lock(&mut act.tx, &[organization]).await?;
+    if live.is_empty() {
+        return Err(Error::NotFound("organization"));
+    }
     let before = projects::find(&mut act.tx, organization, project).await?.ok_or(Error::NotFound("project"))?;
     let mut changed = change.apply(&before)?;
     if changed == before {

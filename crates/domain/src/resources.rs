@@ -1,5 +1,7 @@
 //! Resources: named pieces of project data, bytes with a media type, a size and a version.
 
+use std::ops::Range;
+
 use crate::{ids::ResourceId, time::Ts};
 
 /// What is known of a resource without its bytes.
@@ -48,6 +50,16 @@ pub fn check_name(name: &str) -> Result<&str, BadResource> {
     if fits { Ok(name) } else { Err(BadResource::Name) }
 }
 
+/// A resource's name for a file: its last path segment, with what no name has replaced by `_`. Always passes
+/// [`check_name`].
+pub fn name_of_file(file: &str) -> String {
+    let last = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    let kept = |c: char| if c.is_alphanumeric() || " ._-+@()".contains(c) { c } else { '_' };
+    let name: String = last.trim_start_matches(['.', ' ']).chars().map(kept).take(200).collect();
+    let name = name.trim_end();
+    if name.is_empty() { "file".to_owned() } else { name.to_owned() }
+}
+
 /// Checks a media type; none given is `application/octet-stream`.
 ///
 /// # Errors
@@ -83,10 +95,54 @@ impl Conditions {
         matched && unmatched
     }
 
+    /// Whether the current version is one a reader asks for with `If-Match`.
+    pub fn allow_read(&self, current: &str) -> bool {
+        self.if_match.as_deref().is_none_or(|list| listed(list, current, false))
+    }
+
     /// Whether a reader that holds one of the versions in `If-None-Match` already has the current one.
     pub fn not_modified(&self, current: &str) -> bool {
         self.if_none_match.as_deref().is_some_and(|list| listed(list, current, true))
     }
+}
+
+/// What a `Range` header asks for (RFC 9110, section 14.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Everything: no range, one we do not understand, or several, which a server may answer with everything.
+    Whole,
+    /// These bytes.
+    Part(Range<u64>),
+    /// Bytes that are not there.
+    Unsatisfiable,
+}
+
+/// What a `Range` header asks of `size` bytes. With `If-Range`, a range is given only of the version it names; a date is
+/// too coarse to name one.
+pub fn asked_range(range: Option<&str>, if_range: Option<&str>, etag: &str, size: u64) -> Asked {
+    if if_range.is_some_and(|version| version.trim() != etag) {
+        return Asked::Whole;
+    }
+    let unit = |text: &str| text.get(..6).is_some_and(|unit| unit.eq_ignore_ascii_case("bytes="));
+    let Some(spec) = range.map(str::trim).filter(|text| unit(text)).map(|text| text[6..].trim()) else { return Asked::Whole };
+    let Some((first, last)) = spec.split_once('-') else { return Asked::Whole };
+    match (position(first), position(last), first.trim().is_empty(), last.trim().is_empty()) {
+        (None, Some(suffix), true, _) if suffix == 0 || size == 0 => Asked::Unsatisfiable,
+        (None, Some(suffix), true, _) => Asked::Part(size.saturating_sub(suffix)..size),
+        (Some(first), None, _, true) if first >= size => Asked::Unsatisfiable,
+        (Some(first), None, _, true) => Asked::Part(first..size),
+        (Some(first), Some(last), ..) if last < first => Asked::Whole,
+        (Some(first), Some(_), ..) if first >= size => Asked::Unsatisfiable,
+        (Some(first), Some(last), ..) => Asked::Part(first..last.saturating_add(1).min(size)),
+        _ => Asked::Whole,
+    }
+}
+
+/// A number of a range; one too large for us is larger than anything we have.
+fn position(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 /// Whether `tag` stands in a header's list; `If-None-Match` compares weakly, `If-Match` strongly.
@@ -108,11 +164,58 @@ mod tests {
     }
 
     #[test]
+    fn any_file_gets_a_fitting_name() {
+        assert_eq!(name_of_file("C:\\data\\meters: north.csv"), "meters_ north.csv");
+        assert_eq!(name_of_file("../.hidden"), "hidden");
+        assert_eq!(name_of_file("..."), "file");
+        for file in [" a ", "\u{1f600}", &"x".repeat(300), "a\0b", "/"] {
+            assert!(check_name(&name_of_file(file)).is_ok(), "{file:?}");
+        }
+    }
+
+    #[test]
     fn media_types_have_two_parts() {
         assert_eq!(check_media_type(None).unwrap(), "application/octet-stream");
         assert_eq!(check_media_type(Some("text/csv; charset=utf-8")).unwrap(), "text/csv; charset=utf-8");
         for bad in ["csv", "text/", "a/b\r\nx: y"] {
             assert!(check_media_type(Some(bad)).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ranges_follow_rfc_9110() {
+        let of = |range: &str, size| asked_range(Some(range), None, "\"a\"", size);
+        assert_eq!(of("bytes=0-4", 10), Asked::Part(0..5));
+        assert_eq!(of("Bytes=4-", 10), Asked::Part(4..10));
+        assert_eq!(of("bytes=-3", 10), Asked::Part(7..10));
+        assert_eq!(of("bytes=-30", 10), Asked::Part(0..10));
+        assert_eq!(of("bytes=8-99999999999999999999", 10), Asked::Part(8..10));
+        for missing in ["bytes=10-", "bytes=10-12", "bytes=-0"] {
+            assert_eq!(of(missing, 10), Asked::Unsatisfiable, "{missing}");
+        }
+        assert_eq!(of("bytes=-1", 0), Asked::Unsatisfiable);
+        for other in ["lines=1-2", "bytes=5-2", "bytes=0-1,4-5", "bytes=", "bytes=-", "bytes=+1-2", "byte", "bytés=1"] {
+            assert_eq!(of(other, 10), Asked::Whole, "{other}");
+        }
+    }
+
+    #[test]
+    fn if_range_gives_a_part_of_the_same_version_only() {
+        let of = |version| asked_range(Some("bytes=0-4"), Some(version), "\"a\"", 10);
+        assert_eq!(of("\"a\""), Asked::Part(0..5));
+        for other in ["\"b\"", "W/\"a\"", "Tue, 10 Mar 2026 12:00:00 GMT"] {
+            assert_eq!(of(other), Asked::Whole, "{other}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_part_lies_within_the_bytes_whatever_is_asked(text in ".{0,30}", first in 0_u64..40, last in 0_u64..40, size in 0_u64..30) {
+            for asked in [text, format!("bytes={first}-{last}"), format!("bytes=-{last}"), format!("bytes={first}-")] {
+                if let Asked::Part(part) = asked_range(Some(&asked), None, "\"a\"", size) {
+                    proptest::prop_assert!(part.start < part.end && part.end <= size, "{asked} of {size}");
+                }
+            }
         }
     }
 

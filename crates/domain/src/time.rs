@@ -2,7 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    civil::Date,
+    fmt::rfc2822::{DateTimeParser, DateTimePrinter},
+    tz::TimeZone,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Microseconds in a second.
@@ -41,6 +46,16 @@ impl Ts {
     /// The UTC day it falls on.
     pub const fn day(self) -> Day {
         Day(self.0.div_euclid(DAY))
+    }
+
+    /// As HTTP headers write it (RFC 9110, section 5.6.7), to the second.
+    pub fn http_date(self) -> String {
+        DateTimePrinter::new().timestamp_to_rfc9110_string(&self.timestamp()).unwrap_or_default()
+    }
+
+    /// From the text of an HTTP header; `None` when it is not a date.
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        DateTimeParser::new().parse_timestamp(text.trim()).ok().map(|at| Self(at.as_microsecond()))
     }
 
     fn timestamp(self) -> Timestamp {
@@ -223,6 +238,14 @@ impl Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn http_dates_are_written_to_the_second_and_read_back() {
+        let at: Ts = "1994-11-06T08:49:37.5Z".parse().unwrap();
+        assert_eq!(at.http_date(), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(Ts::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(at.plus(-500_000)));
+        assert_eq!(Ts::from_http_date("yesterday"), None);
+    }
 
     #[test]
     fn an_instant_reads_back_and_knows_its_day_and_month() {

@@ -94,6 +94,7 @@ impl ApiError {
                 Error::Conflict { .. } => StatusCode::CONFLICT,
                 Error::Stale => StatusCode::PRECONDITION_FAILED,
                 Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                Error::Body(_) => StatusCode::BAD_REQUEST,
                 Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
                 Error::Store(_) | Error::Hashing(_) | Error::Sealing => StatusCode::INTERNAL_SERVER_ERROR,
             },

@@ -56,6 +56,8 @@ fn api() -> OpenApiRouter<App> {
         // projects
         .routes(routes!(api::projects::list, api::projects::create))
         .routes(routes!(api::projects::get, api::projects::update, api::projects::delete))
+        .routes(routes!(api::resources::list))
+        .routes(routes!(api::resources::get, api::resources::head, api::resources::put, api::resources::delete))
         // applications
         .routes(routes!(api::applications::list, api::applications::create))
         .routes(routes!(api::applications::get, api::applications::update, api::applications::delete))
@@ -91,6 +93,18 @@ fn pages() -> Router<App> {
         .route("/", get(pages::sign_in::home))
         .route("/sign-in", get(pages::sign_in::show).post(pages::sign_in::submit))
         .route("/sign-out", post(pages::sign_in::sign_out))
+        // projects
+        .route("/organizations/{org}/projects", get(pages::projects::list).post(pages::projects::create))
+        .route("/organizations/{org}/projects/{project}", get(pages::projects::show))
+        .route("/organizations/{org}/projects/{project}/edit", post(pages::projects::edit))
+        .route("/organizations/{org}/projects/{project}/delete", post(pages::projects::delete))
+        .route("/organizations/{org}/projects/{project}/resources/{name}/delete", post(pages::resources::delete))
+        // applications
+        .route("/organizations/{org}/applications", get(pages::applications::list).post(pages::applications::create))
+        .route("/organizations/{org}/applications/{application}", get(pages::applications::show))
+        .route("/organizations/{org}/applications/{application}/delete", post(pages::applications::delete))
+        .route("/organizations/{org}/applications/{application}/secrets", post(pages::applications::create_secret))
+        .route("/organizations/{org}/applications/{application}/secrets/{secret}/revoke", post(pages::applications::revoke_secret))
         // account
         .route("/account", get(pages::account::show))
         .route("/account/tokens", post(pages::account::create_token))
@@ -137,7 +151,11 @@ fn pages() -> Router<App> {
 
 /// Pages that move files: like [`pages`], without a time limit.
 fn transfers() -> Router<App> {
+    // What a file may have is counted as it comes.
+    let upload = post(pages::resources::upload).layer(DefaultBodyLimit::disable());
     Router::new()
+        .route("/organizations/{org}/projects/{project}/resources", upload)
+        .route("/organizations/{org}/projects/{project}/resources/{name}", get(pages::resources::download))
 }
 
 /// How long a page may take before its work is given up.

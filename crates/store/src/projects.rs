@@ -117,6 +117,29 @@ pub async fn names(
     conn.fetch_all(&sql, &values).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }
 
+/// The names of the services that have a live grant on each of some projects, in the order of their names.
+///
+/// # Errors
+/// Those of the database.
+pub async fn services_using(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    ids: &[ProjectId],
+) -> Result<Vec<(ProjectId, String)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select distinct g.project_id, v.name from grants g
+         join subscriptions s on s.organization_id = g.organization_id and s.id = g.subscription_id
+         join services v on v.organization_id = s.provider_id and v.id = s.service_id
+         where g.organization_id = $1 and g.until is null and g.project_id in ({}) order by v.name, g.project_id",
+        placeholders(2, ids.len())
+    );
+    let values: Vec<Value> = std::iter::once(Value::from(organization)).chain(ids.iter().map(Value::from)).collect();
+    conn.fetch_all(&sql, &values).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
 /// A project with how many resources it holds and how many bytes they have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {

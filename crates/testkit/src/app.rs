@@ -10,10 +10,13 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use stoa_access::Access;
-use stoa_actions::{Act, Caller, Clock, Entropy, Limits, Stoa, tokens, users};
+use stoa_actions::{Act, Caller, Clock, Entropy, Limits, Stoa, resources, tokens, users};
 use stoa_domain::{events::ChainCheck, ids::UserId, time::Ts, users::User};
 use stoa_server::App;
-use stoa_store::{blobs::Blobs, events, organizations};
+use stoa_store::{
+    blobs::{self, Blobs},
+    events, organizations,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{TestDb, client::Client};
@@ -65,7 +68,7 @@ pub struct TestApp {
     http: reqwest::Client,
     server: JoinHandle<()>,
     database: TestDb,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     finished: bool,
 }
 
@@ -113,7 +116,7 @@ impl TestApp {
         let server = tokio::spawn(async move {
             axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await.expect("the server runs");
         });
-        Self { url, stoa, clock, http: http(), server, database, _folder: folder, finished: false }
+        Self { url, stoa, clock, http: http(), server, database, folder, finished: false }
     }
 
     /// A client without credentials.
@@ -164,6 +167,28 @@ impl TestApp {
         self.stoa.db.statements()
     }
 
+    /// The keys of all bytes in the object store, in their order; half-finished uploads too.
+    pub async fn blob_keys(&self) -> Vec<String> {
+        let root = self.folder.path().to_owned();
+        let walk = move || {
+            let mut keys = Vec::new();
+            let mut folders = vec![root.clone()];
+            while let Some(folder) = folders.pop() {
+                for entry in std::fs::read_dir(folder).expect("a folder") {
+                    let path = entry.expect("an entry").path();
+                    if path.is_dir() {
+                        folders.push(path);
+                    } else {
+                        keys.push(path.strip_prefix(&root).expect("a path within").to_string_lossy().replace('\\', "/"));
+                    }
+                }
+            }
+            keys.sort();
+            keys
+        };
+        tokio::task::spawn_blocking(walk).await.expect("a walk")
+    }
+
     /// Ends the test: each log must be whole, and nothing may be left to do.
     pub async fn finish(mut self) {
         self.finished = true;
@@ -179,8 +204,11 @@ impl TestApp {
             }
             assert_eq!(check.finish(head.sequence, head.hash), [], "the log of {} is broken", head.organization);
         }
-        let left = stoa_store::blobs::count_abandoned(&mut conn).await.expect("abandoned blobs");
+        resources::sweep(&self.stoa, self.stoa.clock.now().plus(2 * resources::KEEP_ABANDONED)).await.expect("a sweep");
+        let left = blobs::count_abandoned(&mut conn).await.expect("abandoned blobs");
         assert_eq!(left, 0, "blobs were abandoned and not swept");
+        let referenced = blobs::referenced(&mut conn, "", i64::MAX).await.expect("blobs of resources");
+        assert_eq!(self.blob_keys().await, referenced, "the bytes kept are not those of the resources");
         drop(conn);
         self.server.abort();
     }

@@ -65,6 +65,14 @@ impl Client {
         Answer { status, headers, bytes, asked }
     }
 
+    /// Sends a request that may break off; answers the status.
+    ///
+    /// # Errors
+    /// What broke.
+    pub async fn try_send(&self, request: reqwest::RequestBuilder) -> reqwest::Result<u16> {
+        Ok(self.http.execute(request.build()?).await?.status().as_u16())
+    }
+
     /// `GET path`.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path)).await

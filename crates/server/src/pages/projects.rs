@@ -1,6 +1,36 @@
 //! The projects of an organization, and one project with its resources.
 
-use super::{Badge, Field, OrgHead, Pager, Shell, filters};
+use axum::{http::StatusCode, response::IntoResponse};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use stoa_actions::{
+    grants::{self, MapLine, MapQuery},
+    organizations,
+    projects::{self, Listed},
+    resources,
+};
+use stoa_domain::{
+    ids::{OrganizationId, ProjectId},
+    organizations::Key,
+    permissions::Permission,
+    projects::{NewProject, ProjectChange},
+    resources::Resource,
+    time::Ts,
+};
+use stoa_store::Conn;
+
+use super::{
+    Badge, Field, Flash, Link, OrgHead, Pager, Shell, filters,
+    form::{FormErrors, PageForm},
+    hue,
+    page::{Page, PageResult, may},
+    sizes::size,
+    times,
+};
+use crate::{
+    extract::{ApiPath, ApiQuery},
+    paging::{self, Paging},
+};
 
 /// `GET /organizations/{org}/projects`; `?open=new` opens the dialog, a refused `POST` shows it again.
 #[derive(Debug, Default, askama::Template, askama_web::WebTemplate)]
@@ -125,6 +155,251 @@ pub struct GrantRow {
     pub approved_by: String,
     /// The subscription's state.
     pub state: Badge,
+}
+
+/// What a list is asked for by its address.
+#[derive(Debug, Default, Deserialize)]
+pub struct ListQuery {
+    /// The dialog to open: `new`.
+    #[serde(default)]
+    pub open: String,
+    /// The page of the list.
+    pub cursor: Option<String>,
+}
+
+/// How many projects or resources a page shows.
+const SHOWN: i64 = 50;
+
+/// `GET /organizations/{org}/projects`.
+pub async fn list(page: Page, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQuery<ListQuery>) -> PageResult {
+    let mut conn = page.read().await?;
+    let mut shown = projects_page(&page, &mut conn, &Key::read(&org), query.cursor).await?;
+    shown.open_new = query.open == "new" && shown.can_manage;
+    Ok(shown.into_response())
+}
+
+async fn projects_page(page: &Page, conn: &mut Conn, org: &Key<OrganizationId>, cursor: Option<String>) -> PageResult<ProjectsPage> {
+    let paging = Paging { limit: None, cursor };
+    let after: Option<(String, ProjectId)> = paging.cursor()?;
+    let position = after.as_ref().map(|(name, id)| (name.as_str(), *id));
+    let (seat, mut listed) = projects::list(conn, &page.caller, org, position, SHOWN + 1).await?;
+    let shell = page.shell(conn, "organizations").await?;
+    let head = page.org_head(conn, &seat, "projects").await?;
+    let url = format!("{}/projects", head.url());
+    let cut = usize::try_from(SHOWN).unwrap_or(usize::MAX);
+    let more = listed.len() > cut;
+    listed.truncate(cut);
+    let next = match listed.last().filter(|_| more) {
+        Some(last) => format!("{url}?cursor={}", paging::encode(&(&last.project.name, last.project.id))),
+        None => String::new(),
+    };
+    let pager = Pager {
+        summary: format!("{} of {}", listed.len(), head.counts.projects),
+        first: if after.is_some() { url.clone() } else { String::new() },
+        next,
+    };
+    let using = projects::services_using(conn, &seat, &listed).await?;
+    let services = |id: ProjectId| using.iter().filter(|(project, _)| *project == id).map(|(_, name)| name.as_str()).collect::<Vec<_>>();
+    let rows = listed.iter().map(|one| ProjectRow {
+        name: one.project.name.clone(),
+        handle: one.project.handle.clone(),
+        description: one.project.description.clone(),
+        href: format!("{url}/{}", one.project.handle),
+        hue: hue(&one.project.handle),
+        resources: u64::try_from(one.resources).unwrap_or(0),
+        services: services(one.project.id).join(", "),
+        cost: String::new(),
+    });
+    let projects = rows.collect();
+    let can_manage = may(&seat, Permission::ManageResources);
+    Ok(ProjectsPage { shell, org: head, projects, pager, can_manage, ..ProjectsPage::default() })
+}
+
+/// A new project.
+#[derive(Debug, Deserialize)]
+pub struct NewForm {
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// Its handle, may be empty.
+    #[serde(default)]
+    pub handle: String,
+    /// Its description.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// `POST /organizations/{org}/projects`.
+pub async fn create(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): PageForm<NewForm>) -> PageResult {
+    let org = Key::read(&org);
+    let mut act = page.begin().await?;
+    let new = NewProject { name: form.name.clone(), handle: Some(form.handle.clone()), description: Some(form.description.clone()) };
+    match projects::create(&mut act, &org, new).await {
+        Ok((seat, project)) => {
+            let to = format!("/organizations/{}/projects/{}", seat.organization.handle, project.handle);
+            page.done(act, to, Flash::ok(format!("{} is created.", project.name))).await
+        }
+        Err(error) => {
+            drop(act);
+            let mut errors = FormErrors::of(error)?.code_at("handle_taken", "/handle");
+            let status = errors.status;
+            let mut conn = page.read().await?;
+            let mut shown = projects_page(&page, &mut conn, &org, None).await?;
+            shown.open_new = true;
+            shown.name = errors.field("/name", form.name);
+            shown.handle = errors.field("/handle", form.handle);
+            shown.description = errors.field("/description", form.description);
+            shown.errors = errors.rest();
+            Ok(FormErrors::again(status, shown))
+        }
+    }
+}
+
+/// `GET /organizations/{org}/projects/{project}`.
+pub async fn show(page: Page, ApiPath((org, project)): ApiPath<(String, String)>, ApiQuery(query): ApiQuery<ListQuery>) -> PageResult {
+    let mut conn = page.read().await?;
+    Ok(project_page(&page, &mut conn, &Key::read(&org), &Key::read(&project), query.cursor).await?.into_response())
+}
+
+/// The page of a project as it is, to be shown or to be shown again with what was refused.
+///
+/// # Errors
+/// 404, 422 for a cursor that is none of ours.
+pub(super) async fn project_page(
+    page: &Page,
+    conn: &mut Conn,
+    org: &Key<OrganizationId>,
+    project: &Key<ProjectId>,
+    cursor: Option<String>,
+) -> PageResult<ProjectPage> {
+    let paging = Paging { limit: None, cursor };
+    let after: Option<String> = paging.cursor()?;
+    let (seat, Listed { project, resources: count, bytes }) = projects::get(conn, &page.caller, org, project).await?;
+    let (org, id) = (Key::Id(seat.organization.id), Key::Id(project.id));
+    let (_, mut kept) = resources::list(conn, &page.caller, &org, &id, after.as_deref(), SHOWN + 1).await?;
+    let query = MapQuery { project: Some(id), ..MapQuery::default() };
+    let (_, map) = grants::map(conn, &page.caller, &org, &query, None, 200).await?;
+    let shell = page.shell(conn, "organizations").await?;
+    let mut head = page.org_head(conn, &seat, "projects").await?;
+    head.crumbs = vec![Link::new("Projects", format!("{}/projects", head.url())), Link::new(&project.name, "")];
+    let url = format!("{}/projects/{}", head.url(), project.handle);
+    let cut = usize::try_from(SHOWN).unwrap_or(usize::MAX);
+    let more = kept.len() > cut;
+    kept.truncate(cut);
+    let next = match kept.last().filter(|_| more) {
+        Some(last) => format!("{url}?cursor={}", paging::encode(&last.name)),
+        None => String::new(),
+    };
+    let pager =
+        Pager { summary: format!("{} of {count}", kept.len()), first: if after.is_some() { url.clone() } else { String::new() }, next };
+    let resources = kept.iter().map(|one| resource_row(one, &url, page.caller.now)).collect();
+    let grants = map.iter().map(|line| grant_row(line, &head, page.caller.now)).collect();
+    let word = if count == 1 { "resource" } else { "resources" };
+    Ok(ProjectPage {
+        shell,
+        org: head,
+        url,
+        hue: hue(&project.handle),
+        created: times::long_day(project.created_at.day()),
+        resources_summary: format!("{count} {word}, {}", size(u64::try_from(bytes).unwrap_or(0))),
+        resources,
+        pager,
+        grants,
+        can_manage: may(&seat, Permission::ManageResources),
+        size_limit: size(page.app.stoa.limits.resource_bytes),
+        edit_name: Field::new(&project.name),
+        edit_description: Field::new(&project.description),
+        name: project.name,
+        handle: project.handle,
+        description: project.description,
+        ..ProjectPage::default()
+    })
+}
+
+fn resource_row(resource: &Resource, url: &str, now: Ts) -> ResourceRow {
+    let href = format!("{url}/resources/{}", utf8_percent_encode(&resource.name, NON_ALPHANUMERIC));
+    ResourceRow {
+        name: resource.name.clone(),
+        media_type: resource.media_type.clone(),
+        size: size(u64::try_from(resource.size).unwrap_or(0)),
+        updated: times::ago(resource.updated_at, now),
+        delete_action: format!("{href}/delete"),
+        href,
+    }
+}
+
+fn grant_row(line: &MapLine, org: &OrgHead, now: Ts) -> GrantRow {
+    let (_, _, name) = &line.service;
+    let words: Vec<_> = line.permissions.iter().map(|permission| permission.words()).collect();
+    GrantRow {
+        service: name.clone(),
+        href: format!("{}/subscriptions/{}", org.url(), line.grant.subscription),
+        permissions: words.join(", "),
+        since: times::ago(line.grant.since, now),
+        approved_by: line.approved_by.as_ref().map_or_else(|| "nobody in particular".to_owned(), |(_, name)| name.clone()),
+        state: Badge::state(line.state.word()),
+    }
+}
+
+/// The details of a project.
+#[derive(Debug, Deserialize)]
+pub struct EditForm {
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// Its description.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// `POST /organizations/{org}/projects/{project}/edit`.
+pub async fn edit(page: Page, ApiPath((org, project)): ApiPath<(String, String)>, PageForm(form): PageForm<EditForm>) -> PageResult {
+    let (org, project) = (Key::read(&org), Key::read(&project));
+    let mut act = page.begin().await?;
+    let change = ProjectChange { name: Some(form.name.clone()), description: Some(form.description.clone()) };
+    match projects::update(&mut act, &org, &project, change).await {
+        Ok((seat, project)) => {
+            let to = format!("/organizations/{}/projects/{}", seat.organization.handle, project.handle);
+            page.done(act, to, Flash::ok("The details are saved.")).await
+        }
+        Err(error) => {
+            drop(act);
+            let mut errors = FormErrors::of(error)?;
+            let status = errors.status;
+            let mut conn = page.read().await?;
+            let mut shown = project_page(&page, &mut conn, &org, &project, None).await?;
+            shown.edit_name = errors.field("/name", form.name);
+            shown.edit_description = errors.field("/description", form.description);
+            Ok(FormErrors::again(status, shown))
+        }
+    }
+}
+
+/// The confirmation of a deletion.
+#[derive(Debug, Deserialize)]
+pub struct ConfirmForm {
+    /// The exact name.
+    #[serde(default)]
+    pub confirm: String,
+}
+
+/// `POST /organizations/{org}/projects/{project}/delete`.
+pub async fn delete(page: Page, ApiPath((org, project)): ApiPath<(String, String)>, PageForm(form): PageForm<ConfirmForm>) -> PageResult {
+    let (org, project) = (Key::read(&org), Key::read(&project));
+    let mut act = page.begin().await?;
+    // The action says first whether it may happen at all; without the confirmation it is not committed.
+    let deleted = projects::delete(&mut act, &org, &project).await?;
+    if form.confirm.trim() != deleted.name {
+        drop(act);
+        let mut conn = page.read().await?;
+        let mut shown = project_page(&page, &mut conn, &org, &project, None).await?;
+        shown.delete_error = Some("Type the exact name of the project.".to_owned());
+        return Ok(FormErrors::again(StatusCode::UNPROCESSABLE_ENTITY, shown));
+    }
+    let (conn, caller) = act.reading();
+    let seat = organizations::get(conn, caller, &org).await?;
+    let to = format!("/organizations/{}/projects", seat.organization.handle);
+    page.done(act, to, Flash::ok(format!("{} is deleted.", deleted.name))).await
 }
 
 #[cfg(test)]
