@@ -7,9 +7,10 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream::BoxStream};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use stoa_access::ProjectRef;
 use stoa_domain::{
     events::{EventKind, Subject},
-    ids::{OrganizationId, ProjectId, SubscriptionId},
+    ids::{OrganizationId, ProjectId},
     organizations::Key,
     permissions::Permission,
     projects::Project,
@@ -20,10 +21,10 @@ use stoa_domain::{
 use stoa_store::{
     Conn, StoreError,
     blobs::{self, Upload},
-    grants, organizations, projects, resources, subscriptions,
+    organizations, projects, resources,
 };
 
-use crate::{Act, Caller, Error, Result, ServiceCaller, Stoa, Who, seats};
+use crate::{Act, Caller, Error, Result, ServiceCaller, Stoa, Who, access, seats};
 
 /// How long bytes stay after nothing refers to them any more, in microseconds: readers that began before may end.
 pub const KEEP_ABANDONED: i64 = HOUR;
@@ -35,71 +36,53 @@ const RENEW: i64 = HOUR / 4;
 const SWEPT_AT_ONCE: i64 = 500;
 
 /// A project whose data the caller may use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// Its organization.
     pub organization: OrganizationId,
     /// The project.
-    pub project: Project,
+    pub project: ProjectId,
 }
 
-/// The project, if the caller may use its data in this way: a person by role, a service by grant and scope.
+impl Place {
+    fn keys(self) -> (Key<OrganizationId>, Key<ProjectId>) {
+        (Key::Id(self.organization), Key::Id(self.project))
+    }
+}
+
+/// The project, if the caller may use its data in this way: a person by role, a service by grant and scope. Reads
+/// through `conn` where one is held already.
 ///
 /// # Errors
 /// 401; 404 when the person is not a member, or the service has no grant; 403 when the role or the scope does not allow
 /// it.
 pub async fn authorize(
-    conn: &mut Conn,
+    stoa: &Stoa,
+    conn: Option<&mut Conn>,
     caller: &Caller,
     org: &Key<OrganizationId>,
     project: &Key<ProjectId>,
     permission: DataPermission,
 ) -> Result<Place> {
     if let Who::Service(service) = &caller.who {
-        return for_service(conn, service, org, project, permission).await;
+        let opened = access::open(stoa, conn, service, &ProjectRef::within(org, project), permission, caller.now).await?;
+        return Ok(Place { organization: opened.organization, project: opened.project });
     }
     let needed = match permission {
         DataPermission::ResourcesRead => Permission::View,
         DataPermission::ResourcesWrite => Permission::ManageResources,
     };
-    let seat = seats::allowed(conn, caller, org, needed).await?;
-    let organization = seat.organization.id;
+    let mut own;
+    let conn = match conn {
+        Some(conn) => conn,
+        None => {
+            own = stoa.db.read().await?;
+            &mut own
+        }
+    };
+    let organization = seats::allowed(conn, caller, org, needed).await?.organization.id;
     let project = projects::find(conn, organization, project).await?.ok_or(Error::NotFound("project"))?;
-    Ok(Place { organization, project })
-}
-
-/// A service's way to a project: its token's subscription, a live grant, and the token's scope, in this order, so that
-/// what is not granted is not even known to exist.
-async fn for_service(
-    conn: &mut Conn,
-    service: &ServiceCaller,
-    org: &Key<OrganizationId>,
-    project: &Key<ProjectId>,
-    permission: DataPermission,
-) -> Result<Place> {
-    let (organization, subscription) = service.subscription.ok_or(Error::NotFound("organization"))?;
-    let named = organizations::find_by(conn, org).await?.ok_or(Error::NotFound("organization"))?;
-    if named.id != organization {
-        return Err(Error::NotFound("organization"));
-    }
-    let project = projects::find(conn, organization, project).await?.ok_or(Error::NotFound("project"))?;
-    if !granted(conn, organization, subscription, project.id).await? {
-        return Err(Error::NotFound("project"));
-    }
-    if !service.scope.contains(&permission) {
-        return Err(Error::Scope(permission.word()));
-    }
-    Ok(Place { organization, project })
-}
-
-/// Whether a subscription in force has a live grant on a project.
-async fn granted(conn: &mut Conn, organization: OrganizationId, subscription: SubscriptionId, project: ProjectId) -> Result<bool> {
-    let found = subscriptions::find(conn, organization, subscription).await?;
-    if found.is_none_or(|found| !found.state.opens()) {
-        return Ok(false);
-    }
-    let live = grants::live(conn, organization, subscription).await?;
-    Ok(live.iter().any(|grant| grant.project == project))
+    Ok(Place { organization, project: project.id })
 }
 
 /// What somebody writes under a name.
@@ -157,7 +140,7 @@ where
     let caller = Caller { now: stoa.clock.now().max(caller.now), ..caller.clone() };
     let mut act = Act::begin(stoa, caller).await?;
     let bytes = Stored { key, media_type, received };
-    match refer(&mut act, &place, &new, &bytes).await {
+    match refer(&mut act, place, &new, &bytes).await {
         Ok(written) => {
             // Should the commit fail, it is not known here whether it took place: only the note in the database knows.
             act.commit().await?;
@@ -174,14 +157,14 @@ where
 /// Refuses what can be refused before any byte is taken.
 async fn may_begin(stoa: &Stoa, caller: &Caller, org: &Key<OrganizationId>, project: &Key<ProjectId>, new: &NewResource) -> Result<Place> {
     let mut conn = stoa.db.read().await?;
-    let place = authorize(&mut conn, caller, org, project, DataPermission::ResourcesWrite).await?;
+    let place = authorize(stoa, Some(&mut conn), caller, org, project, DataPermission::ResourcesWrite).await?;
     check_name(&new.name).map_err(|bad| Error::fault("/name", bad.to_string()))?;
     let limit = stoa.limits.resource_bytes;
     if new.length.is_some_and(|length| length > limit) {
         return Err(Error::TooLarge { limit });
     }
     if new.conditions != Conditions::default() {
-        let current = resources::find(&mut conn, place.organization, place.project.id, &new.name).await?;
+        let current = resources::find(&mut conn, place.organization, place.project, &new.name).await?;
         if !new.conditions.allow_write(current.as_ref().map(|current| current.etag.as_str())) {
             return Err(Error::Stale);
         }
@@ -284,13 +267,20 @@ async fn discard(stoa: &Stoa, key: &str) {
     }
 }
 
-/// Refers to stored bytes under the name. The organization is locked, so of two conditional writes the second sees the
-/// first, and a grant or a project that just went away refuses.
-async fn refer(act: &mut Act, place: &Place, new: &NewResource, bytes: &Stored) -> Result<Written> {
-    let (organization, project) = (place.organization, place.project.id);
-    organizations::lock(&mut act.tx, &[organization]).await?;
-    let (org_key, project_key) = (Key::Id(organization), Key::Id(project));
-    let place = authorize(&mut act.tx, &act.caller, &org_key, &project_key, DataPermission::ResourcesWrite).await?;
+/// The project for a change, with the organization locked: of two conditional writes the second sees the first, and a
+/// grant or a project that went away just before refuses.
+async fn locked(act: &mut Act, place: Place) -> Result<Project> {
+    let stoa = act.stoa().clone();
+    organizations::lock(&mut act.tx, &[place.organization]).await?;
+    let (org, project) = place.keys();
+    authorize(&stoa, Some(&mut act.tx), &act.caller, &org, &project, DataPermission::ResourcesWrite).await?;
+    projects::find(&mut act.tx, place.organization, &project).await?.ok_or(Error::NotFound("project"))
+}
+
+/// Refers to stored bytes under the name.
+async fn refer(act: &mut Act, place: Place, new: &NewResource, bytes: &Stored) -> Result<Written> {
+    let Place { organization, project } = place;
+    let within = locked(act, place).await?;
     let current = resources::find(&mut act.tx, organization, project, &new.name).await?;
     if !new.conditions.allow_write(current.as_ref().map(|current| current.etag.as_str())) {
         return Err(Error::Stale);
@@ -313,16 +303,16 @@ async fn refer(act: &mut Act, place: &Place, new: &NewResource, bytes: &Stored) 
     if let Some(current) = &current {
         blobs::abandon(&mut act.tx, &current.blob_key, now).await?;
     }
-    let mut data = described(act, &place, &resource);
+    let mut data = described(act, &within, &resource);
     data["created"] = json!(current.is_none());
     act.record(&[organization], EventKind::ResourceWritten, Subject::new("resource", &resource.name), data);
     Ok(Written { resource, created: current.is_none() })
 }
 
 /// What the log says of a resource, and for which subscription a service acted.
-fn described(act: &Act, place: &Place, resource: &Resource) -> serde_json::Value {
+fn described(act: &Act, project: &Project, resource: &Resource) -> serde_json::Value {
     let mut data = json!({
-        "project": place.project.id, "project_name": place.project.name, "resource": resource.id,
+        "project": project.id, "project_name": project.name, "resource": resource.id,
         "media_type": resource.media_type, "size": resource.size, "etag": resource.etag,
     });
     if let Who::Service(ServiceCaller { subscription: Some((_, subscription)), .. }) = &act.caller.who {
@@ -342,20 +332,18 @@ pub async fn delete(
     name: &str,
     conditions: &Conditions,
 ) -> Result<Resource> {
-    let seen = authorize(&mut act.tx, &act.caller, org, project, DataPermission::ResourcesWrite).await?;
-    organizations::lock(&mut act.tx, &[seen.organization]).await?;
-    // Again under the lock: the grant or the project may have gone away just before.
-    let (org_key, project_key) = (Key::Id(seen.organization), Key::Id(seen.project.id));
-    let place = authorize(&mut act.tx, &act.caller, &org_key, &project_key, DataPermission::ResourcesWrite).await?;
-    let found = resources::find(&mut act.tx, place.organization, place.project.id, name).await?;
+    let stoa = act.stoa().clone();
+    let place = authorize(&stoa, Some(&mut act.tx), &act.caller, org, project, DataPermission::ResourcesWrite).await?;
+    let within = locked(act, place).await?;
+    let found = resources::find(&mut act.tx, place.organization, place.project, name).await?;
     let resource = found.ok_or(Error::NotFound("resource"))?;
     if !conditions.allow_write(Some(&resource.etag)) {
         return Err(Error::Stale);
     }
     let now = act.now();
-    resources::delete(&mut act.tx, place.organization, place.project.id, name).await?;
+    resources::delete(&mut act.tx, place.organization, place.project, name).await?;
     blobs::abandon(&mut act.tx, &resource.blob_key, now).await?;
-    let data = described(act, &place, &resource);
+    let data = described(act, &within, &resource);
     act.record(&[place.organization], EventKind::ResourceDeleted, Subject::new("resource", name), data);
     Ok(resource)
 }
@@ -364,9 +352,11 @@ pub async fn delete(
 ///
 /// # Errors
 /// 401, 404, 403 for a service whose scope does not include reading.
-pub async fn find(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, project: &Key<ProjectId>, name: &str) -> Result<Resource> {
-    let place = authorize(conn, caller, org, project, DataPermission::ResourcesRead).await?;
-    let found = resources::find(conn, place.organization, place.project.id, name).await?;
+pub async fn find(stoa: &Stoa, caller: &Caller, org: &Key<OrganizationId>, project: &Key<ProjectId>, name: &str) -> Result<Resource> {
+    // Without a connection held: for services the answer is in memory, most of the time.
+    let place = authorize(stoa, None, caller, org, project, DataPermission::ResourcesRead).await?;
+    let mut conn = stoa.db.read().await?;
+    let found = resources::find(&mut conn, place.organization, place.project, name).await?;
     found.ok_or(Error::NotFound("resource"))
 }
 
@@ -383,6 +373,7 @@ pub async fn bytes(stoa: &Stoa, resource: &Resource, range: Option<Range<u64>>) 
 /// # Errors
 /// 401, 404, 403 for a service whose scope does not include reading.
 pub async fn list(
+    stoa: &Stoa,
     conn: &mut Conn,
     caller: &Caller,
     org: &Key<OrganizationId>,
@@ -390,8 +381,8 @@ pub async fn list(
     after: Option<&str>,
     limit: i64,
 ) -> Result<(Place, Vec<Resource>)> {
-    let place = authorize(conn, caller, org, project, DataPermission::ResourcesRead).await?;
-    let page = resources::list(conn, place.organization, place.project.id, after, limit).await?;
+    let place = authorize(stoa, Some(&mut *conn), caller, org, project, DataPermission::ResourcesRead).await?;
+    let page = resources::list(conn, place.organization, place.project, after, limit).await?;
     Ok((place, page))
 }
 

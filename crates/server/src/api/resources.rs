@@ -111,9 +111,7 @@ where
 #[utoipa::path(get, path = "/api/v1/organizations/{org}/projects/{project}/resources/{name}", tag = "resources", params(("org" = String, Path, description = "Handle or id"), ("project" = String, Path, description = "Handle or id"), ("name" = String, Path, description = "One path segment"), ("Range" = Option<String>, Header, description = "`bytes=first-last`"), ("If-Range" = Option<String>, Header, description = "The version the range is of"), ("If-None-Match" = Option<String>, Header, description = "The version you have")), responses((status = 200, description = "The bytes", body = Vec<u8>, content_type = "application/octet-stream"), (status = 206, description = "The range", body = Vec<u8>, content_type = "application/octet-stream"), (status = 304, description = "You have the current version"), (status = 412, description = "The version is another", body = crate::problem::Problem, content_type = "application/problem+json"), (status = 416, description = "There are fewer bytes", body = crate::problem::Problem, content_type = "application/problem+json"), Refusals))]
 pub async fn get(api: Api, ApiPath((org, project, name)): ApiPath<(String, String, String)>, headers: HeaderMap) -> ApiResult {
     let stoa = &api.app.stoa;
-    let mut conn = api.read().await?;
-    let resource = resources::find(&mut conn, &api.caller, &Key::read(&org), &Key::read(&project), &name).await?;
-    drop(conn);
+    let resource = resources::find(stoa, &api.caller, &Key::read(&org), &Key::read(&project), &name).await?;
     represent(stoa, &resource, &Method::GET, &headers).await
 }
 
@@ -121,9 +119,7 @@ pub async fn get(api: Api, ApiPath((org, project, name)): ApiPath<(String, Strin
 #[utoipa::path(head, path = "/api/v1/organizations/{org}/projects/{project}/resources/{name}", tag = "resources", params(("org" = String, Path, description = "Handle or id"), ("project" = String, Path, description = "Handle or id"), ("name" = String, Path, description = "One path segment"), ("If-None-Match" = Option<String>, Header, description = "The version you have")), responses((status = 200, description = "Size, media type and version, in the headers"), (status = 304, description = "You have the current version"), Refusals))]
 pub async fn head(api: Api, ApiPath((org, project, name)): ApiPath<(String, String, String)>, headers: HeaderMap) -> ApiResult {
     let stoa = &api.app.stoa;
-    let mut conn = api.read().await?;
-    let resource = resources::find(&mut conn, &api.caller, &Key::read(&org), &Key::read(&project), &name).await?;
-    drop(conn);
+    let resource = resources::find(stoa, &api.caller, &Key::read(&org), &Key::read(&project), &name).await?;
     represent(stoa, &resource, &Method::HEAD, &headers).await
 }
 
@@ -142,7 +138,7 @@ pub async fn list(api: Api, ApiPath((org, project)): ApiPath<(String, String)>, 
     let after: Option<String> = paging.cursor()?;
     let mut conn = api.read().await?;
     let (org, project) = (Key::read(&org), Key::read(&project));
-    let (_, page) = resources::list(&mut conn, &api.caller, &org, &project, after.as_deref(), limit + 1).await?;
+    let (_, page) = resources::list(&api.app.stoa, &mut conn, &api.caller, &org, &project, after.as_deref(), limit + 1).await?;
     Ok(Json(Page::cut(page, limit, |resource| resource.name.clone(), ResourceView::from)).into_response())
 }
 

@@ -276,7 +276,7 @@ pub(super) async fn project_page(
     let after: Option<String> = paging.cursor()?;
     let (seat, Listed { project, resources: count, bytes }) = projects::get(conn, &page.caller, org, project).await?;
     let (org, id) = (Key::Id(seat.organization.id), Key::Id(project.id));
-    let (_, mut kept) = resources::list(conn, &page.caller, &org, &id, after.as_deref(), SHOWN + 1).await?;
+    let (_, mut kept) = resources::list(&page.app.stoa, conn, &page.caller, &org, &id, after.as_deref(), SHOWN + 1).await?;
     let query = MapQuery { project: Some(id), ..MapQuery::default() };
     let (_, map) = grants::map(conn, &page.caller, &org, &query, None, 200).await?;
     let shell = page.shell(conn, "organizations").await?;

@@ -80,9 +80,7 @@ pub async fn download(
     ApiPath((org, project, name)): ApiPath<(String, String, String)>,
     headers: HeaderMap,
 ) -> PageResult {
-    let mut conn = page.read().await?;
-    let resource = resources::find(&mut conn, &page.caller, &Key::read(&org), &Key::read(&project), &name).await?;
-    drop(conn);
+    let resource = resources::find(&page.app.stoa, &page.caller, &Key::read(&org), &Key::read(&project), &name).await?;
     represent(&page.app.stoa, &resource, &method, &headers).await
 }
 

@@ -7,7 +7,7 @@ use stoa_domain::time::HOUR;
 use stoa_store::blobs::count_abandoned;
 use stoa_testkit::{Answer, Client, TestApp, api_tests};
 
-use crate::projects::grid;
+use crate::{projects::grid, world::World};
 
 const DELTA: &str = "/api/v1/organizations/grid/projects/delta";
 
@@ -292,5 +292,44 @@ api_tests! {
         let deleted = browser.send(browser.request(Method::POST, &format!("{page}/resources/meters_%20north.csv/delete"))).await;
         assert_eq!((deleted.status, deleted.header("location")), (303, page), "{deleted:?}");
         assert!(browser.get(page).await.text().contains("No resources yet"));
+    }
+
+    async fn a_service_uses_granted_projects_as_its_scope_says_and_knows_of_no_other(app: &TestApp) {
+        let world = World::new(app).await;
+        let at = |project: &str, name: &str| format!("/api/v1/organizations/grid-works/projects/{project}/resources{name}");
+        let write = async |client: &Client, project: &str, bytes: &'static str| {
+            client.send(client.request(Method::PUT, &at(project, "/a")).body(bytes)).await
+        };
+        let both = world.service(app, "resources:read resources:write").await;
+        let reader = world.service(app, "resources:read").await;
+        write(&both, "north", "one").await.expect(201);
+        write(&both, "north", "two").await.expect(200);
+        assert_eq!(reader.get(&at("north", "/a")).await.text(), "two");
+        assert_eq!(reader.get(&at(&world.north.to_string(), "/a")).await.text(), "two");
+        assert_eq!(reader.get(&at("north", "")).await.expect(200)["items"][0]["name"], "a");
+        write(&reader, "north", "three").await.expect_problem(403, "insufficient_scope");
+        reader.delete(&at("north", "/a")).await.expect_problem(403, "insufficient_scope");
+        reader.get(&at("south", "/a")).await.expect_problem(404, "not_found");
+
+        // What it is not granted and what is not there look the same.
+        write(&world.ada, "west", "mine").await.expect(201);
+        world.eve.post("/api/v1/organizations/forecasters/projects", json!({"name": "Own"})).await.expect(201);
+        for path in [at("west", "/a"), at("west", ""), at("nowhere", "/a"), "/api/v1/organizations/forecasters/projects/own/resources".to_owned()] {
+            both.get(&path).await.expect_problem(404, "not_found");
+        }
+        write(&both, "west", "mine").await.expect_problem(404, "not_found");
+        both.delete(&at("west", "/a")).await.expect_problem(404, "not_found");
+
+        let events = world.ada.get("/api/v1/organizations/grid-works/events?type=resource.written").await.expect(200);
+        assert_eq!(events["items"][0]["actor"]["id"], json!(world.application));
+        assert_eq!(events["items"][0]["data"]["subscription"], json!(world.subscription));
+
+        world.take_out(&app.stoa, world.north).await;
+        reader.get(&at("north", "/a")).await.expect_problem(404, "not_found");
+        write(&both, "north", "late").await.expect_problem(404, "not_found");
+        assert_eq!(world.ada.get(&at("north", "/a")).await.text(), "two");
+        both.delete(&at("south", "/a")).await.expect_problem(404, "not_found");
+        write(&both, "south", "one").await.expect(201);
+        both.delete(&at("south", "/a")).await.expect(204);
     }
 }
