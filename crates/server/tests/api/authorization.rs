@@ -130,7 +130,11 @@ pub(crate) fn rows() -> Vec<Row> {
         row(get.clone(), "/.well-known/oauth-authorization-server", Gate::Anybody),
         with(post.clone(), "/access/v1/evaluation", Gate::Anyone, |world| world.evaluation()),
         with(post.clone(), "/access/v1/evaluations", Gate::Anyone, |world| json!({"evaluations": [world.evaluation()]})),
-        Row { query: "?project={project}&permission=resources:read", ..row(get.clone(), "/gateway/authorize", Gate::Roles("vrem!403")) },
+        row(get.clone(), "/.well-known/authzen-configuration", Gate::Anybody),
+        Row {
+            query: "?project={project}&organization=grid&permission=resources:read",
+            ..row(get.clone(), "/gateway/authorize", Gate::Roles("vrem!403"))
+        },
     ]
 }
 
