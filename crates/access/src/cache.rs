@@ -160,6 +160,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_before_a_change_is_not_believed_whether_it_came_before_or_after() {
+        let changes = Changes::default();
+        let cache = filled(&changes);
+        let read = changes.mark();
+        changes.note_all();
+        assert!(cache.get(&0, &changes).is_none());
+        cache.put(0, &Arc::new(Number(1)), read, &changes, NOW);
+        assert!(cache.get(&0, &changes).is_none(), "a reader that was overtaken brings nothing back");
+        cache.put(0, &Arc::new(Number(1)), changes.mark(), &changes, NOW);
+        assert!(cache.get(&0, &changes).is_some());
+    }
+
+    #[test]
     fn what_is_over_goes_before_anything_else_and_what_is_too_heavy_never_comes() {
         let changes = Changes::default();
         let cache = filled(&changes);

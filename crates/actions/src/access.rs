@@ -15,6 +15,7 @@ use stoa_domain::{
 use stoa_store::{
     Conn,
     access::{self, Place},
+    projects,
 };
 
 use crate::{Caller, Error, Result, ServiceCaller, Stoa, Who, seats, tokens};
@@ -110,8 +111,8 @@ async fn place_of(
             Err(Error::NotFound(_)) => return Ok(None),
             Err(other) => return Err(other),
         };
-        let found = access::find_project(conn, seat.organization.id, &project.project).await?;
-        return Ok(found.map(|found| (seat.organization.id, seat.role, found)));
+        let found = projects::find(conn, seat.organization.id, &project.project).await?;
+        return Ok(found.map(|found| (seat.organization.id, seat.role, found.id)));
     }
     let Key::Id(id) = project.project else { return Ok(None) };
     let places = access::places(conn, &[user], &[id]).await?;

@@ -13,7 +13,7 @@ use stoa_domain::{
     time::Ts,
     tokens::{self as rules, AccessToken, BadScope},
 };
-use stoa_store::{StoreError, access, tokens};
+use stoa_store::{StoreError, access, applications, tokens};
 
 use crate::{Act, Caller, Error, ServiceCaller, Stoa, Who};
 
@@ -86,7 +86,7 @@ pub async fn authenticate(stoa: &Stoa, credentials: &Credentials<'_>, now: Ts) -
     let client = stoa.access.client(id, secret.hash(), now).await?.ok_or(Refused::InvalidClient)?;
     if client.is_stale_use(now) {
         let mut tx = stoa.db.begin().await?;
-        access::touch_secret(&mut tx, client.application, client.secret, now).await?;
+        applications::touch_secret(&mut tx, client.application, client.secret, now).await?;
         tx.commit().await?;
     }
     Ok(client)

@@ -2,7 +2,6 @@
 
 use stoa_domain::{
     ids::{ApplicationId, OrganizationId, ProjectId, SecretId, ServiceId, SubscriptionId, UserId},
-    organizations::Key,
     permissions::Role,
     secrets::SecretHash,
     services::{DataPermission, ServiceState},
@@ -11,7 +10,7 @@ use stoa_domain::{
     tokens::AccessToken,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, tokens::access_token, users::placeholders};
+use crate::{Conn, Row, StoreError, Value, params, tokens::access_token, users::placeholders};
 
 /// An access token whose secret, application and owning organization are live; it may have expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,27 +224,4 @@ pub async fn changes_after(conn: &mut Conn, positions: &[(OrganizationId, i64)])
         }
     }
     Ok(changes)
-}
-
-/// Notes that a secret was used.
-///
-/// # Errors
-/// Those of the database.
-pub async fn touch_secret(tx: &mut Tx, application: ApplicationId, secret: SecretId, now: Ts) -> Result<(), StoreError> {
-    tx.execute("update application_secrets set last_used_at = $3 where application_id = $1 and id = $2", params![application, secret, now])
-        .await?;
-    Ok(())
-}
-
-/// A project of an organization by handle or id, if it is not deleted.
-///
-/// # Errors
-/// Those of the database.
-pub async fn find_project(conn: &mut Conn, organization: OrganizationId, key: &Key<ProjectId>) -> Result<Option<ProjectId>, StoreError> {
-    let (filter, value) = match key {
-        Key::Id(id) => ("id = $2", Value::from(*id)),
-        Key::Handle(handle) => ("handle = $2", Value::from(handle)),
-    };
-    let sql = format!("select id from projects where organization_id = $1 and {filter} and deleted_at is null");
-    conn.fetch_optional(&sql, &[Value::from(organization), value]).await?.map(|row| row.get(0)).transpose()
 }
