@@ -3,7 +3,7 @@
 use stoa_domain::time::Ts;
 use stoa_store::{idempotency, sessions, tokens};
 
-use crate::{KEEP_ANSWERS, Result, Stoa};
+use crate::{KEEP_ANSWERS, Result, Stoa, resources};
 
 /// What a round of [`tick`] removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Swept {
     pub answers: u64,
     /// Browser sessions that have ended.
     pub sessions: u64,
+    /// Bytes in the object store to which nothing refers any more.
+    pub blobs: u64,
 }
 
 /// Removes what has expired. Meant to run every minute; any number of nodes may do so at once, since removing twice is
@@ -23,12 +25,14 @@ pub struct Swept {
 /// Those of the database; the next round does what was left.
 pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
     let mut tx = stoa.db.begin().await?;
-    let swept = Swept {
+    let mut swept = Swept {
         access_tokens: tokens::delete_expired_access(&mut tx, now).await?,
         answers: idempotency::delete_before(&mut tx, now.plus(-KEEP_ANSWERS)).await?,
         sessions: sessions::delete_expired(&mut tx, now).await?,
+        blobs: 0,
     };
     tx.commit().await?;
+    swept.blobs = resources::sweep(stoa, now).await?;
     if swept != Swept::default() {
         tracing::debug!(?swept, "removed what has expired");
     }
