@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod logging;
+mod sample;
 mod system;
 
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! The commands, one file per verb.
 
 mod configuration;
+mod demo;
 mod doctor;
 mod failure;
 mod install;
@@ -33,6 +34,8 @@ pub struct Stoa {
 enum Command {
     /// Serve the marketplace
     Serve,
+    /// Serve a fresh temporary installation with sample data
+    Demo,
     /// People's accounts
     Users {
         #[command(subcommand)]
@@ -40,7 +43,7 @@ enum Command {
     },
     /// Bring the database to this version
     Migrate,
-    /// Look for what is wrong with this installation: configuration, database, logs, resources
+    /// Look for what is wrong with this installation: configuration, database, event logs
     Doctor,
     /// Print the OpenAPI document
     Openapi,
@@ -72,6 +75,7 @@ impl Stoa {
         runtime.block_on(async move {
             match self.command {
                 Command::Serve => serve::run(&config).await,
+                Command::Demo => demo::run(&config).await,
                 Command::Users { command } => users::run(&config, command).await,
                 Command::Migrate => migrate::run(&config).await,
                 Command::Doctor => doctor::run(&config).await,

@@ -2,7 +2,7 @@
 
 use std::{future::Future, net::SocketAddr, process::ExitCode, time::Duration};
 
-use stoa_actions::Stoa;
+use stoa_actions::{Stoa, jobs};
 use stoa_server::App;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -44,7 +44,7 @@ pub async fn serve(stoa: Stoa, listener: TcpListener, stop: impl Future<Output =
         tracing::info!("stopping; requests under way may end");
         stopped.cancel();
     };
-    let server = axum_serve(listener, router, shutdown);
+    let server = stoa_server::serve(listener, router, shutdown);
     let late = async {
         stopping.cancelled().await;
         tokio::time::sleep(GRACE).await;
@@ -60,16 +60,28 @@ pub async fn serve(stoa: Stoa, listener: TcpListener, stop: impl Future<Output =
     Ok(ExitCode::SUCCESS)
 }
 
-async fn axum_serve(
-    listener: TcpListener,
-    router: stoa_server::Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    stoa_server::serve(listener, router, shutdown).await
-}
+/// How often the jobs run.
+const JOBS: Duration = Duration::from_secs(60);
 
+/// Starts what runs beside the requests: the access index follows the log, and the jobs clean up.
 fn start_background(background: &mut JoinSet<()>, stoa: &Stoa, stopping: &CancellationToken) {
-    let _ = (background, stoa, stopping);
+    let (access, clock, stop) = (stoa.access.clone(), stoa.clock.clone(), stopping.clone());
+    background.spawn(async move {
+        access.follow(|| clock.now(), stop.cancelled()).await;
+    });
+    let (stoa, stop) = (stoa.clone(), stopping.clone());
+    background.spawn(async move {
+        let mut ticks = tokio::time::interval(JOBS);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = ticks.tick() => {}
+            }
+            if let Err(error) = jobs::tick(&stoa, stoa.clock.now()).await {
+                tracing::warn!(%error, "a job failed; it runs again in a minute");
+            }
+        }
+    });
 }
 
 /// Over when the process is told to stop: SIGINT or SIGTERM.

@@ -67,9 +67,6 @@ pub async fn fill(stoa: &Stoa, now: Ts) -> Result<()> {
     for service in &plan.services {
         sample.service(service).await?;
     }
-    for [organization, project, name, media_type, text] in &plan.resources {
-        sample.resource(organization, project, name, media_type, text).await?;
-    }
     for subscription in &plan.subscriptions {
         sample.subscription(subscription, &plan).await?;
     }
