@@ -147,6 +147,9 @@ fn pages() -> Router<App> {
         .route("/organizations/{org}/services/{service}/edit", get(pages::service_form::edit).post(pages::service_form::update))
         .route("/organizations/{org}/services/{service}/publish", post(pages::services::publish))
         .route("/organizations/{org}/services/{service}/pause", post(pages::services::pause))
+        // costs
+        .route("/organizations/{org}/costs", get(pages::costs::show))
+        .route("/organizations/{org}/costs.csv", get(pages::costs::file))
 }
 
 /// Pages that move files: like [`pages`], without a time limit.

@@ -402,7 +402,8 @@ fn insert_statement(engine: Engine, head: &str, columns: usize, rows: usize, tai
     sql
 }
 
-/// A table expression of `size` rows. PostgreSQL takes the types of its columns from the first row.
+/// A table expression of `size` rows. PostgreSQL takes the types of its columns from the first row; a column without any
+/// value is TEXT.
 fn given_rows(engine: Engine, rows: &[Vec<Value>], size: usize) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let type_of = |column: usize| match rows.iter().filter_map(|row| row.get(column)).find(|value| **value != Value::Null) {

@@ -141,11 +141,12 @@ pub async fn granted(
     conn: &mut Conn,
     named: &[(OrganizationId, SubscriptionId, &ProjectRef)],
 ) -> Result<HashMap<(SubscriptionId, ProjectRef), Granted>, StoreError> {
+    // No id is empty and no handle is, so what is not named matches nothing.
     let given: Vec<Vec<Value>> = named
         .iter()
         .map(|(organization, subscription, project)| match project {
-            ProjectRef::Id(id) => values![organization, subscription, id, Value::Null],
-            ProjectRef::Handle(handle) => values![organization, subscription, Value::Null, handle],
+            ProjectRef::Id(id) => values![organization, subscription, id, ""],
+            ProjectRef::Handle(handle) => values![organization, subscription, Vec::new(), handle],
         })
         .collect();
     let columns = "given.subscription_id, given.project_id, given.handle, g.project_id, g.since, g.until";
@@ -158,10 +159,8 @@ pub async fn granted(
     );
     let mut found: HashMap<(SubscriptionId, ProjectRef), Granted> = HashMap::new();
     for row in &conn.fetch_given(&sql, &given).await? {
-        let named = match row.get::<Option<ProjectId>>(1)? {
-            Some(id) => ProjectRef::Id(id),
-            None => ProjectRef::Handle(row.get(2)?),
-        };
+        let handle: String = row.get(2)?;
+        let named = if handle.is_empty() { ProjectRef::Id(row.get(1)?) } else { ProjectRef::Handle(handle) };
         let project = row.get(3)?;
         let of = found.entry((row.get(0)?, named)).or_insert_with(|| Granted { project, spans: Vec::new() });
         of.spans.push(Span::new(row.get(4)?, row.get(5)?));

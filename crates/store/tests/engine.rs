@@ -310,6 +310,31 @@ both_engines! {
         assert_eq!(counter(&mut conn).await, before + 1);
     }
 
+    async fn many_given_rows_are_looked_up_in_one_statement(db: Db) {
+        create(&db, "create table given_to (a BIGINT not null, b TEXT not null, c BYTEA not null, primary key (a, b, c))").await;
+        let mut tx = db.begin().await.unwrap();
+        let all: Vec<Vec<Value>> = (0..600_i64).map(|n| values![n, format!("t{n}"), vec![u8::try_from(n % 251).unwrap()]]).collect();
+        tx.insert_many("insert into given_to (a, b, c)", 3, &all, "").await.unwrap();
+        tx.commit().await.unwrap();
+        let mut conn = db.read().await.unwrap();
+        let sql = "with given (a, b, c, d) as ({rows}) select t.a, given.d from given cross join given_to t
+                   where t.a = given.a and t.b = given.b and t.c = given.c";
+        for count in [0_i64, 1, 3, 300] {
+            // Every second one is not there; the last column has a value in some rows only.
+            let byte = |n: i64| vec![u8::try_from(n % 251).unwrap()];
+            let given: Vec<Vec<Value>> = (0..count)
+                .map(|n| values![n, if n % 2 == 0 { format!("t{n}") } else { "no".to_owned() }, byte(n), (n % 4 == 0).then_some(n)])
+                .collect();
+            let before = db.statements();
+            let found = conn.fetch_given(sql, &given).await.unwrap();
+            assert_eq!(db.statements() - before, u64::from(count > 0));
+            let found: BTreeSet<(i64, Option<i64>)> = found.iter().map(|row| (row.get(0).unwrap(), row.get(1).unwrap())).collect();
+            assert_eq!(found, (0..count).filter(|n| n % 2 == 0).map(|n| (n, (n % 4 == 0).then_some(n))).collect());
+        }
+        let uneven = [values![1_i64, "a", vec![1_u8], 1_i64], values![1_i64]];
+        assert!(conn.fetch_given(sql, &uneven).await.is_err());
+    }
+
     async fn migrations_are_applied_once(db: Db) {
         assert_eq!(db.pending_migrations().await.unwrap(), Vec::<String>::new());
         assert_eq!(db.migrate().await.unwrap(), 0);

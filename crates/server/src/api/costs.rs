@@ -3,19 +3,20 @@
 use axum::{Json, http::HeaderMap, response::IntoResponse};
 use serde::{Deserialize, Serialize};
 use stoa_actions::{
-    Error,
+    Caller, Error,
     costs::{self, Costs},
 };
 use stoa_domain::{
     amounts::{Cost, Quantity},
     costs::Component,
     groupings::{CostRow, CostSummary, CostWord, Grouping, Month},
-    ids::SubscriptionId,
+    ids::{OrganizationId, SubscriptionId},
     money::Currency,
     organizations::Key,
     periods::{MOST_DAYS, MOST_DAYS_TOGETHER, Period},
     time::Day,
 };
+use stoa_store::Conn;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -113,16 +114,26 @@ pub struct CostItem {
 /// what the plan says; nothing is rounded.
 #[utoipa::path(get, path = "/api/v1/organizations/{org}/costs", tag = "costs", params(("org" = String, Path, description = "Handle or id"), CostsQuery), responses((status = 200, description = "The costs; with `Accept: text/csv` the same rows as CSV, with `format=focus` a FOCUS 1.0 file", content((CostsView = "application/json"), (String = "text/csv"))), Refusals))]
 pub async fn list(api: Api, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQuery<CostsQuery>, headers: HeaderMap) -> ApiResult {
+    let mut conn = api.read().await?;
+    exported(&mut conn, &api.caller, &Key::read(&org), query, &headers).await
+}
+
+/// The costs in the form that is wanted; also for the pages, which offer the files to download.
+pub(crate) async fn exported(
+    conn: &mut Conn,
+    caller: &Caller,
+    org: &Key<OrganizationId>,
+    query: CostsQuery,
+    headers: &HeaderMap,
+) -> ApiResult {
     let offered = [("json", Format::Json), ("csv", Format::Csv), ("focus", Format::Focus)];
-    let format = Format::of(&headers, query.format.as_deref(), &offered)?;
+    let format = Format::of(headers, query.format.as_deref(), &offered)?;
     let by = Grouping::<CostWord>::parse(query.group_by.as_deref().unwrap_or("service,project,component"));
     let by = by.map_err(|bad| Error::fault("/group_by", bad.to_string()))?;
     let daily = by.has(CostWord::Day) || format == Format::Focus;
     let most = if daily { MOST_DAYS } else { MOST_DAYS_TOGETHER };
-    let period = Period::read(query.from.as_deref(), query.to.as_deref(), api.caller.now, most)?;
-    let mut conn = api.read().await?;
-    let (seat, costs) = costs::of_organization(&mut conn, &api.caller, &Key::read(&org), period).await?;
-    drop(conn);
+    let period = Period::read(query.from.as_deref(), query.to.as_deref(), caller.now, most)?;
+    let (seat, costs) = costs::of_organization(conn, caller, org, period).await?;
     let handle = &seat.organization.handle;
     if format == Format::Focus {
         return Ok(exports::download(exports::focus(&seat, &costs)?, "focus", handle, period));

@@ -56,6 +56,7 @@ pub mod applications;
 pub mod chart;
 pub mod costs;
 pub mod errors;
+pub mod figures;
 pub mod form;
 pub mod markdown;
 pub mod marketplace;

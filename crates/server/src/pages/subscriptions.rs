@@ -4,6 +4,8 @@ use axum::{
     extract::Query,
     response::{IntoResponse, Redirect},
 };
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use stoa_actions::{
     seats::Seat,
@@ -22,7 +24,9 @@ use stoa_store::Conn;
 
 use super::chart::Chart;
 use super::{
-    Badge, Choice, Flash, Kpi, Link, OrgHead, Pager, Pair, PermissionLine, ProjectPicker, Shell, TimelineEntry, filters,
+    Badge, Choice, Flash, Kpi, Link, OrgHead, Pager, Pair, PermissionLine, ProjectPicker, Shell, TimelineEntry,
+    costs::{of_this_month, usage_tab},
+    filters,
     form::{FormErrors, PageForm},
     hue, initials,
     page::{Page, PageResult},
@@ -146,6 +150,8 @@ pub struct UsageTab {
     pub kpis: Vec<Kpi>,
     /// Such as “November 2026 so far, without tax”.
     pub period: String,
+    /// The months to choose from.
+    pub months: Vec<Choice>,
     /// The chart: a series for each project.
     pub chart: Chart,
     /// The same as rows.
@@ -234,9 +240,10 @@ pub async fn list(page: Page, ApiPath(org): ApiPath<String>, Query(query): Query
     let next = found.last().filter(|_| more).map(|last| format!("{url}?cursor={}", encode(&last.subscription.id)));
     let now = page.caller.now;
     let total = page.org_head(&mut conn, &seat, "subscriptions").await?;
+    let costs = of_this_month(&mut conn, &page.caller, &seat).await?;
     Ok(SubscriptionsPage {
         shell: page.shell(&mut conn, "organizations").await?,
-        subscriptions: found.iter().map(|one| row(one, &url, total.counts.projects, now)).collect(),
+        subscriptions: found.iter().map(|one| row(one, &url, total.counts.projects, &costs, now)).collect(),
         org: total,
         pager: Pager {
             summary: String::new(),
@@ -247,7 +254,7 @@ pub async fn list(page: Page, ApiPath(org): ApiPath<String>, Query(query): Query
     .into_response())
 }
 
-fn row(one: &Details, url: &str, projects: u64, now: Ts) -> SubscriptionRow {
+fn row(one: &Details, url: &str, projects: u64, costs: &BTreeMap<SubscriptionId, String>, now: Ts) -> SubscriptionRow {
     let offer = &one.concerned.offer;
     SubscriptionRow {
         service: offer.service_name.clone(),
@@ -259,7 +266,7 @@ fn row(one: &Details, url: &str, projects: u64, now: Ts) -> SubscriptionRow {
         projects: choice_words(one, projects),
         since: one.subscription.activated_at.map_or_else(|| "–".to_owned(), |at| times::ago(at, now)),
         state: Badge::state(one.subscription.state.word()),
-        cost: String::new(),
+        cost: costs.get(&one.subscription.id).cloned().unwrap_or_default(),
     }
 }
 
@@ -292,11 +299,19 @@ pub async fn show(ApiPath((org, id)): ApiPath<(String, String)>) -> Redirect {
     Redirect::to(&format!("/organizations/{org}/subscriptions/{id}/usage"))
 }
 
-/// `GET /organizations/{org}/subscriptions/{subscription}/usage`.
-pub async fn usage(page: Page, ApiPath((org, id)): ApiPath<(String, SubscriptionId)>) -> PageResult {
+/// Which month of usage.
+#[derive(Debug, Deserialize)]
+pub struct UsageQuery {
+    /// `2026-03`; the last one when absent.
+    month: Option<String>,
+}
+
+/// `GET /organizations/{org}/subscriptions/{subscription}/usage?month=`.
+pub async fn usage(page: Page, ApiPath((org, id)): ApiPath<(String, SubscriptionId)>, Query(query): Query<UsageQuery>) -> PageResult {
     let mut conn = page.read().await?;
     let (seat, details) = subscriptions::get(&mut conn, &page.caller, &Key::read(&org), id).await?;
-    let tab = SubscriptionTab::Usage(UsageTab::default());
+    let tab = usage_tab(&mut conn, &details.subscription, page.caller.now, query.month.as_deref()).await?;
+    let tab = SubscriptionTab::Usage(tab);
     Ok(whole(&page, &mut conn, &seat, &details, tab).await?.into_response())
 }
 
@@ -534,7 +549,7 @@ mod tests {
         GrantedProject, PermissionsTab, ProjectsTab, SubscriptionPage, SubscriptionRow, SubscriptionTab, SubscriptionsPage, UsageRow,
         UsageTab,
     };
-    use crate::pages::{Badge, Kpi, Link, Pair, sample};
+    use crate::pages::{Badge, Choice, Kpi, Link, Pair, sample};
 
     fn page(tab: SubscriptionTab) -> SubscriptionPage {
         let mut org = sample::org("subscriptions");
@@ -591,6 +606,7 @@ mod tests {
         let usage = UsageTab {
             kpis: vec![kpi("This month", "€ 412.20"), kpi("Last month", "€ 398.10")],
             period: "November 2026 so far, without tax".into(),
+            months: vec![Choice::new("2026-11", "November 2026", true), Choice::new("2026-10", "October 2026", false)],
             chart: sample::chart(),
             rows: vec![row("Wind park Delta"), row("Grid planning")],
             total: "€ 297.60".into(),
