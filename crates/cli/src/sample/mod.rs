@@ -4,9 +4,11 @@ mod plan;
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use stoa_actions::{
-    Act, Caller, Error, Result, ServiceCaller, Stoa, Who, applications, members, organizations, projects, requests, services, subscriptions, usage, users,
+    Act, Caller, Error, Result, ServiceCaller, Stoa, Who, applications, members, organizations, projects, requests, resources, services,
+    subscriptions, usage, users,
 };
 use stoa_domain::{
     applications::NewApplication,
@@ -14,6 +16,7 @@ use stoa_domain::{
     ids::{ApplicationId, SubscriptionId},
     organizations::{Key, NewOrganization},
     projects::NewProject,
+    resources::Conditions,
     services::{NewService, ServiceText},
     subscriptions::ChoiceInput,
     time::{DAY, HOUR, Ts},
@@ -66,6 +69,9 @@ pub async fn fill(stoa: &Stoa, now: Ts) -> Result<()> {
     }
     for service in &plan.services {
         sample.service(service).await?;
+    }
+    for [organization, project, name, media_type, text] in &plan.resources {
+        sample.resource(organization, project, name, media_type, text).await?;
     }
     for subscription in &plan.subscriptions {
         sample.subscription(subscription, &plan).await?;
@@ -153,6 +159,20 @@ impl Sample<'_> {
         act.commit().await
     }
 
+    async fn resource(&self, organization: &str, project: &str, name: &str, media_type: &str, text: &str) -> Result<()> {
+        let user = self.people.get("maintainer").ok_or(Error::NotFound("person of the sample"))?;
+        let caller = Caller::user(user.clone(), self.ago(BEGINS - 3));
+        let new = resources::NewResource {
+            name: name.to_owned(),
+            media_type: Some(media_type.to_owned()),
+            length: None,
+            conditions: Conditions::default(),
+        };
+        let body = futures::stream::iter([Ok::<_, Error>(Bytes::from(text.to_owned()))]);
+        resources::write(self.stoa, &caller, &Key::read(organization), &Key::read(project), new, body).await?;
+        Ok(())
+    }
+
     async fn subscription(&self, plan: &SampleSubscription, all: &Plan) -> Result<()> {
         let asked = self.ago(plan.days_ago);
         let mut act = self.act(&plan.by, asked).await?;
@@ -189,7 +209,8 @@ impl Sample<'_> {
                 while day.start().plus(12 * HOUR) < self.now {
                     let number = day.number();
                     let weekend = matches!(number.rem_euclid(7), 2 | 3);
-                    let usual = base / (index + 1) + step * (number * 7 + index * 5).rem_euclid(11) + (number - since.day().number()) * step / 3;
+                    let usual =
+                        base / (index + 1) + step * (number * 7 + index * 5).rem_euclid(11) + (number - since.day().number()) * step / 3;
                     let quantity = if weekend { usual / 3 } else { usual };
                     events.push(json!({
                         "specversion": "1.0", "id": format!("{meter}-{project}-{day}"), "source": format!("/{}", plan.service),
