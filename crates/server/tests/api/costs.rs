@@ -251,6 +251,8 @@ api_tests! {
             costs(&world, "?group_by=service,project,component,day").await;
             app.statements() - before
         };
+        // Whoever has not been seen for an hour is noted down first.
+        count().await;
         let one = count().await;
         for number in 0..4 {
             let service = published(&world.bob, &world.application, &format!("Service {number}"), plan()).await;
