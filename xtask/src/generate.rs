@@ -13,7 +13,11 @@ struct Generated {
 }
 
 /// All generated files. A new one is a new line here.
-const FILES: [Generated; 1] = [Generated { path: "docs/permissions.md", program: "examples/permissions", arguments: &[] }];
+const FILES: [Generated; 3] = [
+    Generated { path: "docs/permissions.md", program: "examples/permissions", arguments: &[] },
+    Generated { path: "docs/openapi.json", program: "stoa", arguments: &["openapi"] },
+    Generated { path: "docs/configuration.md", program: "stoa", arguments: &["configuration", "--reference"] },
+];
 
 /// Builds everything of the workspace once, with the features the tests use, so that nothing is built twice.
 pub fn build(root: &Path) -> Outcome {

@@ -2,16 +2,23 @@
 
 use axum::response::IntoResponse;
 use stoa_actions::{
-    events, organizations,
+    costs, events, organizations,
     seats::Seat,
     subscriptions::{self, Details},
 };
-use stoa_domain::{organizations::Key, permissions::Permission, subscriptions::Mode};
+use stoa_domain::{
+    groupings::{CostSummary, CostWord, Grouping},
+    organizations::Key,
+    periods::Period,
+    permissions::Permission,
+    subscriptions::Mode,
+};
 use stoa_store::subscriptions::Filter;
 
 use super::{
     Badge, Kpi, OrgHead, Shell, TimelineEntry, activity, filters,
     page::{Page, PageResult, may},
+    times,
 };
 use crate::extract::ApiPath;
 
@@ -75,33 +82,38 @@ pub async fn show(page: Page, ApiPath(org): ApiPath<String>) -> PageResult {
     let seat = organizations::get(&mut conn, &page.caller, &key).await?;
     let org = page.org_head(&mut conn, &seat, "overview").await?;
     let (_, subscriptions) = subscriptions::list(&mut conn, &page.caller, &key, Filter::default(), FEW).await?;
+    let month = Period::month_of(page.caller.now.day());
+    let (_, costs) = costs::of_organization(&mut conn, &page.caller, &key, month).await?;
+    let costs = costs.summary(&Grouping::by(&[CostWord::Subscription]))?;
     let latest = events::latest(&mut conn, &seat, FEW).await?;
     let people = events::people(&mut conn, &latest).await?;
     let shown = OverviewPage {
         shell: page.shell(&mut conn, "organizations").await?,
-        kpis: kpis(&org),
+        kpis: kpis(&org, &costs, &times::month_of(month.from)),
         steps: steps(&seat, &org),
-        services: subscriptions.iter().filter(|one| one.subscription.state.is_live()).map(|one| running(one, &org)).collect(),
+        services: subscriptions.iter().filter(|one| one.subscription.state.is_live()).map(|one| running(one, &org, &costs)).collect(),
         events: latest.iter().map(|event| activity::line(event, &people)).collect(),
         org,
     };
     Ok(shown.into_response())
 }
 
-fn kpis(org: &OrgHead) -> Vec<Kpi> {
+fn kpis(org: &OrgHead, costs: &CostSummary, month: &str) -> Vec<Kpi> {
     let counts = org.counts;
-    let kpi = |label: &str, count: u64, path: &str, note: &str| Kpi {
+    let totals: Vec<String> = costs.totals.iter().map(|(currency, cost)| cost.shown(*currency)).collect();
+    let total = if totals.is_empty() { "–".to_owned() } else { totals.join(" · ") };
+    let kpi = |label: &str, value: String, path: &str, note: &str| Kpi {
         label: label.to_owned(),
-        value: count.to_string(),
+        value,
         note: note.to_owned(),
         href: format!("{}{path}", org.url()),
         ..Kpi::default()
     };
     vec![
-        kpi("Subscriptions", counts.subscriptions, "/subscriptions", "services that may use this organization’s data"),
-        kpi("Projects", counts.projects, "/projects", "hold the data"),
-        kpi("Members", counts.members, "/members", "with four roles"),
-        kpi("Open requests", counts.requests, "/requests", "wait for a decision"),
+        kpi("Costs so far", total, "/costs", month),
+        kpi("Subscriptions", counts.subscriptions.to_string(), "/subscriptions", "services that may use this organization’s data"),
+        kpi("Projects", counts.projects.to_string(), "/projects", "hold the data"),
+        kpi("Open requests", counts.requests.to_string(), "/requests", "wait for a decision"),
     ]
 }
 
@@ -149,20 +161,22 @@ fn steps(seat: &Seat, org: &OrgHead) -> Vec<Step> {
     if all.iter().all(|step| step.done) { Vec::new() } else { all }
 }
 
-fn running(one: &Details, org: &OrgHead) -> RunningService {
+fn running(one: &Details, org: &OrgHead, costs: &CostSummary) -> RunningService {
     let subscription = &one.subscription;
     let open = one.grants.iter().filter(|details| details.grant.until.is_none()).count();
     let projects = match (&subscription.project, subscription.choice.mode) {
         (None, Mode::All) => "All projects".to_owned(),
         _ => format!("{open} of {} projects", org.counts.projects),
     };
+    let rows = costs.rows.iter().filter(|row| row.key.subscription == Some(subscription.id));
+    let cost: Vec<String> = rows.map(|row| row.cost.shown(row.key.currency)).collect();
     RunningService {
         service: one.concerned.offer.service_name.clone(),
         provider: one.concerned.provider.name.clone(),
         href: format!("{}/subscriptions/{}", org.url(), subscription.id),
         projects,
         state: Badge::state(subscription.state.word()),
-        cost: String::new(),
+        cost: if cost.is_empty() { "–".to_owned() } else { cost.join(" · ") },
     }
 }
 

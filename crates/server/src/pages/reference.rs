@@ -115,8 +115,9 @@ pub async fn show(visitor: Visitor) -> PageResult {
     Ok(ReferencePage { shell, groups: &READ.0, shapes: &READ.1 }.into_response())
 }
 
+/// A text without the marks of code, which a page shows otherwise.
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().trim().to_owned()
+    value.as_str().unwrap_or_default().trim().replace('`', "")
 }
 
 fn anchor(name: &str) -> String {
@@ -138,6 +139,7 @@ fn groups(document: &Value) -> Vec<Group> {
             }
         }
     }
+    groups.sort_by(|one, other| one.name.cmp(&other.name));
     groups
 }
 
