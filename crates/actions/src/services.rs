@@ -41,6 +41,7 @@ pub struct ServiceDetails {
 
 /// What became of the wish to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one is made per request, and the large one is the usual one")]
 pub enum Published {
     /// The service is published.
     Now(Service),

@@ -5,18 +5,20 @@ const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
 /// “512 B”, “1.2 MB”: decimal units, one digit after the point below ten.
 #[must_use]
 pub fn size(bytes: u64) -> String {
-    let mut tenths = u128::from(bytes) * 10;
+    let bytes_wide = u128::from(bytes);
+    let mut divisor: u128 = 1;
     let mut unit = 0;
     // Half a unit of the last digit shown rounds up, also into the next unit.
-    while tenths >= 9_995 && unit + 1 < UNITS.len() {
-        tenths = (tenths + 500) / 1_000;
+    while (bytes_wide * 2 + divisor) / (divisor * 2) >= 1_000 && unit + 1 < UNITS.len() {
+        divisor *= 1_000;
         unit += 1;
     }
     let name = UNITS[unit];
+    let tenths = (bytes_wide * 20 + divisor) / (divisor * 2);
     match (unit, tenths) {
         (0, _) => format!("{bytes} {name}"),
         (_, small) if small < 100 && small % 10 != 0 => format!("{}.{} {name}", small / 10, small % 10),
-        (_, any) => format!("{} {name}", (any + 5) / 10),
+        (_, _) => format!("{} {name}", (bytes_wide * 2 + divisor) / (divisor * 2)),
     }
 }
 

@@ -65,7 +65,12 @@ pub(crate) fn rows() -> Vec<Row> {
         with(patch.clone(), "/api/v1/organizations/{org}", EDIT, |_| json!({"description": "x"})),
         Row { query: "?confirm=Grid", ..row(delete.clone(), "/api/v1/organizations/{org}", MAINTAIN) },
         row(get.clone(), "/api/v1/organizations/{org}/members", ALL),
-        with(post.clone(), "/api/v1/organizations/{org}/members", MAINTAIN, |_| json!({"members": []})),
+        with(
+            post.clone(),
+            "/api/v1/organizations/{org}/members",
+            MAINTAIN,
+            |world| json!({"members": [{"email": world.stranger.user.email, "role": "viewer"}]}),
+        ),
         with(patch.clone(), "/api/v1/organizations/{org}/members/{user}", MAINTAIN, |_| json!({"role": "viewer"})),
         row(delete.clone(), "/api/v1/organizations/{org}/members/{user}", MAINTAIN),
         row(get.clone(), "/api/v1/organizations/{org}/events", ALL),

@@ -1,5 +1,7 @@
 //! The API and the pages over real HTTP, on SQLite and on PostgreSQL.
 
+#![cfg(test)]
+
 mod access;
 mod applications;
 mod authorization;

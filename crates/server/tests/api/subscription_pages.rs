@@ -65,7 +65,7 @@ api_tests! {
         shows(&viewer.get("/organizations/grid/subscriptions").await, 200, &["Forecast", "Borealis", "2 of 3 projects", "Active"]);
         shows(&viewer.get(&format!("{url}/projects")).await, 200, &["North", "South", "ria", "can take projects out"]);
         shows(&viewer.get(&format!("{url}/permissions")).await, 200, &["approved the subscription for Grid", "fine", "Version 1", "/subscriptions/sub_"]);
-        shows(&viewer.get(&format!("{url}/usage")).await, 200, &["No usage yet", "Ask to cancel"]);
+        shows(&viewer.get(&format!("{url}/usage")).await, 200, &["Usage and cost by project", "Ask to cancel"]);
         assert_eq!(viewer.get(&url).await.header("location"), format!("{url}/usage"));
         shows(&viewer.get("/organizations/grid/requests?view=decided").await, 200, &["Approved"]);
         shows(&viewer.get("/requests?view=mine").await, 200, &["Grid asks to subscribe Forecast"]);

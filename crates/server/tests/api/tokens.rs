@@ -31,7 +31,7 @@ api_tests! {
         ada.post("/api/v1/me/tokens", json!({"name": ""})).await.expect_problem(422, "invalid");
         for wrong in ["stoa_pat_0000", "Ünïcode", ""] {
             let answer = app.anonymous().with_token(wrong).get("/api/v1/me").await;
-            assert_eq!(answer.header("www-authenticate"), "Bearer");
+            assert!(answer.header("www-authenticate").starts_with("Bearer"));
             answer.expect_problem(401, "unauthenticated");
         }
     }
