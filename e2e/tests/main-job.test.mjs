@@ -62,12 +62,12 @@ for (const engine of engines) {
       await page.getByLabel("Summary").fill("Forecasts the load of the next days");
       await page.getByLabel("Description").fill("Reads *measurements* and forecasts the load.");
       await page.getByLabel("Categories").fill("energy, forecasting");
-      await page.getByRole("radio", { name: /on request|approve/i }).check();
-      await page.getByRole("radio", { name: /organization/i }).check();
+      await page.getByRole("radio", { name: /after your approval/ }).check();
+      await page.getByRole("radio", { name: /^Organization/ }).check();
       await page.getByRole("checkbox", { name: /read/i }).check();
       await page.getByLabel("Name of the plan").fill("Standard");
       await page.getByLabel("Currency").fill("EUR");
-      await page.getByLabel("Per month", { exact: true }).fill("31");
+      await page.getByLabel(/^Per month/).fill("31");
       await page.getByLabel("Name", { exact: true }).nth(1).fill("forecasts");
       await page.getByLabel("Unit", { exact: true }).first().fill("forecast");
       await page.getByLabel("Price a unit").first().fill("0.05");

@@ -307,7 +307,8 @@ impl Tx {
     /// Inserts many rows: `head` is `insert into t (a, b)`, `tail` may be `on conflict do nothing` or nothing.
     ///
     /// Returns how many rows were inserted. Sends as few statements as the engines allow, whose sizes are powers of
-    /// two, so that the caches of prepared statements keep only a handful of texts.
+    /// two, so that the caches of prepared statements keep only a handful of texts. Counts as one statement, however
+    /// many it takes.
     pub async fn insert_many(&mut self, head: &str, columns: usize, rows: &[Vec<Value>], tail: &str) -> Result<u64> {
         if let Some(row) = rows.iter().find(|row| row.len() != columns) {
             return Err(StoreError::database(format!("a row has {} values for {columns} columns", row.len())));
@@ -315,13 +316,16 @@ impl Tx {
         let fitting = (MOST_VALUES / columns.max(1)).clamp(1, MOST_ROWS);
         let mut rest = rows;
         let mut inserted = 0;
+        let mut sent: u64 = 0;
         while !rest.is_empty() {
             let most = rest.len().min(fitting);
             let (now, later) = rest.split_at(1 << most.ilog2());
             let sql = insert_statement(self.engine(), head, columns, now.len(), tail);
             inserted += self.conn.execute(&sql, &now.concat()).await?;
             rest = later;
+            sent += 1;
         }
+        self.conn.statements.fetch_sub(sent.saturating_sub(1), Ordering::Relaxed);
         Ok(inserted)
     }
 

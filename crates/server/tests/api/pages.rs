@@ -374,4 +374,4 @@ api_tests! {
 }
 
 /// Session, what the page shows, and the counters around it.
-const EXPECTED: [u64; 4] = [4, 8, 6, 6];
+const EXPECTED: [u64; 4] = [4, 13, 6, 6];
