@@ -138,11 +138,11 @@ for (const engine of engines) {
 
     async function approve(page) {
       await page.goto(`${stoa.url}/requests`);
-      await page.getByText("Forecasts for the north and the harbour.").waitFor();
+      await page.getByText("Forecasts for the north and the harbour.").first().waitFor();
       await inspect(page, "inbox of the provider");
       await page.getByLabel(/Reason/).first().fill("Welcome.");
       await page.getByRole("button", { name: "Approve" }).first().click();
-      await page.getByText("Forecasts for the north and the harbour.").waitFor({ state: "detached" }).catch(() => undefined);
+      await page.getByRole("button", { name: "Approve" }).waitFor({ state: "detached" });
     }
 
     /** What the service itself does, over the API with its own token. */
@@ -178,8 +178,8 @@ for (const engine of engines) {
       await inspect(page, "subscriptions");
       await page.getByRole("link", { name: "Load Forecast" }).first().click();
       await page.getByRole("link", { name: "Usage", exact: true }).click();
-      await page.getByText("120", { exact: true }).first().waitFor();
-      await page.getByText(/6\.00/).first().waitFor();
+      await page.getByText("120 forecast").first().waitFor();
+      await page.getByText("EUR 6.00", { exact: true }).first().waitFor();
       await inspect(page, "subscription usage");
       await page.getByRole("link", { name: "Permissions", exact: true }).click();
       await page.getByText("Welcome.").first().waitFor();

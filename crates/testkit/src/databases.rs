@@ -122,7 +122,6 @@ macro_rules! both_engines {
     ($($(#[$attribute:meta])* async fn $name:ident($db:ident : $type:ty) $body:block)+) => {$(
         #[cfg(test)]
         mod $name {
-            #[allow(unused_imports, reason = "which of the file's imports a body needs differs")]
             use super::*;
 
             $(#[$attribute])*

@@ -14,27 +14,38 @@ static CLEAN: LazyLock<Builder<'static>> = LazyLock::new(|| {
     clean
 });
 
-/// Renders and cleans a text. Its headings stand below those of the page.
+/// The level of the page's headings above the text.
+const ABOVE: usize = 2;
+
+/// Renders and cleans a text. Its headings stand below those of the page, without a gap wherever the writer began.
 #[must_use]
 pub fn html(text: &str) -> String {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+    let mut used: Vec<HeadingLevel> = Parser::new_ext(text, options)
+        .filter_map(|event| match event {
+            Event::Start(Tag::Heading { level, .. }) => Some(level),
+            _ => None,
+        })
+        .collect();
+    used.sort_unstable();
+    used.dedup();
+    let mut last = ABOVE;
     let lower = |event| match event {
-        Event::Start(Tag::Heading { level, id, classes, attrs }) => Event::Start(Tag::Heading { level: below(level), id, classes, attrs }),
-        Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(below(level))),
+        Event::Start(Tag::Heading { level, id, classes, attrs }) => {
+            let rank = used.iter().position(|one| *one == level).unwrap_or(0);
+            last = (ABOVE + 1 + rank).min(last + 1).min(6);
+            Event::Start(Tag::Heading { level: numbered(last), id, classes, attrs })
+        }
+        Event::End(TagEnd::Heading(_)) => Event::End(TagEnd::Heading(numbered(last))),
         other => other,
     };
     let mut raw = String::with_capacity(text.len() * 3 / 2);
-    push_html(&mut raw, Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH).map(lower));
+    push_html(&mut raw, Parser::new_ext(text, options).map(lower));
     CLEAN.clean(&raw).to_string()
 }
 
-/// The page has a heading of level 1 and its parts have those of level 2.
-const fn below(level: HeadingLevel) -> HeadingLevel {
-    match level {
-        HeadingLevel::H1 => HeadingLevel::H3,
-        HeadingLevel::H2 => HeadingLevel::H4,
-        HeadingLevel::H3 => HeadingLevel::H5,
-        _ => HeadingLevel::H6,
-    }
+fn numbered(level: usize) -> HeadingLevel {
+    HeadingLevel::try_from(level).unwrap_or(HeadingLevel::H6)
 }
 
 #[cfg(test)]
@@ -44,6 +55,7 @@ mod tests {
     #[test]
     fn markdown_is_rendered_and_its_headings_stand_below_those_of_the_page() {
         assert_eq!(html("# Title\n\nIt *does*."), "<h3>Title</h3>\n<p>It <em>does</em>.</p>\n");
+        assert_eq!(html("### A\n# B\n### C"), "<h3>A</h3>\n<h3>B</h3>\n<h4>C</h4>\n");
         assert!(html("[a](https://docs.example)").contains("rel=\"noopener noreferrer nofollow ugc\""));
         assert!(html("|a|b|\n|-|-|\n|1|2|").contains("<td>1</td>"));
     }
