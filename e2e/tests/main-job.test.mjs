@@ -185,7 +185,7 @@ for (const engine of engines) {
       await page.getByText("Welcome.").first().waitFor();
       await inspect(page, "subscription permissions");
       await page.getByRole("link", { name: /^Costs/ }).first().click();
-      await page.getByText("Load Forecast").first().waitFor();
+      await page.getByRole("table").getByText("Load Forecast").first().waitFor();
       await inspect(page, "costs");
     }
 
