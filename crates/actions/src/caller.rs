@@ -90,6 +90,18 @@ impl Caller {
         Ok(self.person()?.id)
     }
 
+    /// The person who asks, if it is one who runs the installation.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for nobody; [`Error::NotFound`] for everybody else: what is the operator's is not seen.
+    pub fn operator(&self) -> Result<&User> {
+        match &self.who {
+            Who::User(user) if user.operator => Ok(user),
+            Who::Anonymous => Err(Error::Unauthenticated),
+            Who::User(_) | Who::Service(_) | Who::System => Err(Error::NotFound("page")),
+        }
+    }
+
     /// How an event names who asks.
     pub fn actor(&self) -> Actor {
         match &self.who {

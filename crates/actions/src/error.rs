@@ -16,7 +16,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Seen, but refused: who asked, for what, and who could do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("as {} {role} of {organization} you may not {}; {} may", article(*role), permission.words(), who(*permission))]
+#[error("as {} of {organization} you may not {}; {} may", role.with_article(), permission.words(), who(*permission))]
 pub struct Refusal {
     /// The role of who asked.
     pub role: Role,
@@ -28,18 +28,11 @@ pub struct Refusal {
     pub permission: Permission,
 }
 
-const fn article(role: Role) -> &'static str {
-    match role {
-        Role::Editor => "an",
-        Role::Viewer | Role::Reviewer | Role::Maintainer => "a",
-    }
-}
-
 fn who(permission: Permission) -> String {
-    let roles: Vec<_> = permission.allowed_roles().into_iter().map(|role| format!("{} {role}", article(role))).collect();
+    let roles: Vec<_> = permission.allowed_roles().into_iter().map(Role::with_article).collect();
     match roles.as_slice() {
         [] => "nobody".to_owned(),
-        [one] => one.clone(),
+        [one] => (*one).to_owned(),
         [most @ .., last] => format!("{} or {last}", most.join(", ")),
     }
 }

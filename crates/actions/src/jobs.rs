@@ -3,7 +3,7 @@
 use stoa_domain::time::Ts;
 use stoa_store::{idempotency, sessions, tokens};
 
-use crate::{KEEP_ANSWERS, Result, Stoa, resources};
+use crate::{KEEP_ANSWERS, Result, Stoa, mail, resources};
 
 /// What a round of [`tick`] removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Swept {
     pub answers: u64,
     /// Browser sessions that have ended.
     pub sessions: u64,
+    /// Mails whose time is over.
+    pub mails: u64,
     /// Bytes in the object store to which nothing refers any more.
     pub blobs: u64,
 }
@@ -29,6 +31,7 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         access_tokens: tokens::delete_expired_access(&mut tx, now).await?,
         answers: idempotency::delete_before(&mut tx, now.plus(-KEEP_ANSWERS)).await?,
         sessions: sessions::delete_expired(&mut tx, now).await?,
+        mails: mail::sweep(&mut tx, now).await?,
         blobs: 0,
     };
     tx.commit().await?;

@@ -13,6 +13,7 @@ mod error;
 pub mod events;
 pub mod grants;
 pub mod jobs;
+pub mod mail;
 pub mod marketplace;
 pub mod members;
 pub mod oauth;

@@ -117,6 +117,8 @@ ids! {
     InvitationId = "inv";
     /// A personal token or an access token.
     TokenId = "tok";
+    /// A mail on its way.
+    MailId = "mai";
 }
 
 #[cfg(test)]

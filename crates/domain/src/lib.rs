@@ -10,6 +10,7 @@ pub mod costs;
 pub mod events;
 pub mod groupings;
 pub mod ids;
+pub mod mail;
 pub mod marketplace;
 pub mod members;
 pub mod meters;

@@ -42,6 +42,16 @@ impl Role {
             Self::Maintainer => "Maintainer",
         }
     }
+
+    /// The word as it stands in a sentence.
+    pub const fn with_article(self) -> &'static str {
+        match self {
+            Self::Viewer => "a viewer",
+            Self::Reviewer => "a reviewer",
+            Self::Editor => "an editor",
+            Self::Maintainer => "a maintainer",
+        }
+    }
 }
 
 impl std::fmt::Display for Role {

@@ -8,6 +8,7 @@ pub mod extract;
 mod gateway;
 mod guard;
 mod health;
+pub mod mail;
 mod metrics;
 mod oauth;
 mod once;

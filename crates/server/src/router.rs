@@ -136,6 +136,10 @@ fn pages() -> Router<App> {
         .route("/requests/{request}/approve", post(pages::requests::approve))
         .route("/requests/{request}/reject", post(pages::requests::reject))
         .route("/requests/{request}/withdraw", post(pages::requests::withdraw))
+        // operator
+        .route("/operator/outbox", get(pages::outbox::list))
+        .route("/operator/outbox/{mail}", get(pages::outbox::show))
+        .route("/operator/outbox/{mail}/retry", post(pages::outbox::retry))
         // API reference
         .route("/api/docs", get(pages::reference::show))
         // services and the marketplace

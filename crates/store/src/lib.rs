@@ -9,6 +9,7 @@ mod error;
 pub mod events;
 pub mod grants;
 pub mod idempotency;
+pub mod mail;
 pub mod marketplace;
 pub mod members;
 pub mod migrations;

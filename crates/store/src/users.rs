@@ -58,6 +58,22 @@ pub async fn find_by_emails(conn: &mut Conn, emails: &[String]) -> Result<Vec<Us
     conn.fetch_all(&sql, &values).await?.iter().map(user).collect()
 }
 
+/// The accounts of several ids that are not deleted, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_many(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select id, email, name, operator, created_at from users where id in ({}) and deleted_at is null",
+        placeholders(1, ids.len())
+    );
+    let values: Vec<Value> = ids.iter().copied().map(Value::from).collect();
+    conn.fetch_all(&sql, &values).await?.iter().map(user).collect()
+}
+
 /// The names of several users, in one statement.
 ///
 /// # Errors

@@ -1,9 +1,10 @@
 //! The whole server on loopback, over a database of the test's own, with a clock that stands still until it is moved.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -11,11 +12,20 @@ use std::{
 use sha2::{Digest, Sha256};
 use stoa_access::Access;
 use stoa_actions::{Act, Caller, Clock, Entropy, Limits, Stoa, resources, tokens, users};
-use stoa_domain::{events::ChainCheck, ids::UserId, time::Ts, users::User};
-use stoa_server::App;
+use stoa_domain::{
+    events::ChainCheck,
+    ids::{MailId, UserId},
+    mail::{Mail, Outgoing},
+    time::Ts,
+    users::User,
+};
+use stoa_server::{
+    App,
+    mail::{self as letters, Mailer, Rendered},
+};
 use stoa_store::{
     blobs::{self, Blobs},
-    events, organizations,
+    events, mail, organizations,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -69,7 +79,36 @@ pub struct TestApp {
     server: JoinHandle<()>,
     database: TestDb,
     folder: tempfile::TempDir,
+    taken: Mutex<BTreeSet<MailId>>,
     finished: bool,
+}
+
+/// What an operator may configure.
+#[derive(Default)]
+pub struct Setup {
+    /// What sends mails.
+    pub mailer: Option<Arc<Mailer>>,
+}
+
+/// A mail of the outbox, as a test takes it.
+#[derive(Debug, Clone)]
+pub struct TakenMail {
+    /// The address it goes to.
+    pub to: String,
+    /// What it says.
+    pub mail: Mail,
+    /// Its words.
+    pub rendered: Rendered,
+}
+
+impl TakenMail {
+    /// Path and query of its link that carries a secret.
+    #[track_caller]
+    pub fn link(&self) -> String {
+        let link = self.mail.clone().secret_link().cloned().unwrap_or_else(|| panic!("{:?} has no such link", self.mail));
+        let path = link.splitn(4, '/').nth(3).expect("an absolute address");
+        format!("/{path}")
+    }
 }
 
 /// A person in a test: the account and a client with its token.
@@ -98,6 +137,11 @@ impl Person {
 impl TestApp {
     /// Starts a server over a database.
     pub async fn start(database: TestDb) -> Self {
+        Self::start_with(database, Setup::default()).await
+    }
+
+    /// Starts a server as an operator configured it.
+    pub async fn start_with(database: TestDb, setup: Setup) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -112,11 +156,11 @@ impl TestApp {
             public_url: url.as_str().into(),
             limits: Limits { resource_bytes: 1024 * 1024 },
         };
-        let router = stoa_server::router(App::new(stoa.clone()));
+        let router = stoa_server::router(App::new(stoa.clone()).with_mailer(setup.mailer));
         let server = tokio::spawn(async move {
             axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await.expect("the server runs");
         });
-        Self { url, stoa, clock, http: http(), server, database, folder, finished: false }
+        Self { url, stoa, clock, http: http(), server, database, folder, taken: Mutex::default(), finished: false }
     }
 
     /// A client without credentials.
@@ -160,6 +204,45 @@ impl TestApp {
         let answer = browser.send(browser.request(reqwest::Method::POST, "/sign-in").form(&form)).await;
         assert_eq!(answer.status, 303, "{answer:?}");
         browser
+    }
+
+    /// Writes the mails that the logs call for; nothing else does in a test.
+    pub async fn write_mails(&self) {
+        letters::write(&self.stoa, None).await.expect("the logs");
+    }
+
+    /// Takes all mails of the outbox that were not taken before, oldest first. What nobody takes fails the test.
+    pub async fn mails(&self) -> Vec<TakenMail> {
+        let taken = self.untaken().await;
+        let mut known = self.taken.lock().expect("no test panics while it holds this");
+        known.extend(taken.iter().map(|outgoing| outgoing.id));
+        let show = |outgoing: Outgoing| TakenMail {
+            to: outgoing.recipient,
+            rendered: letters::render(&outgoing.mail, &self.stoa.public_url),
+            mail: outgoing.mail,
+        };
+        taken.into_iter().map(show).collect()
+    }
+
+    /// Takes the one mail there is, which must go to this address.
+    #[track_caller]
+    pub fn mail_to<'a>(&'a self, address: &'a str) -> impl Future<Output = TakenMail> + 'a {
+        let asked = std::panic::Location::caller();
+        async move {
+            let mut mails = self.mails().await;
+            let fits = mails.len() == 1 && mails[0].to == address;
+            assert!(fits, "{asked}: expected one mail to {address}, found {mails:#?}");
+            mails.remove(0)
+        }
+    }
+
+    async fn untaken(&self) -> Vec<Outgoing> {
+        let mut conn = self.stoa.db.read().await.expect("a connection");
+        let mut mails = mail::list(&mut conn, None, None, i64::MAX).await.expect("the outbox");
+        let known = self.taken.lock().expect("no test panics while it holds this");
+        mails.retain(|outgoing| !known.contains(&outgoing.id));
+        mails.sort_by_key(|outgoing| (outgoing.created_at, outgoing.id));
+        mails
     }
 
     /// How many SQL statements have run; the difference around a request is what the request cost.
@@ -210,6 +293,8 @@ impl TestApp {
         let referenced = blobs::referenced(&mut conn, "", i64::MAX).await.expect("blobs of resources");
         assert_eq!(self.blob_keys().await, referenced, "the bytes kept are not those of the resources");
         drop(conn);
+        let unexpected: Vec<_> = self.untaken().await.into_iter().map(|outgoing| (outgoing.recipient, outgoing.mail)).collect();
+        assert!(unexpected.is_empty(), "mails that the test did not expect (take them with TestApp::mails): {unexpected:#?}");
         self.server.abort();
     }
 

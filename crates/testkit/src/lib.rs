@@ -4,7 +4,8 @@ mod app;
 mod client;
 mod cluster;
 pub mod databases;
+pub mod mailbox;
 
-pub use app::{PASSWORD, Person, TestApp, TestClock};
+pub use app::{PASSWORD, Person, Setup, TakenMail, TestApp, TestClock};
 pub use client::{Answer, Client};
 pub use databases::TestDb;

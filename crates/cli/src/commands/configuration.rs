@@ -36,6 +36,8 @@ pub fn run(config: &Config) -> Outcome {
     print(&format!("public_url = {:?}", config.public_url))?;
     print(&format!("storage = {storage:?}"))?;
     print(&format!("resource_limit = {}", config.resource_limit))?;
+    print(&format!("smtp = {:?}", config.mail.shown))?;
+    print(&format!("mail_from = {:?}", config.mail.from))?;
     print(&format!("log = {:?}", config.log))?;
     print(&format!("log_format = {format:?}"))?;
     Ok(ExitCode::SUCCESS)

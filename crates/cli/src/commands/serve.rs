@@ -3,7 +3,8 @@
 use std::{future::Future, net::SocketAddr, process::ExitCode, time::Duration};
 
 use stoa_actions::{Stoa, jobs};
-use stoa_server::App;
+use stoa_domain::time::{SECOND, Ts};
+use stoa_server::{App, mail};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +19,7 @@ pub async fn run(config: &Config) -> Outcome {
     let stoa = install::stoa(config).await?;
     let listener = bind(config.listen).await?;
     print(&format!("Stoa listens on http://{}", listener.local_addr().map_err(Failure::new)?))?;
-    serve(stoa, listener, told_to_stop()).await
+    serve(App::new(stoa).with_mailer(config.mail.mailer()), listener, told_to_stop()).await
 }
 
 /// Takes the address.
@@ -33,11 +34,13 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
 ///
 /// # Errors
 /// [`Failure`].
-pub async fn serve(stoa: Stoa, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> Outcome {
+pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> Outcome {
     let stopping = CancellationToken::new();
     let mut background = JoinSet::new();
+    let stoa = app.stoa.clone();
     start_background(&mut background, &stoa, &stopping);
-    let router = stoa_server::router(App::new(stoa.clone()));
+    background.spawn(send_mail(app.clone(), stopping.clone()));
+    let router = stoa_server::router(app);
     let stopped = stopping.clone();
     let shutdown = async move {
         stop.await;
@@ -82,6 +85,55 @@ fn start_background(background: &mut JoinSet<()>, stoa: &Stoa, stopping: &Cancel
             }
         }
     });
+}
+
+/// How long a mail under way may take after the order to stop.
+const LAST_MAIL: Duration = Duration::from_secs(10);
+
+/// Writes the mails that the logs call for, and sends what is due, until told to stop.
+async fn send_mail(app: App, stop: CancellationToken) {
+    /// How often all logs are looked at, however old they say they are.
+    const WHOLE: i64 = 60 * SECOND;
+    let (mut looked, mut looked_at_all): (Option<Ts>, Ts) = (None, Ts::from_micros(0));
+    let mut ticks = tokio::time::interval(mail::EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = ticks.tick() => {}
+        }
+        let now = app.stoa.clock.now();
+        let since = looked.filter(|_| (0..WHOLE).contains(&(now.micros() - looked_at_all.micros())));
+        let round = async {
+            mail::write(&app.stoa, since).await?;
+            if let Some(mailer) = &app.mailer {
+                mailer.deliver(&app.stoa, || !stop.is_cancelled()).await?;
+            }
+            Ok::<_, stoa_actions::Error>(())
+        };
+        // A mail under way may end, so that it is not sent again; if that takes too long, its lease leads the next process to it.
+        let late = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_MAIL).await;
+        };
+        let outcome = tokio::select! {
+            () = late => break,
+            outcome = round => outcome,
+        };
+        match outcome {
+            Ok(()) => {
+                failing = false;
+                looked_at_all = if since.is_none() { now } else { looked_at_all };
+                looked = Some(now);
+            }
+            Err(error) if failing => tracing::debug!(%error, "mails are still not written or sent"),
+            Err(error) => {
+                failing = true;
+                tracing::warn!(%error, "mails are not written or sent; tried again in a moment");
+            }
+        }
+    }
 }
 
 /// Over when the process is told to stop: SIGINT or SIGTERM.

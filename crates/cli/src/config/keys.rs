@@ -11,7 +11,7 @@ pub struct Key {
 }
 
 /// All keys.
-pub const KEYS: [Key; 8] = [
+pub const KEYS: [Key; 10] = [
     Key { name: "listen", usual: "127.0.0.1:8080", meaning: "The IP address and port to listen on." },
     Key { name: "data", usual: "data", meaning: "The folder of everything that lies in files. It is made when it is missing." },
     Key {
@@ -37,6 +37,18 @@ pub const KEYS: [Key; 8] = [
         usual: "1GiB",
         meaning: "The largest resource. A larger upload is refused with 413 while it streams, and leaves nothing behind. A number of bytes, or one \
                   with kB, MB, GB, KiB, MiB or GiB.",
+    },
+    Key {
+        name: "smtp",
+        usual: "",
+        meaning: "The server that takes the mails: `smtps://USER:PASSWORD@HOST` (TLS), `smtp://USER:PASSWORD@HOST:587?tls=required` (STARTTLS) or \
+                  `smtp://HOST:25` (plain), with %-encoding in user and password. Without one no mail is sent; operators see at \
+                  `/operator/outbox` what would have been.",
+    },
+    Key {
+        name: "mail_from",
+        usual: "Stoa <stoa@HOST>",
+        meaning: "The address mails come from, with or without a name. `HOST` is that of `public_url`.",
     },
     Key {
         name: "log",

@@ -3,6 +3,7 @@
 //! A wrong value names the key, the value, where it came from and what is allowed.
 
 mod keys;
+mod mail;
 mod storage;
 
 use std::{
@@ -20,6 +21,7 @@ use figment::{
 use stoa_store::DatabaseUrl;
 
 pub use keys::{KEYS, reference};
+pub use mail::MailServer;
 pub use storage::Storage;
 
 /// Something in the configuration that does not fit.
@@ -94,6 +96,12 @@ pub struct Options {
     /// The largest resource, such as 500MB [default: 1GiB] [variable: STOA_RESOURCE_LIMIT]
     #[arg(long, value_name = "SIZE", global = true)]
     pub resource_limit: Option<String>,
+    /// The mail server: smtps://USER:PASSWORD@HOST [variable: STOA_SMTP]
+    #[arg(long, value_name = "URL", global = true)]
+    pub smtp: Option<String>,
+    /// The address mails come from [default: stoa@ the host of the public URL] [variable: STOA_MAIL_FROM]
+    #[arg(long, value_name = "ADDRESS", global = true)]
+    pub mail_from: Option<String>,
     /// What to log [default: info] [variable: STOA_LOG]
     #[arg(long, value_name = "FILTER", global = true)]
     pub log: Option<String>,
@@ -111,6 +119,8 @@ impl Options {
             ("public_url", &self.public_url),
             ("storage", &self.storage),
             ("resource_limit", &self.resource_limit),
+            ("smtp", &self.smtp),
+            ("mail_from", &self.mail_from),
             ("log", &self.log),
             ("log_format", &self.log_format),
         ];
@@ -133,6 +143,8 @@ pub struct Config {
     pub storage: Storage,
     /// The largest resource, in bytes.
     pub resource_limit: u64,
+    /// The server that takes the mails.
+    pub mail: MailServer,
     /// What to log, in the syntax of `tracing`'s `EnvFilter`.
     pub log: String,
     /// How to log.
@@ -157,9 +169,9 @@ impl Given {
     }
 }
 
-/// A database URL without its password, fit for messages.
+/// A URL without user and password, fit for messages.
 fn hide_password(value: &str) -> String {
-    match value.split_once("://").zip(value.split_once('@')) {
+    match value.split_once("://").zip(value.rsplit_once('@')) {
         Some(((scheme, rest), (_, host))) if rest.contains('@') => format!("{scheme}://…@{host}"),
         _ => value.to_owned(),
     }
@@ -197,13 +209,14 @@ impl Config {
         let public_url = or("public_url", format!("http://{listen}")).read(read_public_url)?;
         let storage = or("storage", data.join("blobs").display().to_string()).read(str::parse)?;
         let resource_limit = or("resource_limit", "1GiB".to_owned()).read(read_size)?;
+        let mail = MailServer::read(&or("smtp", String::new()), &or("mail_from", mail::usual_sender(&public_url)))?;
         let log = or("log", "info".to_owned()).read(|text| {
             tracing_subscriber::EnvFilter::try_new(text)
                 .map(|_| text.to_owned())
                 .map_err(|_| "write a level (error, warn, info, debug, trace) or a filter such as info,stoa_store=debug")
         })?;
         let log_format = or("log_format", "text".to_owned()).read(str::parse)?;
-        Ok(Self { listen, data, database, public_url, storage, resource_limit, log, log_format })
+        Ok(Self { listen, data, database, public_url, storage, resource_limit, mail, log, log_format })
     }
 }
 
@@ -301,6 +314,8 @@ mod tests {
             ("resource_limit", "0"),
             ("storage", "s3://"),
             ("log", "a=b=c"),
+            ("smtp", "mail.example"),
+            ("mail_from", "nobody"),
         ] {
             let told = told(key, value);
             assert!(told.starts_with(&format!("{key} = {value:?}")), "{told}");
@@ -310,6 +325,17 @@ mod tests {
     #[test]
     fn a_password_is_not_repeated_in_a_message() {
         assert_eq!(hide_password("postgres://stoa:secret@db.example/stoa"), "postgres://…@db.example/stoa");
+        assert_eq!(hide_password("smtp://stoa:se@cret@mail.example"), "smtp://…@mail.example");
+        let told = config(&[("smtp", "smtp://stoa:secret@mail.example?tls=never")]).unwrap_err().to_string();
+        assert!(told.starts_with("smtp = \"smtp://…@mail.example?tls=never\"") && !told.contains("secret"), "{told}");
+    }
+
+    #[test]
+    fn mail_comes_from_the_host_that_users_type() {
+        assert_eq!(mail::usual_sender("https://stoa.example:8443"), "Stoa <stoa@stoa.example>");
+        let config = config(&[("smtp", "smtps://stoa:secret@mail.example"), ("mail_from", "hub@grid.example")]).unwrap();
+        assert!(config.mail.mailer().is_some() && config.mail.from == "hub@grid.example");
+        assert!(!format!("{config:?}").contains("secret"));
     }
 
     #[test]

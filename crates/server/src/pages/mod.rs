@@ -62,7 +62,9 @@ pub mod markdown;
 pub mod marketplace;
 pub mod members;
 pub mod offers;
+pub mod operator;
 pub mod organizations;
+pub mod outbox;
 pub mod overview;
 pub mod page;
 pub mod projects;
@@ -157,6 +159,8 @@ pub struct Shell {
     pub theme: String,
     /// What stands in the search field.
     pub query: String,
+    /// Whether the user runs the installation.
+    pub operator: bool,
 }
 
 /// A message about the action just done.
@@ -388,8 +392,8 @@ impl Badge {
     #[must_use]
     pub fn state(word: &str) -> Self {
         let (tone, icon) = match word {
-            "active" | "approved" | "published" | "accepted" | "added" => ("ok", "circle-check"),
-            "requested" | "open" | "pending" | "provisioning" | "invited" | "in_review" | "needs_info" => ("warn", "clock"),
+            "active" | "approved" | "published" | "accepted" | "added" | "sent" => ("ok", "circle-check"),
+            "requested" | "open" | "pending" | "waiting" | "provisioning" | "invited" | "in_review" | "needs_info" => ("warn", "clock"),
             "suspended" | "paused" | "deprecated" | "ending" => ("warn", "pause"),
             "rejected" | "failed" | "declined" | "revoked" | "invalid" => ("danger", "ban"),
             "draft" => ("brand", "pencil"),
@@ -533,6 +537,7 @@ pub(crate) mod sample {
             flash: Vec::new(),
             theme: String::new(),
             query: String::new(),
+            operator: false,
         }
     }
 

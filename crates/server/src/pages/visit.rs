@@ -61,6 +61,7 @@ impl Visit {
             flash: session.map(|session| session.messages.iter().map(Flash::from).collect()).unwrap_or_default(),
             theme: self.0.theme.to_owned(),
             query: String::new(),
+            operator: session.is_some_and(|session| session.user.operator),
         }
     }
 }

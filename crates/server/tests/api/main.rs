@@ -10,6 +10,7 @@ mod events;
 mod grants;
 mod health;
 mod idempotency;
+mod mail;
 mod marketplace;
 mod members;
 mod oauth;

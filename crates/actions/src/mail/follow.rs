@@ -1,0 +1,138 @@
+//! Mails about organizations come from their logs: what is not in the log is told to nobody, and what is, once to each.
+
+use stoa_domain::{
+    events::{Event, EventKind},
+    ids::{OrganizationId, UserId},
+    mail::{Mail, Source},
+    permissions::Role,
+    time::Ts,
+    users::User,
+};
+use stoa_store::{
+    Conn, events,
+    mail::{self, NewMail},
+    members, organizations,
+    organizations::Named,
+    users,
+};
+
+use crate::{Result, Stoa};
+
+/// How many events are read at a time.
+const PAGE: i64 = 200;
+
+/// How many members of one organization are told of its end.
+const MOST_TOLD: i64 = 10_000;
+
+/// Reads on in the logs that moved at or after `since`, and writes the mails that their events call for. Any number of
+/// nodes may do so at once: a log's position moves on with the mails, in one transaction. Answers how many were written.
+///
+/// # Errors
+/// Those of the database; what was not read is read the next time.
+pub async fn follow(stoa: &Stoa, since: Ts, now: Ts) -> Result<u64> {
+    let mut conn = stoa.db.read().await?;
+    let behind = mail::behind(&mut conn, since).await?;
+    let mut written = 0;
+    for (organization, mut position) in behind {
+        loop {
+            let page = events::after(&mut conn, organization, position, None, PAGE).await?;
+            let Some(last) = page.last().map(|event| event.sequence) else { break };
+            let letters = letters(stoa, &mut conn, organization, &page, now).await?;
+            let mut tx = stoa.db.begin().await?;
+            if !mail::advance(&mut tx, organization, position, last).await? {
+                // Another node reads this log just now.
+                break;
+            }
+            written += mail::insert(&mut tx, &letters, now).await?;
+            tx.commit().await?;
+            position = last;
+        }
+    }
+    Ok(written)
+}
+
+/// What is known when the mails of a page of events are written.
+struct Context<'a> {
+    stoa: &'a Stoa,
+    organization: Named,
+    people: Vec<User>,
+}
+
+async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, page: &[Event], now: Ts) -> Result<Vec<NewMail>> {
+    let told: Vec<&Event> = page.iter().filter(|event| is_told(event)).collect();
+    let Some(named) = (match told.is_empty() {
+        true => None,
+        false => organizations::names(conn, &[organization]).await?.into_iter().next(),
+    }) else {
+        return Ok(Vec::new());
+    };
+    let mut ids: Vec<UserId> = Vec::new();
+    for event in &told {
+        ids.extend(
+            [event.actor_id.as_deref().unwrap_or_default(), &event.subject.id].into_iter().filter_map(|id| id.parse::<UserId>().ok()),
+        );
+    }
+    if told.iter().any(|event| event.kind == EventKind::OrganizationDeleted.word()) {
+        ids.extend(members::list(conn, organization, None, MOST_TOLD).await?.iter().map(|member| member.user));
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let context = Context { stoa, organization: named, people: users::find_many(conn, &ids).await? };
+    let mut letters = Vec::new();
+    for event in told {
+        let source = Some(Source { organization, sequence: event.sequence });
+        let mails = context.mails(event).into_iter();
+        letters.extend(mails.map(|(recipient, mail)| NewMail { id: stoa.mint(now), recipient, mail, source }));
+    }
+    Ok(letters)
+}
+
+/// Whether somebody is told of an event.
+fn is_told(event: &Event) -> bool {
+    let kinds = [EventKind::MemberAdded, EventKind::MemberRoleChanged, EventKind::MemberRemoved, EventKind::OrganizationDeleted];
+    kinds.iter().any(|kind| kind.word() == event.kind)
+}
+
+impl Context<'_> {
+    /// The mails of an event, each with its recipient. Nobody is told what they did themselves.
+    fn mails(&self, event: &Event) -> Vec<(String, Mail)> {
+        let organization = self.organization.name.clone();
+        let (link, by) = (self.link(""), self.by(event));
+        let data = event.json();
+        let role = |key: &str| data[key].as_str().and_then(|word| word.parse::<Role>().ok());
+        let subject = self.person(&event.subject.id).filter(|user| event.actor_id.as_deref() != Some(user.id.to_string().as_str()));
+        let mail = match event.kind.parse::<EventKind>() {
+            Ok(EventKind::MemberAdded) => role("role").map(|role| Mail::MemberAdded { organization, link, role, by }),
+            Ok(EventKind::MemberRoleChanged) => {
+                role("from").zip(role("to")).map(|(from, to)| Mail::RoleChanged { organization, link, from, to, by })
+            }
+            Ok(EventKind::MemberRemoved) => Some(Mail::MemberRemoved { organization, by }),
+            Ok(EventKind::OrganizationDeleted) => return self.to_all(event, &Mail::OrganizationDeleted { organization, by }),
+            _ => None,
+        };
+        subject.zip(mail).map(|(user, mail)| (user.email.clone(), mail)).into_iter().collect()
+    }
+
+    fn to_all(&self, event: &Event, mail: &Mail) -> Vec<(String, Mail)> {
+        let others = self.people.iter().filter(|user| event.actor_id.as_deref() != Some(user.id.to_string().as_str()));
+        others.map(|user| (user.email.clone(), mail.clone())).collect()
+    }
+
+    fn person(&self, id: &str) -> Option<&User> {
+        let id: UserId = id.parse().ok()?;
+        self.people.iter().find(|user| user.id == id)
+    }
+
+    fn by(&self, event: &Event) -> String {
+        match self.person(event.actor_id.as_deref().unwrap_or_default()) {
+            Some(user) => user.name.clone(),
+            None if event.actor_kind == "user" => "somebody who is no longer here".to_owned(),
+            None => "the operator of this installation".to_owned(),
+        }
+    }
+
+    /// A page of the organization.
+    fn link(&self, path: &str) -> String {
+        format!("{}/organizations/{}{path}", self.stoa.public_url, self.organization.handle)
+    }
+}

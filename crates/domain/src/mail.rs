@@ -1,0 +1,280 @@
+//! E-mail: what is told to whom, and what becomes of a mail that a server does not take.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{MailId, OrganizationId},
+    permissions::Role,
+    time::{DAY, HOUR, SECOND, Ts},
+    words::words,
+};
+
+/// A link within this installation that carries a secret: whoever opens it is whom the mail was sent to.
+pub type SecretLink = String;
+
+/// A message with all it tells. Names and links are those of the moment at which it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Mail {
+    /// An address wants an account: whoever reads this may make it.
+    SignUp {
+        /// Where.
+        link: SecretLink,
+    },
+    /// An address that has an account wants another.
+    HaveAccount {
+        /// Where a new password can be set.
+        link: SecretLink,
+    },
+    /// A forgotten password is to be set anew.
+    ResetPassword {
+        /// Where.
+        link: SecretLink,
+    },
+    /// A new password was asked for, but the address has no account.
+    NoAccount {
+        /// The page where one signs in or up.
+        link: String,
+    },
+    /// The password was set.
+    PasswordChanged {
+        /// When.
+        at: Ts,
+        /// Where a new one is asked for.
+        link: String,
+    },
+    /// An account wants this address.
+    ConfirmAddress {
+        /// The address it has now.
+        from: String,
+        /// Where it is confirmed.
+        link: SecretLink,
+    },
+    /// The account of this address is to get another.
+    AddressChangeAsked {
+        /// The address it shall get.
+        to: String,
+        /// Where that is stopped, or taken back.
+        link: SecretLink,
+    },
+    /// The account of this address got another.
+    AddressChanged {
+        /// The address it has now.
+        to: String,
+        /// Where that is taken back.
+        link: SecretLink,
+    },
+    /// The account of this address is deleted.
+    AccountDeleted {
+        /// When.
+        at: Ts,
+    },
+    /// Somebody became a member of an organization.
+    MemberAdded {
+        /// The organization's name.
+        organization: String,
+        /// Its page.
+        link: String,
+        /// The role.
+        role: Role,
+        /// Who did it.
+        by: String,
+    },
+    /// A member's role changed.
+    RoleChanged {
+        /// The organization's name.
+        organization: String,
+        /// Its page.
+        link: String,
+        /// The role before.
+        from: Role,
+        /// The role now.
+        to: Role,
+        /// Who did it.
+        by: String,
+    },
+    /// A member was removed by somebody else.
+    MemberRemoved {
+        /// The organization's name.
+        organization: String,
+        /// Who did it.
+        by: String,
+    },
+    /// An organization was deleted.
+    OrganizationDeleted {
+        /// Its name.
+        organization: String,
+        /// Who did it.
+        by: String,
+    },
+}
+
+impl Mail {
+    /// The word for what it is, as the outbox lists it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::SignUp { .. } => "sign_up",
+            Self::HaveAccount { .. } => "have_account",
+            Self::ResetPassword { .. } => "reset_password",
+            Self::NoAccount { .. } => "no_account",
+            Self::PasswordChanged { .. } => "password_changed",
+            Self::ConfirmAddress { .. } => "confirm_address",
+            Self::AddressChangeAsked { .. } => "address_change_asked",
+            Self::AddressChanged { .. } => "address_changed",
+            Self::AccountDeleted { .. } => "account_deleted",
+            Self::MemberAdded { .. } => "member_added",
+            Self::RoleChanged { .. } => "role_changed",
+            Self::MemberRemoved { .. } => "member_removed",
+            Self::OrganizationDeleted { .. } => "organization_deleted",
+        }
+    }
+
+    /// The line by which it is found in a mailbox.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::SignUp { .. } => "Your account at Stoa".to_owned(),
+            Self::HaveAccount { .. } => "You have an account at Stoa already".to_owned(),
+            Self::ResetPassword { .. } => "A new password for Stoa".to_owned(),
+            Self::NoAccount { .. } => "There is no account with this address".to_owned(),
+            Self::PasswordChanged { .. } => "Your password was changed".to_owned(),
+            Self::ConfirmAddress { .. } => "Confirm your new address".to_owned(),
+            Self::AddressChangeAsked { .. } => "Your account is to get another address".to_owned(),
+            Self::AddressChanged { .. } => "Your account has another address now".to_owned(),
+            Self::AccountDeleted { .. } => "Your account was deleted".to_owned(),
+            Self::MemberAdded { organization, .. } => format!("You are now a member of {organization}"),
+            Self::RoleChanged { organization, to, .. } => format!("You are now {} of {organization}", to.with_article()),
+            Self::MemberRemoved { organization, .. } => format!("You are no longer a member of {organization}"),
+            Self::OrganizationDeleted { organization, .. } => format!("{organization} was deleted"),
+        }
+    }
+
+    /// The link whose secret must not be kept longer than needed, if it has one.
+    pub fn secret_link(&mut self) -> Option<&mut SecretLink> {
+        match self {
+            Self::SignUp { link }
+            | Self::HaveAccount { link }
+            | Self::ResetPassword { link }
+            | Self::ConfirmAddress { link, .. }
+            | Self::AddressChangeAsked { link, .. }
+            | Self::AddressChanged { link, .. } => Some(link),
+            Self::NoAccount { .. }
+            | Self::PasswordChanged { .. }
+            | Self::AccountDeleted { .. }
+            | Self::MemberAdded { .. }
+            | Self::RoleChanged { .. }
+            | Self::MemberRemoved { .. }
+            | Self::OrganizationDeleted { .. } => None,
+        }
+    }
+
+    /// The same mail without the secret of its link.
+    #[must_use]
+    pub fn without_secret(mut self) -> Self {
+        if let Some(link) = self.secret_link() {
+            link.clear();
+        }
+        self
+    }
+}
+
+words! {
+    /// What became of a mail.
+    MailState, NotAMailState, "a state of a mail" {
+        /// It waits to be sent, for the first time or again.
+        Waiting = "waiting",
+        /// A server took it.
+        Sent = "sent",
+        /// It is not tried any more.
+        Failed = "failed",
+    }
+}
+
+/// Which event a mail tells of: an organization and the event's sequence in its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// Whose log.
+    pub organization: OrganizationId,
+    /// Which event.
+    pub sequence: i64,
+}
+
+/// A mail on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its id; also the left half of its `Message-ID`, the same for each attempt.
+    pub id: MailId,
+    /// The address it goes to.
+    pub recipient: String,
+    /// What it says.
+    pub mail: Mail,
+    /// What became of it.
+    pub state: MailState,
+    /// When it was written.
+    pub created_at: Ts,
+    /// When it is tried (again).
+    pub due_at: Ts,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When a server took it.
+    pub sent_at: Option<Ts>,
+    /// Why the last attempt failed; may be empty.
+    pub last_error: String,
+}
+
+/// How long an attempt may take before another node may try, in microseconds; longer than any timeout of an attempt.
+pub const LEASE: i64 = 5 * 60 * SECOND;
+
+/// How long mails are kept after they were sent or given up, in microseconds.
+pub const KEEP: i64 = 30 * DAY;
+
+/// How long after a failed attempt the next one comes: in all about two days.
+const WAITS: [i64; 9] = [60 * SECOND, 5 * 60 * SECOND, 15 * 60 * SECOND, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 12 * HOUR, 12 * HOUR];
+
+/// What a failed attempt means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Perhaps later: the server is out of reach, says so (4xx), or does not let this installation in.
+    Passing,
+    /// Never: the server refuses this mail (5xx).
+    Final,
+}
+
+/// When a mail is tried again after its `attempts`-th attempt failed; `None` when it is given up.
+pub fn next_attempt(attempts: u32, failure: Failure, now: Ts) -> Option<Ts> {
+    match failure {
+        Failure::Final => None,
+        Failure::Passing => {
+            let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+            WAITS.get(index).map(|wait| now.plus(*wait))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_reads_back_from_its_json_under_its_kind() {
+        let mail = Mail::MemberAdded {
+            organization: "Grid".into(),
+            link: "https://stoa.example/organizations/grid".into(),
+            role: Role::Editor,
+            by: "Ada".into(),
+        };
+        let text = serde_json::to_string(&mail).unwrap();
+        assert!(text.contains(r#""kind":"member_added""#), "{text}");
+        assert_eq!(serde_json::from_str::<Mail>(&text).unwrap(), mail);
+        assert_eq!(mail.subject(), "You are now a member of Grid");
+    }
+
+    #[test]
+    fn a_refused_mail_is_given_up_and_others_are_tried_less_and_less_often() {
+        let now = Ts::from_micros(0);
+        assert_eq!(next_attempt(1, Failure::Final, now), None);
+        let waits: Vec<_> = (1..).map_while(|attempt| next_attempt(attempt, Failure::Passing, now)).collect();
+        assert!(waits.is_sorted());
+        assert_eq!(waits.len(), WAITS.len());
+        assert_eq!(next_attempt(1, Failure::Passing, now), Some(now.plus(60 * SECOND)));
+    }
+}

@@ -1,0 +1,190 @@
+//! The words of each mail, as plain text and as HTML.
+
+use askama::Template;
+use stoa_domain::mail::Mail;
+
+use crate::pages::times::moment;
+
+/// What a mail says. Both bodies are made from it, so that they say the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Letter {
+    /// What it is about, in one sentence or several.
+    pub paragraphs: Vec<String>,
+    /// What can be done: a label and an address; an empty address where the secret was forgotten.
+    pub button: Option<(&'static str, String)>,
+    /// What else to know.
+    pub after: Vec<String>,
+}
+
+/// A mail ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The subject.
+    pub subject: String,
+    /// The body as plain text.
+    pub text: String,
+    /// The body as HTML.
+    pub html: String,
+}
+
+#[derive(Template)]
+#[template(path = "mail/letter.txt", escape = "none")]
+struct Text<'a> {
+    letter: &'a Letter,
+    public_url: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/letter.html")]
+struct Html<'a> {
+    subject: &'a str,
+    letter: &'a Letter,
+    public_url: &'a str,
+}
+
+/// The mail with subject and both bodies.
+pub fn render(mail: &Mail, public_url: &str) -> Rendered {
+    let subject = mail.subject();
+    let letter = letter(mail);
+    // Rendering into a string fails only when a filter does, and these templates have none that can.
+    let text = Text { letter: &letter, public_url }.render().unwrap_or_default();
+    let html = Html { subject: &subject, letter: &letter, public_url }.render().unwrap_or_default();
+    Rendered { subject, text, html }
+}
+
+const NOT_YOU: &str = "If this was not you, ignore this mail: nothing happens.";
+const ONE_HOUR: &str = "The link works once and for one hour.";
+const ASK_OPERATOR: &str = "If this was not you, tell whoever runs this installation.";
+
+fn letter(mail: &Mail) -> Letter {
+    match mail {
+        Mail::SignUp { .. }
+        | Mail::HaveAccount { .. }
+        | Mail::ResetPassword { .. }
+        | Mail::NoAccount { .. }
+        | Mail::PasswordChanged { .. }
+        | Mail::ConfirmAddress { .. }
+        | Mail::AddressChangeAsked { .. }
+        | Mail::AddressChanged { .. }
+        | Mail::AccountDeleted { .. } => of_account(mail),
+        Mail::MemberAdded { .. } | Mail::RoleChanged { .. } | Mail::MemberRemoved { .. } | Mail::OrganizationDeleted { .. } => {
+            of_organization(mail)
+        }
+    }
+}
+
+fn letter_of(paragraphs: &[String], button: Option<(&'static str, &String)>, after: &[&str]) -> Letter {
+    Letter {
+        paragraphs: paragraphs.to_vec(),
+        button: button.map(|(label, link)| (label, link.clone())),
+        after: after.iter().map(|text| (*text).to_owned()).collect(),
+    }
+}
+
+fn of_account(mail: &Mail) -> Letter {
+    let say = |text: &str| vec![text.to_owned()];
+    match mail {
+        Mail::SignUp { link } => letter_of(
+            &say("Somebody, probably you, wants an account with this address. Open the link to choose a name and a password."),
+            Some(("Make my account", link)),
+            &[ONE_HOUR, NOT_YOU],
+        ),
+        Mail::HaveAccount { link } => letter_of(
+            &say("Somebody, probably you, wanted a new account with this address. There is one already: sign in with it. If you \
+                  don't know its password any more, set a new one."),
+            Some(("Set a new password", link)),
+            &[ONE_HOUR, NOT_YOU],
+        ),
+        Mail::ResetPassword { link } => letter_of(
+            &say("Somebody, probably you, asked for a new password for this account."),
+            Some(("Set a new password", link)),
+            &[ONE_HOUR, NOT_YOU],
+        ),
+        Mail::NoAccount { link } => letter_of(
+            &say("Somebody, probably you, asked for a new password for an account with this address. There is no such account here. \
+                  Perhaps you signed up with another address."),
+            Some(("Sign in or sign up", link)),
+            &[NOT_YOU],
+        ),
+        Mail::PasswordChanged { at, link } => letter_of(
+            &[format!("The password of your account was changed on {}. Whoever was signed in elsewhere is signed out.", moment(*at))],
+            Some(("That was not me: set a new password", link)),
+            &["If it was you, there is nothing to do."],
+        ),
+        Mail::ConfirmAddress { from, link } => letter_of(
+            &[format!("The account of {from} shall get this address. Confirm that the address is yours.")],
+            Some(("Confirm this address", link)),
+            &[ONE_HOUR, NOT_YOU],
+        ),
+        Mail::AddressChangeAsked { to, link } => letter_of(
+            &[format!("Your account shall get the address {to}. That happens as soon as the new address is confirmed.")],
+            Some(("That was not me: stop it", link)),
+            &["If it was you, there is nothing to do. The link works for seven days, also after the change."],
+        ),
+        Mail::AddressChanged { to, link } => letter_of(
+            &[format!("Your account has the address {to} now. Sign in with that one from now on.")],
+            Some(("That was not me: take it back", link)),
+            &["If it was you, there is nothing to do. The link works for seven days."],
+        ),
+        Mail::AccountDeleted { at } => {
+            letter_of(&[format!("Your account was deleted on {}. What was personal in it is erased.", moment(*at))], None, &[ASK_OPERATOR])
+        }
+        _ => Letter::default(),
+    }
+}
+
+fn of_organization(mail: &Mail) -> Letter {
+    match mail {
+        Mail::MemberAdded { organization, link, role, by } => {
+            letter_of(&[format!("{by} added you to {organization} as {}.", role.with_article())], Some(("Look at it", link)), &[])
+        }
+        Mail::RoleChanged { organization, link, from, to, by } => letter_of(
+            &[format!("{by} changed your role in {organization}: you were {} and are {} now.", from.with_article(), to.with_article())],
+            Some(("Look at it", link)),
+            &[],
+        ),
+        Mail::MemberRemoved { organization, by } => letter_of(
+            &[format!("{by} removed you from {organization}. Your tokens open nothing of it any more.")],
+            None,
+            &["If you think this is a mistake, ask a maintainer of the organization."],
+        ),
+        Mail::OrganizationDeleted { organization, by } => letter_of(
+            &[format!(
+                "{by} deleted {organization}. Its members have no access any more and its subscriptions have ended. Its data is erased \
+                 after 14 days."
+            )],
+            None,
+            &["Until then whoever runs this installation can restore it."],
+        ),
+        _ => Letter::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stoa_domain::permissions::Role;
+
+    #[test]
+    fn both_bodies_say_the_same_and_names_cannot_write_html() {
+        let mail = Mail::MemberAdded {
+            organization: "Grid & <b>Works</b>".into(),
+            link: "https://stoa.example/organizations/grid".into(),
+            role: Role::Editor,
+            by: "Ada".into(),
+        };
+        let rendered = render(&mail, "https://stoa.example");
+        assert!(rendered.text.contains("Ada added you to Grid & <b>Works</b> as an editor."), "{}", rendered.text);
+        assert!(rendered.text.contains("Look at it:\nhttps://stoa.example/organizations/grid\n"), "{}", rendered.text);
+        assert!(rendered.html.contains("Grid &#38; &#60;b&#62;Works&#60;/b&#62; as an editor."), "{}", rendered.html);
+        assert!(rendered.html.contains(r#"href="https://stoa.example/organizations/grid""#), "{}", rendered.html);
+    }
+
+    #[test]
+    fn a_forgotten_link_is_told_as_such() {
+        let mail = Mail::ResetPassword { link: "https://stoa.example/set-password?token=stoa_lnk_1".into() }.without_secret();
+        let rendered = render(&mail, "https://stoa.example");
+        assert!(!rendered.text.contains("token=") && rendered.text.contains("(the link stands in the mail only)"), "{}", rendered.text);
+        assert!(!rendered.html.contains("<a class"), "{}", rendered.html);
+    }
+}
