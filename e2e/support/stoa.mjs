@@ -17,11 +17,14 @@ const PATIENCE = 30_000;
 /** The engines this run tests: SQLite always, PostgreSQL where `STOA_TEST_POSTGRES` names a server. */
 export const engines = postgres ? ["sqlite", "postgres"] : ["sqlite"];
 
-/** Starts a fresh installation. The caller stops it, usually with `after(() => stoa.stop())`. */
-export async function startStoa(engine = "sqlite") {
+/**
+ * Starts a fresh installation. The caller stops it, usually with `after(() => stoa.stop())`. `host` is by which name of this machine
+ * browsers reach it, `variables` are settings.
+ */
+export async function startStoa(engine = "sqlite", { host, variables } = {}) {
   const data = await mkdtemp(join(tmpdir(), "stoa-e2e-"));
   const database = engine === "postgres" ? await createDatabase() : undefined;
-  const stoa = new Stoa(data, database, await freePort());
+  const stoa = new Stoa(data, database, await freePort(), host, variables);
   try {
     await stoa.start();
   } catch (error) {
@@ -52,10 +55,13 @@ class Stoa {
   #process;
   #said = "";
 
-  constructor(data, database, port) {
+  #variables;
+
+  constructor(data, database, port, host = "127.0.0.1", variables = {}) {
     this.#data = data;
     this.#database = database;
-    this.url = `http://127.0.0.1:${port}`;
+    this.#variables = variables;
+    this.url = `http://${host}:${port}`;
     this.listen = `127.0.0.1:${port}`;
   }
 
@@ -66,7 +72,7 @@ class Stoa {
 
   async start(words = ["serve", "--listen", this.listen, "--public-url", this.url, ...this.#place()]) {
     const child = spawn(program, words, {
-      env: environment(),
+      env: { ...environment(), ...this.#variables },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;

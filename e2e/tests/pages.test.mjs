@@ -32,7 +32,7 @@ describe("the pages of the demonstration", { concurrency: false }, () => {
 
   browserTest("everything a maintainer sees", () => browser, async ({ page }) => {
     await signIn(page, demo, demo.signIns.maintainer);
-    await visit(page, ["/organizations", "/organizations/new", "/account", "/requests", "/marketplace", "/marketplace?q=map", "/marketplace/load-forecast", "/marketplace/load-forecast/subscribe"], "maintainer");
+    await visit(page, ["/organizations", "/organizations/new", "/account", "/account/security", "/account/tokens", "/requests", "/marketplace", "/marketplace?q=map", "/marketplace/load-forecast", "/marketplace/load-forecast/subscribe"], "maintainer");
     await visit(page, tabs.map((tab) => `/organizations/grid${tab}`), "maintainer");
     await visit(page, ["/organizations/grid/projects/north"], "maintainer");
     await page.goto(`${demo.url}/organizations/grid/subscriptions`);

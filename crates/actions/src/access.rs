@@ -13,7 +13,7 @@ use stoa_domain::{
     time::Ts,
 };
 use stoa_store::{
-    Conn,
+    Conn, Viewer,
     access::{self, Place},
     projects,
 };
@@ -90,7 +90,7 @@ pub async fn pass(stoa: &Stoa, caller: &Caller, project: &ProjectRef, permission
         }
         Who::User(user) => {
             let mut conn = stoa.db.read().await?;
-            let Some((organization, role, project)) = place_of(&mut conn, caller, user.id, project).await? else {
+            let Some((organization, role, project)) = place_of(&mut conn, caller, project).await? else {
                 return Ok(Err(Reason::NotVisible));
             };
             let reason = Action::Data(permission).decide_for(Some(role));
@@ -99,12 +99,7 @@ pub async fn pass(stoa: &Stoa, caller: &Caller, project: &ProjectRef, permission
     }
 }
 
-async fn place_of(
-    conn: &mut Conn,
-    caller: &Caller,
-    user: UserId,
-    project: &ProjectRef,
-) -> Result<Option<(OrganizationId, Role, ProjectId)>> {
+async fn place_of(conn: &mut Conn, caller: &Caller, project: &ProjectRef) -> Result<Option<(OrganizationId, Role, ProjectId)>> {
     if let Some(organization) = &project.organization {
         let seat = match seats::allowed(conn, caller, organization, Permission::View).await {
             Ok(seat) => seat,
@@ -115,8 +110,10 @@ async fn place_of(
         return Ok(found.map(|found| (seat.organization.id, seat.role, found.id)));
     }
     let Key::Id(id) = project.project else { return Ok(None) };
-    let places = access::places(conn, &[user], &[id]).await?;
-    Ok(places.into_iter().find_map(|place| Some((place.organization, place.role, place.project?))))
+    let viewer = caller.viewer()?;
+    let places = access::places(conn, &[viewer.user], &[id]).await?;
+    let seen = places.into_iter().filter(|place| viewer.sees(place.organization));
+    Ok(seen.into_iter().find_map(|place| Some((place.organization, place.role, place.project?))))
 }
 
 /// Whose right is asked about.
@@ -174,8 +171,8 @@ impl From<Reason> for Answer {
 /// What a question turns on, once its subject is known.
 enum Weighed {
     Answered(Answer),
-    /// A person's role decides.
-    Person(UserId),
+    /// A person's role decides, where a limited token does not hide it.
+    Person(Viewer),
 }
 
 /// Answers questions in their order.
@@ -201,14 +198,14 @@ pub async fn evaluate(stoa: &Stoa, caller: &Caller, questions: &[Question]) -> R
     for (question, weighed) in questions.iter().zip(weighed) {
         answers.push(match weighed {
             Weighed::Answered(answer) => answer,
-            Weighed::Person(user) => by_role(stoa, caller, question, user, &places).await?,
+            Weighed::Person(viewer) => by_role(stoa, caller, question, &viewer, &places).await?,
         });
     }
     Ok(answers)
 }
 
 /// Whose the personal tokens of a request's questions are, so that each is looked up once.
-type Owners = HashMap<SecretHash, Option<UserId>>;
+type Owners = HashMap<SecretHash, Option<Viewer>>;
 
 async fn weigh(stoa: &Stoa, caller: &Caller, question: &Question, owners: &mut Owners) -> Result<Weighed> {
     let answered = |reason: Reason| Ok(Weighed::Answered(reason.into()));
@@ -220,30 +217,30 @@ async fn weigh(stoa: &Stoa, caller: &Caller, question: &Question, owners: &mut O
         return answered(Reason::UnknownResource);
     }
     match &question.subject {
-        Subject::User(user) => Ok(Weighed::Person(*user)),
+        Subject::User(user) => Ok(Weighed::Person(Viewer::from(*user))),
         Subject::Token(Some(secret)) => match secret.kind() {
             SecretKind::AccessToken => Ok(Weighed::Answered(by_token(stoa, caller.now, secret, action, question.object).await?)),
             SecretKind::PersonalToken => match owner_of(stoa, caller.now, secret, owners).await? {
-                Some(user) => Ok(Weighed::Person(user)),
+                Some(viewer) => Ok(Weighed::Person(viewer)),
                 None => answered(Reason::UnknownToken),
             },
-            SecretKind::ApplicationSecret | SecretKind::Session => answered(Reason::UnknownToken),
+            SecretKind::ApplicationSecret | SecretKind::Session | SecretKind::Ceremony => answered(Reason::UnknownToken),
         },
         Subject::Token(None) => answered(Reason::UnknownToken),
         Subject::Unknown => answered(Reason::UnknownSubject),
     }
 }
 
-async fn owner_of(stoa: &Stoa, now: Ts, secret: &Secret, owners: &mut Owners) -> Result<Option<UserId>> {
+async fn owner_of(stoa: &Stoa, now: Ts, secret: &Secret, owners: &mut Owners) -> Result<Option<Viewer>> {
     if let Some(owner) = owners.get(&secret.hash()) {
-        return Ok(*owner);
+        return Ok(owner.clone());
     }
     let owner = match tokens::authenticate(&stoa.db, secret, now).await {
-        Ok(user) => Some(user.id),
-        Err(Error::Unauthenticated) => None,
+        Ok(presented) => Some(Viewer { user: presented.user.id, within: presented.organizations }),
+        Err(Error::InvalidToken | Error::TokenExpired(_)) => None,
         Err(other) => return Err(other),
     };
-    owners.insert(secret.hash(), owner);
+    owners.insert(secret.hash(), owner.clone());
     Ok(owner)
 }
 
@@ -273,8 +270,8 @@ async fn read_places(stoa: &Stoa, caller: &Caller, questions: &[Question], weigh
     let mut users = BTreeSet::new();
     let mut asked = BTreeSet::new();
     for (question, weighed) in questions.iter().zip(weighed) {
-        if let Weighed::Person(user) = weighed {
-            users.insert(*user);
+        if let Weighed::Person(viewer) = weighed {
+            users.insert(viewer.user);
             if let Object::Project(project) = question.object {
                 asked.insert(project);
             }
@@ -291,14 +288,14 @@ async fn read_places(stoa: &Stoa, caller: &Caller, questions: &[Question], weigh
     Ok(access::places(&mut conn, &users, &asked).await?)
 }
 
-async fn by_role(stoa: &Stoa, caller: &Caller, question: &Question, user: UserId, places: &[Place]) -> Result<Answer> {
+async fn by_role(stoa: &Stoa, caller: &Caller, question: &Question, viewer: &Viewer, places: &[Place]) -> Result<Answer> {
     let Some(action) = question.action else { return Ok(Reason::UnknownAction.into()) };
     let is_there = |place: &&Place| match question.object {
         Object::Project(id) => place.project == Some(id),
         Object::Organization(id) => place.organization == id,
         Object::Unknown => false,
     };
-    let place = places.iter().filter(|place| place.user == user).find(is_there);
+    let place = places.iter().filter(|place| place.user == viewer.user && viewer.sees(place.organization)).find(is_there);
     // Whoever holds a personal token speaks for its owner; about others, only who sees the object learns anything.
     let visible = match question.subject {
         Subject::Token(_) => place.is_some(),
@@ -315,7 +312,10 @@ async fn may_ask(stoa: &Stoa, caller: &Caller, object: Object, places: &[Place],
     match &caller.who {
         Who::Anonymous => Ok(false),
         Who::System => Ok(true),
-        Who::User(user) => Ok(places.iter().filter(|place| place.user == user.id).any(|place| is_there(&place))),
+        Who::User(_) => {
+            let me = caller.viewer()?;
+            Ok(places.iter().filter(|place| place.user == me.user && me.sees(place.organization)).any(|place| is_there(&place)))
+        }
         Who::Service(service) => {
             let Object::Project(id) = object else { return Ok(false) };
             let Some((_, subscription)) = service.subscription else { return Ok(false) };

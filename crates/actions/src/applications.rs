@@ -31,7 +31,10 @@ pub struct Whole {
 /// # Errors
 /// 401, 404, 403, 422.
 pub async fn create(act: &mut Act, owner: Option<&Key<OrganizationId>>, new: NewApplication) -> Result<Seen> {
-    let user = act.caller.user_id()?;
+    let user = match owner {
+        Some(_) => act.caller.user_id()?,
+        None => act.caller.whole_person()?.id,
+    };
     let seat = match owner {
         Some(key) => Some(seats::allowed(&mut act.tx, &act.caller, key, Permission::ManageResources).await?),
         None => None,
@@ -60,8 +63,7 @@ pub async fn create(act: &mut Act, owner: Option<&Key<OrganizationId>>, new: New
 /// The application, if the caller sees it and may do `permission` with it: with one's own everything, with an
 /// organization's by role.
 async fn allowed(conn: &mut Conn, caller: &Caller, id: ApplicationId, permission: Permission) -> Result<Seen> {
-    let user = caller.user_id()?;
-    let seen = applications::find_for(conn, id, user).await?.ok_or(Error::NotFound("application"))?;
+    let seen = applications::find_for(conn, id, &caller.viewer()?).await?.ok_or(Error::NotFound("application"))?;
     match (seen.role, &seen.organization, seen.application.owner) {
         (Some(role), Some((_, name)), Owner::Organization(id)) if verdict(role, permission) != Verdict::Allowed => {
             Err(Refusal { role, organization: name.clone(), organization_id: id, permission }.into())
@@ -93,12 +95,12 @@ pub async fn list(
     after: Option<(&str, ApplicationId)>,
     limit: i64,
 ) -> Result<Vec<Seen>> {
-    let user = caller.user_id()?;
+    let viewer = caller.viewer()?;
     let organization = match organization {
         Some(key) => Some(seats::allowed(conn, caller, key, Permission::View).await?.organization.id),
         None => None,
     };
-    Ok(applications::list_for(conn, user, organization, after, limit).await?)
+    Ok(applications::list_for(conn, &viewer, organization, after, limit).await?)
 }
 
 /// The services, not retired, that applications stand behind; for those who were let see the applications.

@@ -9,6 +9,8 @@ use stoa_domain::{
     users::User,
 };
 
+use stoa_store::Viewer;
+
 use crate::{Error, Result};
 
 /// An application that presented an access token.
@@ -53,6 +55,8 @@ pub enum Who {
 pub struct Caller {
     /// Who.
     pub who: Who,
+    /// The only organizations that count, for a personal token that is limited to some; `None` for all.
+    pub within: Option<Vec<OrganizationId>>,
     /// When; the one time of everything that comes of it.
     pub now: Ts,
     /// The HTTP request's id, for the log.
@@ -62,12 +66,12 @@ pub struct Caller {
 impl Caller {
     /// The command line, or a job.
     pub fn system(now: Ts) -> Self {
-        Self { who: Who::System, now, request_id: None }
+        Self { who: Who::System, within: None, now, request_id: None }
     }
 
     /// A person.
     pub fn user(user: User, now: Ts) -> Self {
-        Self { who: Who::User(user), now, request_id: None }
+        Self { who: Who::User(user), within: None, now, request_id: None }
     }
 
     /// The person who asks.
@@ -96,10 +100,32 @@ impl Caller {
     /// [`Error::Unauthenticated`] for nobody; [`Error::NotFound`] for everybody else: what is the operator's is not seen.
     pub fn operator(&self) -> Result<&User> {
         match &self.who {
-            Who::User(user) if user.operator => Ok(user),
+            Who::User(user) if user.operator && self.within.is_none() => Ok(user),
             Who::Anonymous => Err(Error::Unauthenticated),
             Who::User(_) | Who::Service(_) | Who::System => Err(Error::NotFound("page")),
         }
+    }
+
+    /// For whom queries look: the person who asks, within the organizations that count.
+    ///
+    /// # Errors
+    /// As [`Caller::person`].
+    pub fn viewer(&self) -> Result<Viewer> {
+        Ok(Viewer { user: self.user_id()?, within: self.within.clone() })
+    }
+
+    /// The person who asks, for what concerns the person and not one organization: a personal token that is limited to
+    /// some organizations does not speak for the person as a whole.
+    ///
+    /// # Errors
+    /// As [`Caller::person`]; [`Error::NotYours`] for a limited token.
+    pub fn whole_person(&self) -> Result<&User> {
+        let person = self.person()?;
+        if self.within.is_some() {
+            let detail = "this token is limited to some organizations; use one that is not, or sign in, to do this".to_owned();
+            return Err(Error::NotYours { detail });
+        }
+        Ok(person)
     }
 
     /// How an event names who asks.

@@ -8,6 +8,7 @@ use stoa_domain::{
     services::WrongServiceState,
     subscriptions::WrongState,
     text::Faults,
+    time::Ts,
 };
 use stoa_store::StoreError;
 
@@ -46,6 +47,9 @@ pub enum Error {
     /// A token was presented, but it is unknown, expired or revoked, or what it was for is over.
     #[error("the token is unknown, expired or revoked, or its subscription is not in force")]
     InvalidToken,
+    /// A personal token was presented whose time is over.
+    #[error("the token expired at {0}; make a new one and use that")]
+    TokenExpired(Ts),
     /// Wrong e-mail or password; the same for known and unknown addresses.
     #[error("e-mail or password are wrong")]
     BadSignIn,
@@ -112,6 +116,17 @@ pub enum Error {
     Sealing,
 }
 
+/// An error with all its causes, for the log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
 impl Error {
     /// A conflict with a code of its own.
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
@@ -129,6 +144,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated | Self::InvalidToken => "unauthenticated",
+            Self::TokenExpired(_) => "token_expired",
             Self::BadSignIn => "bad_sign_in",
             Self::UsersOnly => "users_only",
             Self::ServicesOnly => "services_only",

@@ -1,7 +1,7 @@
 //! What Stoa does by itself from time to time.
 
 use stoa_domain::time::Ts;
-use stoa_store::{idempotency, sessions, tokens};
+use stoa_store::{ceremonies, idempotency, sessions, tokens};
 
 use crate::{KEEP_ANSWERS, Result, Stoa, mail, resources};
 
@@ -16,6 +16,8 @@ pub struct Swept {
     pub sessions: u64,
     /// Mails whose time is over.
     pub mails: u64,
+    /// What was begun and given up, such as a sign-in before its second step.
+    pub ceremonies: u64,
     /// Bytes in the object store to which nothing refers any more.
     pub blobs: u64,
 }
@@ -32,6 +34,7 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         answers: idempotency::delete_before(&mut tx, now.plus(-KEEP_ANSWERS)).await?,
         sessions: sessions::delete_expired(&mut tx, now).await?,
         mails: mail::sweep(&mut tx, now).await?,
+        ceremonies: ceremonies::delete_expired(&mut tx, now).await?,
         blobs: 0,
     };
     tx.commit().await?;

@@ -27,13 +27,13 @@ pub struct Results {
 /// # Errors
 /// 401; what is wrong with the input, such as a cursor of another order.
 pub async fn search(conn: &mut Conn, caller: &Caller, input: SearchInput, after: Option<&Place>, limit: i64) -> Result<Results> {
-    let user = caller.user_id()?;
+    let viewer = caller.viewer()?;
     let search = input.check()?;
     if after.is_some_and(|place| !search.continues_at(place)) {
         return Err(Error::fault("/cursor", "this cursor is of another order; begin again without it"));
     }
-    let services = marketplace::page(conn, user, &search, after, limit).await?;
-    let facets = marketplace::facets(conn, user, &search).await?;
+    let services = marketplace::page(conn, &viewer, &search, after, limit).await?;
+    let facets = marketplace::facets(conn, &viewer, &search).await?;
     Ok(Results { search, services, facets })
 }
 
@@ -57,5 +57,5 @@ const MOST_SUBSCRIBED: i64 = 20;
 /// # Errors
 /// 401.
 pub async fn subscribed(conn: &mut Conn, caller: &Caller, service: ServiceId) -> Result<Vec<Subscribed>> {
-    Ok(marketplace::subscribed(conn, caller.user_id()?, service, MOST_SUBSCRIBED).await?)
+    Ok(marketplace::subscribed(conn, &caller.viewer()?, service, MOST_SUBSCRIBED).await?)
 }

@@ -166,7 +166,7 @@ pub async fn introspect(stoa: &Stoa, token: &str, now: Ts) -> Result<Option<Intr
 pub async fn revoke(stoa: &Stoa, client: &LiveClient, token: &str, now: Ts, request_id: Option<String>) -> Result<(), Refused> {
     let Some(secret) = Secret::read(token).filter(|secret| secret.kind() == SecretKind::AccessToken) else { return Ok(()) };
     let service = ServiceCaller { application: client.application, subscription: None, scope: Vec::new() };
-    let mut act = Act::begin(stoa, Caller { who: Who::Service(service), now, request_id }).await?;
+    let mut act = Act::begin(stoa, Caller { who: Who::Service(service), within: None, now, request_id }).await?;
     let Some(found) = access::find_token(&mut act.tx, secret.hash()).await? else { return Ok(()) };
     if found.token.application != client.application {
         return Err(Refused::UnauthorizedClient("the token was issued to another application"));

@@ -19,7 +19,7 @@ use crate::{Act, Caller, Error, Result, seats, subscriptions};
 /// # Errors
 /// What is wrong with the input; `handle_taken` (409) when the handle that was asked for is taken.
 pub async fn create(act: &mut Act, new: NewOrganization) -> Result<Seat> {
-    let user = act.caller.user_id()?;
+    let user = act.caller.whole_person()?.id;
     let draft = new.check()?;
     let handle = free_handle(act, &draft.handle, draft.handle_given).await?;
     let now = act.now();
@@ -82,8 +82,7 @@ pub async fn get(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>) ->
 /// # Errors
 /// 401.
 pub async fn list(conn: &mut Conn, caller: &Caller, after: Option<(&str, OrganizationId)>, limit: i64) -> Result<Vec<Seat>> {
-    let user = caller.user_id()?;
-    Ok(organizations::list_for(conn, user, after, limit).await?)
+    Ok(organizations::list_for(conn, &caller.viewer()?, after, limit).await?)
 }
 
 /// How many members, projects, … an organization has; for those who were let see it.

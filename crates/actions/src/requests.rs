@@ -180,11 +180,11 @@ pub(crate) struct Seen {
 
 /// The request, for members of the organizations it concerns.
 pub(crate) async fn seen(conn: &mut Conn, caller: &Caller, id: RequestId) -> Result<Seen> {
-    let user = caller.user_id()?;
+    let viewer = caller.viewer()?;
     let request = requests::find(conn, id).await?.ok_or(Error::NotFound("request"))?;
-    let asking = organizations::find_for(conn, &Key::Id(request.organization), user).await?;
+    let asking = organizations::find_for(conn, &Key::Id(request.organization), &viewer).await?;
     let providing = match request.provider {
-        Some(provider) => organizations::find_for(conn, &Key::Id(provider), user).await?,
+        Some(provider) => organizations::find_for(conn, &Key::Id(provider), &viewer).await?,
         None => None,
     };
     if asking.is_none() && providing.is_none() {

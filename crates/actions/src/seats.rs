@@ -32,8 +32,7 @@ pub async fn at_least_request(
     key: &Key<OrganizationId>,
     permission: Permission,
 ) -> Result<(Seat, Verdict)> {
-    let user = caller.user_id()?;
-    let seat = organizations::find_for(conn, key, user).await?.ok_or(Error::NotFound("organization"))?;
+    let seat = organizations::find_for(conn, key, &caller.viewer()?).await?.ok_or(Error::NotFound("organization"))?;
     match verdict(seat.role, permission) {
         Verdict::Refused => Err(refusal(&seat, permission)),
         verdict => Ok((seat, verdict)),

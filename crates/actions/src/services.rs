@@ -165,8 +165,7 @@ pub async fn list(
 /// # Errors
 /// 401, 404.
 pub async fn seen(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<SeenService> {
-    let user = caller.user_id()?;
-    let seen = services::find_for(conn, key, user).await?;
+    let seen = services::find_for(conn, key, &caller.viewer()?).await?;
     seen.filter(|seen| seen.role.is_some() || seen.service.seen_by_all()).ok_or(Error::NotFound("service"))
 }
 

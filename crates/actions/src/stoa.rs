@@ -6,6 +6,8 @@ use stoa_access::Access;
 use stoa_domain::{ids::Id, secrets::Secret, secrets::SecretKind, time::Ts};
 use stoa_store::{Db, blobs::Blobs};
 
+use crate::providers::Provider;
+
 /// Where the time comes from.
 pub trait Clock: Send + Sync + 'static {
     /// The present instant.
@@ -40,6 +42,8 @@ pub struct Stoa {
     pub entropy: Arc<dyn Entropy>,
     /// The address under which users reach it, without a slash at the end.
     pub public_url: Arc<str>,
+    /// Other providers whose accounts open accounts here.
+    pub providers: Arc<[Provider]>,
     /// What the operator limits.
     pub limits: Limits,
 }

@@ -65,6 +65,15 @@ pub async fn create(act: &mut Act, new: PreparedUser) -> Result<User> {
     }
 }
 
+/// Notes that the address of an account is the person's own, as a mail or another provider has just proved.
+///
+/// # Errors
+/// Those of the database.
+pub async fn address_verified(act: &mut Act, user: &User) -> Result<()> {
+    let now = act.now();
+    Ok(users::set_email_verified(&mut act.tx, user.id, now).await?)
+}
+
 /// The account of an address, for the operator.
 ///
 /// # Errors

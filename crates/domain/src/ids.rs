@@ -119,6 +119,12 @@ ids! {
     TokenId = "tok";
     /// A mail on its way.
     MailId = "mai";
+    /// A browser session.
+    SessionId = "ses";
+    /// A passkey.
+    PasskeyId = "psk";
+    /// An account at another provider, linked to one's own.
+    IdentityId = "idn";
 }
 
 #[cfg(test)]

@@ -18,10 +18,12 @@ pub enum SecretKind {
     ApplicationSecret,
     /// A browser session.
     Session,
+    /// Something half done: a sign-in before its second step, a passkey being made.
+    Ceremony,
 }
 
 impl SecretKind {
-    const ALL: [Self; 4] = [Self::PersonalToken, Self::AccessToken, Self::ApplicationSecret, Self::Session];
+    const ALL: [Self; 5] = [Self::PersonalToken, Self::AccessToken, Self::ApplicationSecret, Self::Session, Self::Ceremony];
 
     /// The text every secret of this kind begins with.
     pub const fn prefix(self) -> &'static str {
@@ -30,6 +32,7 @@ impl SecretKind {
             Self::AccessToken => "stoa_at_",
             Self::ApplicationSecret => "stoa_sec_",
             Self::Session => "stoa_ses_",
+            Self::Ceremony => "stoa_cer_",
         }
     }
 }

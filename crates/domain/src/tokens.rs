@@ -3,7 +3,7 @@
 use crate::{
     ids::{ApplicationId, OrganizationId, SecretId, SubscriptionId, TokenId},
     services::DataPermission,
-    time::{HOUR, Ts},
+    time::{DAY, HOUR, Ts},
 };
 
 /// How long an access token lives, in microseconds.
@@ -41,6 +41,59 @@ pub struct PersonalToken {
     pub created_at: Ts,
     /// When it was last used, to the hour.
     pub last_used_at: Option<Ts>,
+    /// When it stops.
+    pub expires_at: Ts,
+    /// The only organizations it opens; `None` for all its owner belongs to.
+    pub organizations: Option<Vec<OrganizationId>>,
+}
+
+/// How long a personal token lives when its owner does not say, in days.
+pub const USUAL_DAYS: i64 = 90;
+
+/// How long a personal token lives at most, in days.
+pub const LONGEST_DAYS: i64 = 365;
+
+/// The most organizations that a token is limited to; more than that is all of them.
+pub const MOST_ORGANIZATIONS: usize = 100;
+
+/// How long a personal token shall live.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lifetime {
+    /// [`USUAL_DAYS`].
+    #[default]
+    Usual,
+    /// So many days.
+    Days(i64),
+    /// Until an instant.
+    Until(Ts),
+}
+
+/// Why a personal token can't live as long as was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadLifetime {
+    /// It would be over at once.
+    #[error("a token lives at least until tomorrow; write 1 day or more")]
+    TooShort,
+    /// It would live too long.
+    #[error("a token lives at most {LONGEST_DAYS} days; make a new one when it ends")]
+    TooLong,
+}
+
+/// When a personal token made at `now` stops.
+///
+/// # Errors
+/// [`BadLifetime`].
+pub fn expiry(now: Ts, lifetime: Lifetime) -> Result<Ts, BadLifetime> {
+    let longest = now.plus(LONGEST_DAYS * DAY);
+    match lifetime {
+        Lifetime::Usual => Ok(now.plus(USUAL_DAYS * DAY)),
+        Lifetime::Days(days) if days < 1 => Err(BadLifetime::TooShort),
+        Lifetime::Days(days) if days > LONGEST_DAYS => Err(BadLifetime::TooLong),
+        Lifetime::Days(days) => Ok(now.plus(days * DAY)),
+        Lifetime::Until(at) if at <= now => Err(BadLifetime::TooShort),
+        Lifetime::Until(at) if at > longest => Err(BadLifetime::TooLong),
+        Lifetime::Until(at) => Ok(at),
+    }
 }
 
 /// What is wrong with a scope (RFC 6749, section 3.3).
@@ -73,6 +126,19 @@ pub fn scope_text(scope: &[DataPermission]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_personal_token_always_ends_within_a_year() {
+        let now = Ts::from_micros(1_790_000_000_000_000);
+        assert_eq!(expiry(now, Lifetime::Usual), Ok(now.plus(90 * DAY)));
+        assert_eq!(expiry(now, Lifetime::Days(1)), Ok(now.plus(DAY)));
+        assert_eq!(expiry(now, Lifetime::Days(365)), Ok(now.plus(365 * DAY)));
+        assert_eq!(expiry(now, Lifetime::Days(0)), Err(BadLifetime::TooShort));
+        assert_eq!(expiry(now, Lifetime::Days(i64::MAX)), Err(BadLifetime::TooLong));
+        assert_eq!(expiry(now, Lifetime::Until(now.plus(1))), Ok(now.plus(1)));
+        assert_eq!(expiry(now, Lifetime::Until(now)), Err(BadLifetime::TooShort));
+        assert_eq!(expiry(now, Lifetime::Until(now.plus(365 * DAY + 1))), Err(BadLifetime::TooLong));
+    }
 
     #[test]
     fn a_scope_is_never_wider_than_the_contract() {

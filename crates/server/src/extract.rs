@@ -10,6 +10,7 @@ use axum::{
 use serde::{Serialize, de::DeserializeOwned};
 use stoa_actions::{Act, Begun, Caller, Error, Who, tokens};
 use stoa_domain::{
+    ids::OrganizationId,
     secrets::{Secret, SecretKind},
     time::Ts,
 };
@@ -79,32 +80,31 @@ impl FromRequestParts<App> for Api {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let now = app.stoa.clock.now();
-        let who = match bearer(&parts.headers)? {
-            None => Who::Anonymous,
+        let (who, within) = match bearer(&parts.headers)? {
+            None => (Who::Anonymous, None),
             Some(secret) => authenticate(app, &secret, now).await?,
         };
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         let once = parts.extensions.get::<OnceKey>().cloned();
-        Ok(Self { app: app.clone(), caller: Caller { who, now, request_id }, once })
+        Ok(Self { app: app.clone(), caller: Caller { who, within, now, request_id }, once })
     }
 }
 
-/// Who presented a token.
+/// Who presented a token, and the only organizations it opens, if it is limited to some.
 ///
 /// # Errors
 /// 401 when it opens nothing; 503.
-pub async fn authenticate(app: &App, secret: &Secret, now: Ts) -> ApiResult<Who> {
+pub async fn authenticate(app: &App, secret: &Secret, now: Ts) -> ApiResult<(Who, Option<Vec<OrganizationId>>)> {
     match secret.kind() {
-        SecretKind::PersonalToken => match tokens::authenticate(&app.stoa.db, secret, now).await {
-            Ok(user) => Ok(Who::User(user)),
-            Err(Error::Unauthenticated) => Err(Error::InvalidToken.into()),
-            Err(other) => Err(other.into()),
-        },
+        SecretKind::PersonalToken => {
+            let presented = tokens::authenticate(&app.stoa.db, secret, now).await?;
+            Ok((Who::User(presented.user), presented.organizations))
+        }
         SecretKind::AccessToken => match app.stoa.access.authenticate(secret.hash(), now).await? {
-            Some(live) => Ok(Who::Service(live.into())),
+            Some(live) => Ok((Who::Service(live.into()), None)),
             None => Err(Error::InvalidToken.into()),
         },
-        SecretKind::ApplicationSecret | SecretKind::Session => Err(Error::InvalidToken.into()),
+        SecretKind::ApplicationSecret | SecretKind::Session | SecretKind::Ceremony => Err(Error::InvalidToken.into()),
     }
 }
 

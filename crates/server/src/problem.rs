@@ -85,7 +85,7 @@ impl ApiError {
             Self::Request { status, .. } => *status,
             Self::Answered { status, .. } => StatusCode::from_u16(*status).unwrap_or(StatusCode::OK),
             Self::Action(error) => match error {
-                Error::Unauthenticated | Error::InvalidToken | Error::BadSignIn => StatusCode::UNAUTHORIZED,
+                Error::Unauthenticated | Error::InvalidToken | Error::TokenExpired(_) | Error::BadSignIn => StatusCode::UNAUTHORIZED,
                 Error::UsersOnly | Error::ServicesOnly | Error::Scope(_) | Error::Refused(_) | Error::NotYours { .. } => {
                     StatusCode::FORBIDDEN
                 }
@@ -131,7 +131,7 @@ impl ApiError {
     /// How a client should authenticate instead (RFC 6750, section 3).
     fn challenge(&self) -> Option<&'static str> {
         match self {
-            Self::Action(Error::InvalidToken) => Some("Bearer error=\"invalid_token\""),
+            Self::Action(Error::InvalidToken | Error::TokenExpired(_)) => Some("Bearer error=\"invalid_token\""),
             Self::Action(Error::Scope(_)) => Some("Bearer error=\"insufficient_scope\""),
             _ => (self.status() == StatusCode::UNAUTHORIZED).then_some("Bearer"),
         }

@@ -29,6 +29,8 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::me::get))
         .routes(routes!(api::me::tokens_list, api::me::tokens_create))
         .routes(routes!(api::me::tokens_revoke))
+        .routes(routes!(api::sessions::list, api::sessions::end_all))
+        .routes(routes!(api::sessions::end))
         // organizations
         .routes(routes!(api::organizations::list, api::organizations::create))
         .routes(routes!(api::organizations::get, api::organizations::update, api::organizations::delete))
@@ -92,6 +94,12 @@ fn pages() -> Router<App> {
     Router::new()
         .route("/", get(pages::sign_in::home))
         .route("/sign-in", get(pages::sign_in::show).post(pages::sign_in::submit))
+        .route("/sign-in/second-step", get(pages::sign_in::show_second_step).post(pages::sign_in::submit_second_step))
+        .route("/sign-in/second-step/passkey", post(pages::passkeys::ask_half))
+        .route("/sign-in/passkey", post(pages::sign_in::submit_passkey))
+        .route("/sign-in/passkey/options", post(pages::passkeys::ask_anybody))
+        .route("/sign-in/external/{provider}", get(pages::external::begin))
+        .route("/sign-in/external/{provider}/callback", get(pages::external::finish))
         .route("/sign-out", post(pages::sign_in::sign_out))
         // projects
         .route("/organizations/{org}/projects", get(pages::projects::list).post(pages::projects::create))
@@ -107,13 +115,18 @@ fn pages() -> Router<App> {
         .route("/organizations/{org}/applications/{application}/secrets/{secret}/revoke", post(pages::applications::revoke_secret))
         // account
         .route("/account", get(pages::account::show))
-        .route("/account/tokens", post(pages::account::create_token))
-        .route("/account/tokens/{token}/revoke", post(pages::account::revoke_token))
+        .route("/account/prove/passkey", post(pages::passkeys::ask_me))
+        .route("/account/security", get(pages::security::show))
+        .route("/account/security/sessions/end-others", post(pages::security::end_other_sessions))
+        .route("/account/security/sessions/{session}/end", post(pages::security::end_session))
+        .route("/account/security/totp/confirm", post(pages::second_factors::confirm_totp))
+        .route("/account/security/passkeys/finish", post(pages::passkeys::finish))
+        .route("/account/tokens", get(pages::tokens::list))
+        .route("/account/tokens/{token}/revoke", post(pages::tokens::revoke))
         // organizations
         .route("/organizations", get(pages::organizations::list))
         .route("/organizations/new", get(pages::organizations::new).post(pages::organizations::create))
         .route("/organizations/{org}", get(pages::overview::show))
-        .route("/organizations/{org}/delete", post(pages::organizations::delete))
         .route("/organizations/{org}/members", get(pages::members::list).post(pages::members::add))
         .route("/organizations/{org}/members/{user}/role", post(pages::members::change_role))
         .route("/organizations/{org}/members/{user}/remove", post(pages::members::remove))
@@ -156,6 +169,21 @@ fn pages() -> Router<App> {
         .route("/organizations/{org}/costs.csv", get(pages::costs::file))
 }
 
+/// Acts that only the person themself may do: whoever has not proved who they are for a while is asked again.
+fn dangerous(app: &App) -> Router<App> {
+    Router::new()
+        .route("/account/security/totp", post(pages::second_factors::begin_totp))
+        .route("/account/security/totp/disable", post(pages::second_factors::disable_totp))
+        .route("/account/security/recovery-codes", post(pages::second_factors::renew_recovery_codes))
+        .route("/account/security/passkeys", post(pages::passkeys::begin))
+        .route("/account/security/passkeys/{passkey}/remove", post(pages::passkeys::remove))
+        .route("/account/security/providers/{provider}/link", post(pages::external::link))
+        .route("/account/security/identities/{identity}/unlink", post(pages::external::unlink))
+        .route("/account/tokens", post(pages::tokens::create))
+        .route("/organizations/{org}/delete", post(pages::organizations::delete))
+        .route_layer(middleware::from_fn_with_state(app.clone(), pages::step_up::layer))
+}
+
 /// Pages that move files: like [`pages`], without a time limit.
 fn transfers() -> Router<App> {
     // What a file may have is counted as it comes.
@@ -178,6 +206,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn(once::layer))
         .layer(CatchPanicLayer::custom(guard::panicked));
     let pages = pages()
+        .merge(dangerous(&app))
         .layer(TimeoutLayer::with_status_code(pages::visit::TOO_SLOW, PAGE_TIME))
         .merge(transfers())
         .method_not_allowed_fallback(wrong_method)

@@ -8,7 +8,7 @@ use stoa_domain::{
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders};
+use crate::{Conn, Row, StoreError, Tx, Value, Viewer, params, users::placeholders, values};
 
 const COLUMNS: &str = "a.id, a.user_id, a.organization_id, a.name, a.description, a.redirect_uris, a.created_at, a.updated_at";
 
@@ -131,18 +131,22 @@ fn seen(row: &Row) -> Result<Seen, StoreError> {
     Ok(Seen { application: application(row)?, role: row.parse_optional(8)?, organization: handle.zip(name), live_secrets: row.get(11)? })
 }
 
-/// The application a user sees under an id: the user's own, or one of an organization the user belongs to.
+/// The application somebody sees under an id: one's own, or one of an organization one belongs to.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_for(conn: &mut Conn, id: ApplicationId, user: UserId) -> Result<Option<Seen>, StoreError> {
+pub async fn find_for(conn: &mut Conn, id: ApplicationId, viewer: &Viewer) -> Result<Option<Seen>, StoreError> {
     let sql = format!(
         "select {COLUMNS}{SEEN} from applications a
          left join organizations o on o.id = a.organization_id
          left join memberships m on m.organization_id = a.organization_id and m.user_id = $2
          where a.id = $1 and a.deleted_at is null and o.deleted_at is null and (a.user_id = $2 or m.user_id is not null)"
     );
-    conn.fetch_optional(&sql, params![id, user]).await?.as_ref().map(seen).transpose()
+    let found = conn.fetch_optional(&sql, params![id, viewer.user]).await?.as_ref().map(seen).transpose()?;
+    Ok(found.filter(|seen| match seen.application.owner {
+        Owner::User(_) => viewer.sees_own(),
+        Owner::Organization(organization) => viewer.sees(organization),
+    }))
 }
 
 /// A page of the applications a user sees, all or those of one organization, in the order of their names; `after` is
@@ -152,12 +156,13 @@ pub async fn find_for(conn: &mut Conn, id: ApplicationId, user: UserId) -> Resul
 /// Those of the database.
 pub async fn list_for(
     conn: &mut Conn,
-    user: UserId,
+    viewer: &Viewer,
     organization: Option<OrganizationId>,
     after: Option<(&str, ApplicationId)>,
     limit: i64,
 ) -> Result<Vec<Seen>, StoreError> {
-    let mut values = params![user, limit].to_vec();
+    let mut values = values![viewer.user, limit];
+    let within = viewer.only("a.organization_id", &mut values);
     let mut next = |value: Value| {
         values.push(value);
         values.len()
@@ -176,7 +181,7 @@ pub async fn list_for(
         "select {COLUMNS}{SEEN} from applications a
          left join organizations o on o.id = a.organization_id
          left join memberships m on m.organization_id = a.organization_id and m.user_id = $1
-         where a.id in ({ids}) and a.deleted_at is null and o.deleted_at is null and (a.user_id = $1 or m.user_id is not null) {position}
+         where a.id in ({ids}) and a.deleted_at is null and o.deleted_at is null and (a.user_id = $1 or m.user_id is not null) {within} {position}
          order by a.name, a.id limit $2"
     );
     conn.fetch_all(&sql, &values).await?.iter().map(seen).collect()

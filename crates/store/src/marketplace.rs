@@ -5,7 +5,7 @@
 
 use stoa_domain::{
     contracts::PriceHint,
-    ids::{ServiceId, SubscriptionId, UserId},
+    ids::{ServiceId, SubscriptionId},
     marketplace::{Place, Search, Sort, folded},
     organizations::Organization,
     services::{Contract, Level, Service},
@@ -13,8 +13,9 @@ use stoa_domain::{
 };
 
 use crate::{
-    Conn, Engine, Row, StoreError, Tx, Value, params,
+    Conn, Engine, Row, StoreError, Tx, Value, Viewer, params,
     services::{self, COLUMNS, CONTRACT, CONTRACT_WIDTH, WIDTH},
+    values,
 };
 
 /// The most values of one facet.
@@ -84,9 +85,9 @@ impl Found {
     }
 }
 
-/// What a user may see of a search: published services that are public or subscribed on request, and the private ones
-/// of the user's own organizations.
-fn found(engine: Engine, user: UserId, search: &Search, without: Without) -> Found {
+/// What somebody may see of a search: published services that are public or subscribed on request, and the private ones
+/// of one's own organizations.
+fn found(engine: Engine, viewer: &Viewer, search: &Search, without: Without) -> Found {
     let mut found = Found {
         tables: "services s
              join organizations o on o.id = s.organization_id and o.deleted_at is null
@@ -95,9 +96,11 @@ fn found(engine: Engine, user: UserId, search: &Search, without: Without) -> Fou
         conditions: "s.state = 'published'".to_owned(),
         values: Vec::new(),
     };
-    let user = found.bind(user);
+    let user = found.bind(viewer.user);
+    let within = viewer.only("organization_id", &mut found.values);
     found.only(&format!(
-        "(s.visibility in ('public', 'on_request') or s.organization_id in (select organization_id from memberships where user_id = {user}))"
+        "(s.visibility in ('public', 'on_request')
+          or s.organization_id in (select organization_id from memberships where user_id = {user}{within}))"
     ));
     if !search.words.is_empty() {
         let hits = hits(engine, &search.words, &mut found);
@@ -156,12 +159,12 @@ fn hits(engine: Engine, words: &[String], found: &mut Found) -> String {
 /// Those of the database.
 pub async fn page(
     conn: &mut Conn,
-    user: UserId,
+    viewer: &Viewer,
     search: &Search,
     after: Option<&Place>,
     limit: i64,
 ) -> Result<Vec<ListedService>, StoreError> {
-    let mut found = found(conn.engine(), user, search, Without::Nothing);
+    let mut found = found(conn.engine(), viewer, search, Without::Nothing);
     let (key, turn) = match search.order() {
         Sort::Relevance => ("h.rank", "desc"),
         Sort::Name => ("s.name_key", "asc"),
@@ -206,10 +209,10 @@ fn listed(row: &Row, order: Sort) -> Result<ListedService, StoreError> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn facets(conn: &mut Conn, user: UserId, search: &Search) -> Result<Facets, StoreError> {
+pub async fn facets(conn: &mut Conn, viewer: &Viewer, search: &Search) -> Result<Facets, StoreError> {
     let engine = conn.engine();
     let counted = |what: &str, join: &str, without: Without| {
-        let mut found = found(engine, user, search, without);
+        let mut found = found(engine, viewer, search, without);
         let most = found.bind(MOST_VALUES);
         let sql = format!(
             "select {what}, count(*) from {} {join} where {} group by {what} order by count(*) desc, {what} limit {most}",
@@ -305,17 +308,21 @@ pub struct Subscribed {
     pub state: SubscriptionState,
 }
 
-/// The live subscriptions of a service by organizations to which a user belongs, by their names.
+/// The live subscriptions of a service by organizations to which somebody belongs, by their names.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn subscribed(conn: &mut Conn, user: UserId, service: ServiceId, limit: i64) -> Result<Vec<Subscribed>, StoreError> {
-    let sql = "select o.handle, o.name, b.id, b.mode, b.state from memberships m
+pub async fn subscribed(conn: &mut Conn, viewer: &Viewer, service: ServiceId, limit: i64) -> Result<Vec<Subscribed>, StoreError> {
+    let mut values = values![viewer.user, service, limit];
+    let within = viewer.only("o.id", &mut values);
+    let sql = format!(
+        "select o.handle, o.name, b.id, b.mode, b.state from memberships m
          join subscriptions b on b.organization_id = m.organization_id and b.service_id = $2
          join organizations o on o.id = m.organization_id and o.deleted_at is null
-         where m.user_id = $1 and b.state in ('requested', 'provisioning', 'active', 'suspended', 'ending')
-         order by o.name, b.id limit $3";
-    let rows = conn.fetch_all(sql, params![user, service, limit]).await?;
+         where m.user_id = $1 and b.state in ('requested', 'provisioning', 'active', 'suspended', 'ending'){within}
+         order by o.name, b.id limit $3"
+    );
+    let rows = conn.fetch_all(&sql, &values).await?;
     rows.iter()
         .map(|row| {
             Ok(Subscribed {

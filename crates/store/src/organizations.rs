@@ -2,13 +2,13 @@
 
 use stoa_domain::{
     events::{CHAIN_START, ChainHash},
-    ids::{OrganizationId, UserId},
+    ids::OrganizationId,
     organizations::{Key, Organization},
     permissions::Role,
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders};
+use crate::{Conn, Row, StoreError, Tx, Value, Viewer, params, users::placeholders, values};
 
 /// An organization and the role of the user for whom it was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,12 +90,12 @@ pub async fn delete(tx: &mut Tx, id: OrganizationId, now: Ts) -> Result<(), Stor
     Ok(())
 }
 
-/// The organization a user sees under a handle or id, with the user's role; `None` when there is none or the user is
+/// The organization somebody sees under a handle or id, with the role there; `None` when there is none or who looks is
 /// not a member.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_for(conn: &mut Conn, key: &Key<OrganizationId>, user: UserId) -> Result<Option<Seat>, StoreError> {
+pub async fn find_for(conn: &mut Conn, key: &Key<OrganizationId>, viewer: &Viewer) -> Result<Option<Seat>, StoreError> {
     let (filter, value) = match key {
         Key::Id(id) => ("o.id = $1", Value::from(*id)),
         Key::Handle(handle) => ("o.handle = $1", Value::from(handle)),
@@ -105,7 +105,8 @@ pub async fn find_for(conn: &mut Conn, key: &Key<OrganizationId>, user: UserId) 
          join memberships m on m.organization_id = o.id and m.user_id = $2
          where {filter} and o.deleted_at is null"
     );
-    conn.fetch_optional(&sql, &[value, Value::from(user)]).await?.as_ref().map(seat).transpose()
+    let found = conn.fetch_optional(&sql, &[value, Value::from(viewer.user)]).await?.as_ref().map(seat).transpose()?;
+    Ok(found.filter(|seat| viewer.sees(seat.organization.id)))
 }
 
 /// An organization by id, whoever asks; `None` when there is none or it was deleted.
@@ -130,29 +131,31 @@ pub async fn find_by(conn: &mut Conn, key: &Key<OrganizationId>) -> Result<Optio
     conn.fetch_optional(&sql, &[value]).await?.as_ref().map(organization).transpose()
 }
 
-/// A page of the organizations a user belongs to, in the order of their names; `after` is name and id of the last one
+/// A page of the organizations somebody belongs to, in the order of their names; `after` is name and id of the last one
 /// of the page before.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_for(conn: &mut Conn, user: UserId, after: Option<(&str, OrganizationId)>, limit: i64) -> Result<Vec<Seat>, StoreError> {
-    let rows = match after {
-        None => {
-            let sql = format!(
-                "select {COLUMNS}, m.role from memberships m join organizations o on o.id = m.organization_id
-                 where m.user_id = $1 and o.deleted_at is null order by o.name, o.id limit $2"
-            );
-            conn.fetch_all(&sql, params![user, limit]).await?
-        }
+pub async fn list_for(
+    conn: &mut Conn,
+    viewer: &Viewer,
+    after: Option<(&str, OrganizationId)>,
+    limit: i64,
+) -> Result<Vec<Seat>, StoreError> {
+    let mut values = values![viewer.user, limit];
+    let position = match after {
         Some((name, id)) => {
-            let sql = format!(
-                "select {COLUMNS}, m.role from memberships m join organizations o on o.id = m.organization_id
-                 where m.user_id = $1 and o.deleted_at is null and (o.name, o.id) > ($3, $4) order by o.name, o.id limit $2"
-            );
-            conn.fetch_all(&sql, params![user, limit, name, id]).await?
+            values.extend(values![name, id]);
+            " and (o.name, o.id) > ($3, $4)"
         }
+        None => "",
     };
-    rows.iter().map(seat).collect()
+    let within = viewer.only("o.id", &mut values);
+    let sql = format!(
+        "select {COLUMNS}, m.role from memberships m join organizations o on o.id = m.organization_id
+         where m.user_id = $1 and o.deleted_at is null{position}{within} order by o.name, o.id limit $2"
+    );
+    conn.fetch_all(&sql, &values).await?.iter().map(seat).collect()
 }
 
 /// Locks organizations for the rest of the transaction, in the order of their ids so that two transactions never wait

@@ -1,12 +1,12 @@
 //! Requests and the decisions on them.
 
 use stoa_domain::{
-    ids::{OrganizationId, ProjectId, RequestId, ServiceId, SubscriptionId, UserId},
+    ids::{OrganizationId, ProjectId, RequestId, ServiceId, SubscriptionId},
     requests::{DecisionRecord, Request, RequestKind, RequestState},
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
+use crate::{Conn, Row, StoreError, Tx, Value, Viewer, params, users::placeholders, values};
 
 const COLUMNS: &str = "r.organization_id, r.id, r.provider_id, r.kind, r.state, r.step, r.service_id, r.subscription_id, r.asked, \
                        r.note, r.requested_by, r.created_at, r.decided_at";
@@ -193,11 +193,11 @@ pub async fn of_subscriptions(
 
 /// Whose requests a list shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
-    /// Those that wait for this user's decision or, once closed, those of the organizations in which the user decides.
-    Approver(UserId),
-    /// Those this user made.
-    Requester(UserId),
+pub enum Whose<'a> {
+    /// Those that wait for this person's decision or, once closed, those of the organizations in which the person decides.
+    Approver(&'a Viewer),
+    /// Those this person made.
+    Requester(&'a Viewer),
     /// Those in which this organization asks or, at the provider's step, decides.
     Organization(OrganizationId),
 }
@@ -219,19 +219,26 @@ pub enum Wanted {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(conn: &mut Conn, whose: Whose, state: Wanted, before: Option<RequestId>, limit: i64) -> Result<Vec<Request>, StoreError> {
+pub async fn list(
+    conn: &mut Conn,
+    whose: Whose<'_>,
+    state: Wanted,
+    before: Option<RequestId>,
+    limit: i64,
+) -> Result<Vec<Request>, StoreError> {
     let mut values = Vec::new();
     let mut sql = format!("select {COLUMNS} from requests r where ");
     match whose {
-        Whose::Approver(user) => {
-            values.push(Value::from(user));
-            sql.push_str(DECIDABLE);
+        Whose::Approver(viewer) => {
+            values.push(Value::from(viewer.user));
+            sql.push_str(&decidable_by(viewer, &mut values));
         }
-        Whose::Requester(user) => {
-            values.push(Value::from(user));
+        Whose::Requester(viewer) => {
+            values.push(Value::from(viewer.user));
             sql.push_str(
                 "r.requested_by = $1 and exists (select 1 from memberships m where m.organization_id = r.organization_id and m.user_id = $1)",
             );
+            sql.push_str(&viewer.only("r.organization_id", &mut values));
         }
         Whose::Organization(organization) => {
             values.push(Value::from(organization));
@@ -264,26 +271,35 @@ const DECIDABLE: &str = "exists (select 1 from memberships m join organizations 
    and (r.requested_by <> $1 or (m.role = 'maintainer' and
      (select count(*) from memberships x where x.organization_id = m.organization_id and x.role = 'maintainer') = 1)))";
 
-/// Those of several open requests that a user may decide.
+/// [`DECIDABLE`] within the organizations that count for who looks.
+fn decidable_by(viewer: &Viewer, values: &mut Vec<Value>) -> String {
+    let step = "case when r.step = 'provider' then r.provider_id else r.organization_id end";
+    format!("{DECIDABLE}{}", viewer.only(step, values))
+}
+
+/// Those of several open requests that somebody may decide.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn decidable(conn: &mut Conn, user: UserId, ids: &[RequestId]) -> Result<Vec<RequestId>, StoreError> {
+pub async fn decidable(conn: &mut Conn, viewer: &Viewer, ids: &[RequestId]) -> Result<Vec<RequestId>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("select r.id from requests r where r.id in ({}) and r.state in {OPEN} and {DECIDABLE}", placeholders(2, ids.len()));
-    let values: Vec<Value> = std::iter::once(Value::from(user)).chain(ids.iter().map(Value::from)).collect();
+    let mut values: Vec<Value> = std::iter::once(Value::from(viewer.user)).chain(ids.iter().map(Value::from)).collect();
+    let decidable = decidable_by(viewer, &mut values);
+    let sql = format!("select r.id from requests r where r.id in ({}) and r.state in {OPEN} and {decidable}", placeholders(2, ids.len()));
     conn.fetch_all(&sql, &values).await?.iter().map(|row| row.get(0)).collect()
 }
 
-/// How many requests wait for a user's decision.
+/// How many requests wait for somebody's decision.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn count_waiting(conn: &mut Conn, user: UserId) -> Result<u64, StoreError> {
-    let sql = format!("select count(*) from requests r where r.state in {OPEN} and {DECIDABLE}");
-    conn.fetch_one(&sql, params![user]).await?.get(0)
+pub async fn count_waiting(conn: &mut Conn, viewer: &Viewer) -> Result<u64, StoreError> {
+    let mut values = values![viewer.user];
+    let decidable = decidable_by(viewer, &mut values);
+    let sql = format!("select count(*) from requests r where r.state in {OPEN} and {decidable}");
+    conn.fetch_one(&sql, &values).await?.get(0)
 }
 
 /// Keeps a decision; its position follows the last one's.

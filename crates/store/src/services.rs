@@ -3,7 +3,7 @@
 use serde::Serialize;
 use stoa_domain::{
     contracts::PriceHint,
-    ids::{ApplicationId, ContractId, OrganizationId, PlanId, ServiceId, UserId},
+    ids::{ApplicationId, ContractId, OrganizationId, PlanId, ServiceId},
     marketplace,
     meters::Plan,
     organizations::Key,
@@ -12,7 +12,7 @@ use stoa_domain::{
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
+use crate::{Conn, Row, StoreError, Tx, Value, Viewer, params, users::placeholders, values};
 
 /// A plan as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,11 +223,11 @@ pub async fn find(conn: &mut Conn, key: &Key<ServiceId>) -> Result<Option<Servic
     conn.fetch_optional(&sql, &[value]).await?.as_ref().map(service).transpose()
 }
 
-/// A service with a user's role in its provider; `None` when there is none or its provider was deleted.
+/// A service with somebody's role in its provider; `None` when there is none or its provider was deleted.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_for(conn: &mut Conn, key: &Key<ServiceId>, user: UserId) -> Result<Option<SeenService>, StoreError> {
+pub async fn find_for(conn: &mut Conn, key: &Key<ServiceId>, viewer: &Viewer) -> Result<Option<SeenService>, StoreError> {
     let (filter, value) = filter(key);
     let sql = format!(
         "select {COLUMNS}, o.name, m.role from services s
@@ -235,9 +235,13 @@ pub async fn find_for(conn: &mut Conn, key: &Key<ServiceId>, user: UserId) -> Re
          left join memberships m on m.organization_id = s.organization_id and m.user_id = $2
          where {filter}"
     );
-    let row = conn.fetch_optional(&sql, &[value, Value::from(user)]).await?;
-    row.map(|row| Ok(SeenService { service: service(&row)?, provider_name: row.get(WIDTH)?, role: row.parse_optional(WIDTH + 1)? }))
-        .transpose()
+    let row = conn.fetch_optional(&sql, &[value, Value::from(viewer.user)]).await?;
+    row.map(|row| {
+        let service = service(&row)?;
+        let role = if viewer.sees(service.provider) { row.parse_optional(WIDTH + 1)? } else { None };
+        Ok(SeenService { service, provider_name: row.get(WIDTH)?, role })
+    })
+    .transpose()
 }
 
 /// A page of the services an organization provides, in the order of their names; `after` is the name key and id of the

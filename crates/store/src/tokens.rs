@@ -1,14 +1,14 @@
 //! Personal tokens and access tokens. Only their hashes are kept.
 
 use stoa_domain::{
-    ids::{ApplicationId, SecretId, TokenId, UserId},
+    ids::{ApplicationId, OrganizationId, SecretId, TokenId, UserId},
     secrets::SecretHash,
     time::{HOUR, Ts},
     tokens::{AccessToken, PersonalToken, scope_text},
     users::User,
 };
 
-use crate::{Conn, Row, StoreError, Tx, params};
+use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
 
 /// Adds a personal token.
 ///
@@ -16,29 +16,65 @@ use crate::{Conn, Row, StoreError, Tx, params};
 /// Those of the database.
 pub async fn insert_personal(tx: &mut Tx, user: UserId, token: &PersonalToken, hash: SecretHash) -> Result<(), StoreError> {
     tx.execute(
-        "insert into personal_tokens (id, user_id, name, token_hash, hint, created_at) values ($1, $2, $3, $4, $5, $6)",
-        params![token.id, user, &token.name, hash, &token.hint, token.created_at],
+        "insert into personal_tokens (id, user_id, name, token_hash, hint, created_at, expires_at, limited)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        params![token.id, user, &token.name, hash, &token.hint, token.created_at, token.expires_at, token.organizations.is_some()],
     )
     .await?;
+    let Some(organizations) = token.organizations.as_ref().filter(|organizations| !organizations.is_empty()) else { return Ok(()) };
+    let rows: Vec<_> = organizations.iter().map(|organization| values![*organization, token.id]).collect();
+    tx.insert_many("insert into personal_token_organizations (organization_id, token_id)", 2, &rows, "").await?;
     Ok(())
 }
 
-/// Whose personal token has this hash, if it is not revoked, and when it was last used.
+/// A personal token that somebody presented; it may have expired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presented {
+    /// Its id.
+    pub id: TokenId,
+    /// Whose it is.
+    pub user: User,
+    /// When it was last used.
+    pub last_used_at: Option<Ts>,
+    /// When it stops.
+    pub expires_at: Ts,
+    /// The only organizations it opens; `None` for all.
+    pub organizations: Option<Vec<OrganizationId>>,
+}
+
+/// The personal token with this hash, if it is not revoked. One statement, and a second for a limited one.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_personal(conn: &mut Conn, hash: SecretHash) -> Result<Option<(TokenId, User, Option<Ts>)>, StoreError> {
-    conn.fetch_optional(
-        "select t.id, t.last_used_at, u.id, u.email, u.name, u.operator, u.created_at
-         from personal_tokens t join users u on u.id = t.user_id where t.token_hash = $1 and t.revoked_at is null",
-        params![hash],
-    )
-    .await?
-    .map(|row| {
-        let user = User { id: row.get(2)?, email: row.get(3)?, name: row.get(4)?, operator: row.get(5)?, created_at: row.get(6)? };
-        Ok((row.get(0)?, user, row.get(1)?))
-    })
-    .transpose()
+pub async fn find_personal(conn: &mut Conn, hash: SecretHash) -> Result<Option<Presented>, StoreError> {
+    let row = conn
+        .fetch_optional(
+            "select t.id, t.last_used_at, t.expires_at, t.limited, u.id, u.email, u.name, u.operator, u.created_at
+             from personal_tokens t join users u on u.id = t.user_id where t.token_hash = $1 and t.revoked_at is null",
+            params![hash],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let user = User { id: row.get(4)?, email: row.get(5)?, name: row.get(6)?, operator: row.get(7)?, created_at: row.get(8)? };
+    let id = row.get(0)?;
+    let organizations = match row.get(3)? {
+        true => Some(organizations_of(conn, &[id]).await?.into_iter().map(|(_, organization)| organization).collect()),
+        false => None,
+    };
+    Ok(Some(Presented { id, user, last_used_at: row.get(1)?, expires_at: row.get(2)?, organizations }))
+}
+
+/// The organizations to which tokens are limited.
+async fn organizations_of(conn: &mut Conn, ids: &[TokenId]) -> Result<Vec<(TokenId, OrganizationId)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select token_id, organization_id from personal_token_organizations where token_id in ({}) order by token_id, organization_id",
+        placeholders(1, ids.len())
+    );
+    let values: Vec<Value> = ids.iter().map(Value::from).collect();
+    conn.fetch_all(&sql, &values).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// Whether a last use is old enough to be written again; hourly is exact enough for an owner who looks for unused ones.
@@ -60,16 +96,33 @@ pub async fn touch_personal(tx: &mut Tx, id: TokenId, now: Ts) -> Result<(), Sto
 /// # Errors
 /// Those of the database.
 pub async fn list_personal(conn: &mut Conn, user: UserId) -> Result<Vec<PersonalToken>, StoreError> {
-    conn.fetch_all(
-        "select id, name, hint, created_at, last_used_at from personal_tokens where user_id = $1 and revoked_at is null order by id",
-        params![user],
-    )
-    .await?
-    .iter()
-    .map(|row| {
-        Ok(PersonalToken { id: row.get(0)?, name: row.get(1)?, hint: row.get(2)?, created_at: row.get(3)?, last_used_at: row.get(4)? })
-    })
-    .collect()
+    let rows = conn
+        .fetch_all(
+            "select id, name, hint, created_at, last_used_at, expires_at, limited from personal_tokens
+             where user_id = $1 and revoked_at is null order by id",
+            params![user],
+        )
+        .await?;
+    let mut tokens = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let limited: bool = row.get(6)?;
+        tokens.push(PersonalToken {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            hint: row.get(2)?,
+            created_at: row.get(3)?,
+            last_used_at: row.get(4)?,
+            expires_at: row.get(5)?,
+            organizations: limited.then(Vec::new),
+        });
+    }
+    let limited: Vec<_> = tokens.iter().filter(|token| token.organizations.is_some()).map(|token| token.id).collect();
+    for (id, organization) in organizations_of(conn, &limited).await? {
+        if let Some(organizations) = tokens.iter_mut().find(|token| token.id == id).and_then(|token| token.organizations.as_mut()) {
+            organizations.push(organization);
+        }
+    }
+    Ok(tokens)
 }
 
 /// Revokes a user's personal token; answers whether there was one.

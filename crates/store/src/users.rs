@@ -1,6 +1,6 @@
 //! People's accounts.
 
-use stoa_domain::{ids::UserId, users::User};
+use stoa_domain::{ids::UserId, time::Ts, users::User};
 
 use crate::{Conn, Row, StoreError, Tx, Value, params};
 
@@ -43,6 +43,35 @@ pub async fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<(User,
         .as_ref()
         .map(|row| Ok((user(row)?, row.get(5)?)))
         .transpose()
+}
+
+/// Whether the address of an account was proved to be the person's own.
+///
+/// # Errors
+/// Those of the database.
+pub async fn email_is_verified(conn: &mut Conn, id: UserId) -> Result<bool, StoreError> {
+    let row = conn.fetch_optional("select email_verified_at from users where id = $1", params![id]).await?;
+    Ok(row.map(|row| row.get::<Option<Ts>>(0)).transpose()?.flatten().is_some())
+}
+
+/// Notes that the address of an account was proved to be the person's own.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_email_verified(tx: &mut Tx, id: UserId, now: Ts) -> Result<(), StoreError> {
+    tx.execute("update users set email_verified_at = $2 where id = $1", params![id, now]).await?;
+    Ok(())
+}
+
+/// The password hash of an account; `None` for an account without a password.
+///
+/// # Errors
+/// Those of the database.
+pub async fn password_hash(conn: &mut Conn, id: UserId) -> Result<Option<String>, StoreError> {
+    match conn.fetch_optional("select password_hash from users where id = $1", params![id]).await? {
+        Some(row) => row.get(0),
+        None => Ok(None),
+    }
 }
 
 /// The accounts of several addresses, in one statement.

@@ -11,7 +11,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use stoa_access::Access;
-use stoa_actions::{Act, Caller, Clock, Entropy, Limits, Stoa, resources, tokens, users};
+use stoa_actions::{Act, Caller, Clock, Entropy, Limits, Stoa, providers::Provider, resources, tokens, users};
 use stoa_domain::{
     events::ChainCheck,
     ids::{MailId, UserId},
@@ -154,6 +154,7 @@ impl TestApp {
             clock: clock.clone(),
             entropy: Arc::new(TestEntropy(AtomicU64::new(0))),
             public_url: url.as_str().into(),
+            providers: Arc::new([]),
             limits: Limits { resource_bytes: 1024 * 1024 },
         };
         let router = stoa_server::router(App::new(stoa.clone()).with_mailer(setup.mailer));
@@ -186,9 +187,22 @@ impl TestApp {
         let prepared = users::prepare(&self.stoa, new).await.expect("a valid account");
         let mut act = Act::begin(&self.stoa, Caller::system(self.stoa.clock.now())).await.expect("a transaction");
         let user = users::create(&mut act, prepared).await.expect("an account");
-        let (_, secret) = tokens::create_for(&mut act, user.id, "test").await.expect("a token");
+        let token = tokens::NewToken { name: "test".into(), ..Default::default() };
+        let (_, secret) = tokens::create_for(&mut act, user.id, token).await.expect("a token");
         act.commit().await.expect("a commit");
         Person { user, client: self.anonymous().with_token(secret.expose()) }
+    }
+
+    /// Another server on the same installation, which knows other providers of accounts.
+    pub async fn with_providers(&self, providers: Vec<Provider>) -> Node {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let stoa = Stoa { public_url: url.as_str().into(), providers: providers.into(), ..self.stoa.clone() };
+        let router = stoa_server::router(App::new(stoa));
+        let server = tokio::spawn(async move {
+            axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await.expect("the server runs");
+        });
+        Node { url, server }
     }
 
     /// A browser without a session: follows no redirects, keeps cookies.
@@ -310,6 +324,27 @@ impl Drop for TestApp {
         if !self.finished && !std::thread::panicking() {
             panic!("call TestApp::finish at the end of the test (api_tests! does)");
         }
+    }
+}
+
+/// Another server on a test's installation, running until it is dropped.
+pub struct Node {
+    /// Its address.
+    pub url: String,
+    server: JoinHandle<()>,
+}
+
+impl Node {
+    /// A browser without a session: follows no redirects, keeps cookies.
+    pub fn browser(&self) -> Client {
+        let http = builder().cookie_store(true).redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        Client::new(&self.url, http, None)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.server.abort();
     }
 }
 

@@ -78,6 +78,11 @@ impl Client {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// `GET` of an address of another server on loopback, without credentials.
+    pub async fn foreign(&self, address: &str) -> Answer {
+        self.send(self.http.get(address)).await
+    }
+
     /// `POST path` with a JSON body.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(self.request(Method::POST, path).json(&body)).await

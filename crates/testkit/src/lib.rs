@@ -5,7 +5,11 @@ mod client;
 mod cluster;
 pub mod databases;
 pub mod mailbox;
+mod openid;
+mod totp;
 
-pub use app::{PASSWORD, Person, Setup, TakenMail, TestApp, TestClock};
+pub use app::{Node, PASSWORD, Person, Setup, TakenMail, TestApp, TestClock};
 pub use client::{Answer, Client};
 pub use databases::TestDb;
+pub use openid::{Manners, OpenIdProvider};
+pub use totp::totp_code;

@@ -73,8 +73,8 @@ pub async fn list(
     before: Option<RequestId>,
     limit: i64,
 ) -> Result<Vec<Details>> {
-    let user = caller.user_id()?;
-    let whose = if requester { Whose::Requester(user) } else { Whose::Approver(user) };
+    let viewer = caller.viewer()?;
+    let whose = if requester { Whose::Requester(&viewer) } else { Whose::Approver(&viewer) };
     let page = requests::list(conn, whose, state, before, limit).await?;
     details(conn, page).await
 }
@@ -124,7 +124,7 @@ pub struct Standing {
 pub async fn standing(conn: &mut Conn, caller: &Caller, of: &[Details]) -> Result<Vec<Standing>> {
     let user = caller.user_id()?;
     let ids: Vec<_> = of.iter().map(|one| one.request.id).collect();
-    let decidable = requests::decidable(conn, user, &ids).await?;
+    let decidable = requests::decidable(conn, &caller.viewer()?, &ids).await?;
     let standing = |one: &Details| {
         let own = one.request.requested_by == user;
         Standing { may_decide: decidable.contains(&one.request.id), may_withdraw: own && one.request.state.is_open(), own }
@@ -137,7 +137,7 @@ pub async fn standing(conn: &mut Conn, caller: &Caller, of: &[Details]) -> Resul
 /// # Errors
 /// 401.
 pub async fn count_waiting(conn: &mut Conn, caller: &Caller) -> Result<u64> {
-    Ok(requests::count_waiting(conn, caller.user_id()?).await?)
+    Ok(requests::count_waiting(conn, &caller.viewer()?).await?)
 }
 
 /// Names and decisions of several requests, in a fixed number of statements.

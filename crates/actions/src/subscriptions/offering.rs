@@ -7,7 +7,7 @@ use stoa_domain::{
     services::{Contract, Level, Service, Visibility},
 };
 use stoa_store::{
-    Conn, members, organizations,
+    Conn, organizations,
     organizations::Named,
     services::{self, KeptPlan},
     subscriptions::{self, Candidate},
@@ -76,8 +76,8 @@ pub(super) async fn seen(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>)
     if service.published_at.is_some() && service.visibility != Visibility::Private {
         return Ok(service);
     }
-    let member = members::find(conn, service.provider, caller.user_id()?).await?;
-    member.map(|_| service).ok_or(Error::NotFound("service"))
+    let seat = organizations::find_for(conn, &Key::Id(service.provider), &caller.viewer()?).await?;
+    seat.map(|_| service).ok_or(Error::NotFound("service"))
 }
 
 /// What the caller can subscribe, for which of the caller's organizations.
@@ -90,15 +90,15 @@ pub async fn offering(
     key: &Key<ServiceId>,
     organization: Option<&Key<OrganizationId>>,
 ) -> Result<Offering> {
-    let user = caller.user_id()?;
+    let viewer = caller.viewer()?;
     let service = seen(conn, caller, key).await?;
     let contract = services::find_contract(conn, service.provider, service.contract).await?.ok_or(Error::NotFound("contract"))?;
     let plans = services::list_plans(conn, service.provider, contract.id).await?;
     let provider = organizations::names(conn, &[service.provider]).await?.pop().ok_or(Error::NotFound("organization"))?;
     let lives = organizations::find(conn, service.provider).await?.is_some();
-    let seats = organizations::list_for(conn, user, None, MOST_SEATS).await?;
+    let seats = organizations::list_for(conn, &viewer, None, MOST_SEATS).await?;
     let chosen = match organization {
-        Some(key) => Some(organizations::find_for(conn, key, user).await?.ok_or(Error::NotFound("organization"))?),
+        Some(key) => Some(organizations::find_for(conn, key, &viewer).await?.ok_or(Error::NotFound("organization"))?),
         None => seats.iter().find(|seat| verdict(seat.role, permission(&contract)) == Verdict::Allowed).or(seats.first()).cloned(),
     };
     let projects = match &chosen {

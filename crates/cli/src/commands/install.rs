@@ -55,6 +55,7 @@ pub async fn stoa(config: &Config) -> Result<Stoa, Failure> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         public_url: config.public_url.as_str().into(),
+        providers: config.oidc.clone().into(),
         limits: Limits { resource_bytes: config.resource_limit },
     })
 }

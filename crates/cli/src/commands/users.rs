@@ -4,7 +4,10 @@ use std::{io::Read as _, process::ExitCode};
 
 use clap::Subcommand;
 use stoa_actions::{Act, Caller, tokens, users};
-use stoa_domain::text;
+use stoa_domain::{
+    text,
+    tokens::{Lifetime, USUAL_DAYS},
+};
 
 use super::{Failure, Outcome, failure::print, install};
 use crate::config::Config;
@@ -33,6 +36,9 @@ pub enum Users {
         /// What to call the token
         #[arg(long, default_value = "command line")]
         name: String,
+        /// How many days the token lives, at most 365
+        #[arg(long, value_name = "DAYS", default_value_t = USUAL_DAYS)]
+        expires_in_days: i64,
     },
 }
 
@@ -50,14 +56,15 @@ pub async fn run(config: &Config, command: Users) -> Outcome {
             act.commit().await?;
             print(&format!("{} {}", user.id, user.email))?;
         }
-        Users::Token { email, name } => {
+        Users::Token { email, name, expires_in_days } => {
             let email = text::email(&email).map_err(Failure::new)?;
+            let new = tokens::NewToken { name, lifetime: Lifetime::Days(expires_in_days), organizations: None };
             act = Act::begin(&stoa, caller).await?;
             let user = users::find_by_email(&mut act.tx, &email).await?;
             let user = user.ok_or_else(|| {
                 Failure::new(format!("nobody has an account with the address {email}; create it with: stoa users create {email}"))
             })?;
-            let (_, secret) = tokens::create_for(&mut act, user.id, &name).await?;
+            let (_, secret) = tokens::create_for(&mut act, user.id, new).await?;
             act.commit().await?;
             print(secret.expose())?;
         }

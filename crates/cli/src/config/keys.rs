@@ -72,5 +72,6 @@ pub fn reference() -> String {
         let (name, usual, meaning) = (key.name, key.usual, key.meaning);
         text.push_str(&format!("| `{name}` | `STOA_{variable}` | `--{option}` | `{usual}` | {meaning} |\n"));
     }
+    text.push_str(super::oidc::REFERENCE);
     text
 }

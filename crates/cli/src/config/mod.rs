@@ -4,6 +4,7 @@
 
 mod keys;
 mod mail;
+mod oidc;
 mod storage;
 
 use std::{
@@ -18,6 +19,7 @@ use figment::{
     providers::{Env, Format as _, Serialized, Toml},
     value::{Dict, Value},
 };
+use stoa_actions::providers::Provider;
 use stoa_store::DatabaseUrl;
 
 pub use keys::{KEYS, reference};
@@ -145,6 +147,8 @@ pub struct Config {
     pub resource_limit: u64,
     /// The server that takes the mails.
     pub mail: MailServer,
+    /// Other providers whose accounts open accounts here.
+    pub oidc: Vec<Provider>,
     /// What to log, in the syntax of `tracing`'s `EnvFilter`.
     pub log: String,
     /// How to log.
@@ -194,7 +198,8 @@ impl Config {
         check_keys(&toml, &path)?;
         let names: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
         let layers = toml.merge(Env::prefixed("STOA_").only(&names)).merge(Serialized::globals(options.given()));
-        Self::check(&|key| given(&layers, &path, options, key))
+        let config = Self::check(&|key| given(&layers, &path, options, key))?;
+        Ok(Self { oidc: oidc::read(&layers, &path, &|name| std::env::var(name).ok())?, ..config })
     }
 
     fn check(given: &dyn Fn(&'static str) -> Option<Given>) -> Result<Self, BadConfig> {
@@ -216,7 +221,7 @@ impl Config {
                 .map_err(|_| "write a level (error, warn, info, debug, trace) or a filter such as info,stoa_store=debug")
         })?;
         let log_format = or("log_format", "text".to_owned()).read(str::parse)?;
-        Ok(Self { listen, data, database, public_url, storage, resource_limit, mail, log, log_format })
+        Ok(Self { listen, data, database, public_url, storage, resource_limit, mail, oidc: Vec::new(), log, log_format })
     }
 }
 
@@ -226,7 +231,7 @@ fn config_file(options: &Options) -> Option<PathBuf> {
 
 fn check_keys(toml: &Figment, path: &Path) -> Result<(), BadConfig> {
     let dict: Dict = toml.extract().map_err(|bad| BadConfig::File(bad.to_string()))?;
-    match dict.keys().find(|key| KEYS.iter().all(|known| known.name != key.as_str())) {
+    match dict.keys().find(|key| *key != oidc::KEY && KEYS.iter().all(|known| known.name != key.as_str())) {
         Some(key) => Err(BadConfig::Key { key: key.clone(), origin: path.display().to_string() }),
         None => Ok(()),
     }

@@ -225,7 +225,7 @@ impl Sample<'_> {
         let who = Who::Service(ServiceCaller { application, subscription: None, scope: Vec::new() });
         for batch in events.chunks(1_000) {
             let batch = parse_batch(batch, self.now)?;
-            let caller = Caller { who: who.clone(), now: self.now, request_id: None };
+            let caller = Caller { who: who.clone(), within: None, now: self.now, request_id: None };
             let mut act = Act::begin(self.stoa, caller).await?;
             usage::report(&mut act, &batch).await?;
             act.commit().await?;

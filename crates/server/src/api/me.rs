@@ -2,12 +2,13 @@
 
 use axum::{http::StatusCode, response::IntoResponse};
 use serde::{Deserialize, Serialize};
-use stoa_actions::tokens;
+use stoa_actions::{Error, tokens};
 use stoa_domain::{
-    ids::{TokenId, UserId},
+    ids::{OrganizationId, TokenId, UserId},
     time::Ts,
-    tokens::PersonalToken,
+    tokens::{Lifetime, PersonalToken},
 };
+use stoa_store::organizations::Named;
 use utoipa::ToSchema;
 
 use crate::{
@@ -51,11 +52,40 @@ pub struct TokenView {
     /// When it was last used, to the hour.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_used_at: Option<Ts>,
+    /// When it stops.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Ts,
+    /// The only organizations it opens; null for all I belong to.
+    pub organizations: Option<Vec<TokenOrganization>>,
 }
 
-impl From<PersonalToken> for TokenView {
-    fn from(token: PersonalToken) -> Self {
-        Self { id: token.id, name: token.name, hint: token.hint, created_at: token.created_at, last_used_at: token.last_used_at }
+/// An organization that a token opens.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenOrganization {
+    /// `org_…`
+    #[schema(value_type = String)]
+    pub id: OrganizationId,
+    /// Its handle.
+    pub handle: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl TokenView {
+    fn new(token: PersonalToken, names: &[Named]) -> Self {
+        let named = |id: &OrganizationId| {
+            let found = names.iter().find(|named| named.id == *id);
+            found.map(|named| TokenOrganization { id: *id, handle: named.handle.clone(), name: named.name.clone() })
+        };
+        Self {
+            id: token.id,
+            name: token.name,
+            hint: token.hint,
+            created_at: token.created_at,
+            last_used_at: token.last_used_at,
+            expires_at: token.expires_at,
+            organizations: token.organizations.map(|ids| ids.iter().filter_map(named).collect()),
+        }
     }
 }
 
@@ -74,6 +104,28 @@ pub struct NewTokenView {
 pub struct NewTokenBody {
     /// What to call it.
     pub name: String,
+    /// How many days it lives, 1 to 365; 90 when neither this nor `expires_at` is given.
+    #[serde(default)]
+    pub expires_in_days: Option<i64>,
+    /// When it stops, instead of `expires_in_days`; within a year.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Ts>,
+    /// The only organizations it opens, each by handle or id; all I belong to when absent.
+    #[serde(default)]
+    pub organizations: Option<Vec<String>>,
+}
+
+impl NewTokenBody {
+    fn input(self) -> Result<tokens::NewToken, Error> {
+        let lifetime = match (self.expires_in_days, self.expires_at) {
+            (None, None) => Lifetime::Usual,
+            (Some(days), None) => Lifetime::Days(days),
+            (None, Some(at)) => Lifetime::Until(at),
+            (Some(_), Some(_)) => return Err(Error::fault("/expires_at", "give expires_in_days or expires_at, not both")),
+        };
+        Ok(tokens::NewToken { name: self.name, lifetime, organizations: self.organizations })
+    }
 }
 
 /// My personal tokens.
@@ -81,15 +133,17 @@ pub struct NewTokenBody {
 pub async fn tokens_list(api: Api) -> ApiResult {
     let mut conn = api.read().await?;
     let tokens = tokens::list(&mut conn, &api.caller).await?;
-    Ok(axum::Json(Page::whole(tokens.into_iter().map(TokenView::from).collect())).into_response())
+    let names = tokens::organizations_of(&mut conn, &tokens).await?;
+    Ok(axum::Json(Page::whole(tokens.into_iter().map(|token| TokenView::new(token, &names)).collect())).into_response())
 }
 
 /// Makes a personal token.
 #[utoipa::path(post, path = "/api/v1/me/tokens", tag = "account", request_body = NewTokenBody, responses((status = 201, description = "The token with its secret", body = NewTokenView), Refusals))]
 pub async fn tokens_create(api: Api, ApiJson(body): ApiJson<NewTokenBody>) -> ApiResult {
     let mut act = api.begin().await?;
-    let (token, secret) = tokens::create(&mut act, &body.name).await?;
-    let view = NewTokenView { token: token.into(), secret: secret.expose().to_owned() };
+    let (token, secret) = tokens::create(&mut act, body.input()?).await?;
+    let names = tokens::organizations_of(&mut act.tx, std::slice::from_ref(&token)).await?;
+    let view = NewTokenView { token: TokenView::new(token, &names), secret: secret.expose().to_owned() };
     answer(act, StatusCode::CREATED, &view).await
 }
 

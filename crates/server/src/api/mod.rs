@@ -13,5 +13,6 @@ pub mod projects;
 pub mod requests;
 pub mod resources;
 pub mod services;
+pub mod sessions;
 pub mod subscriptions;
 pub mod usage;

@@ -79,7 +79,7 @@ impl FromRequestParts<App> for Visitor {
         let visit = parts.extensions.get::<Visit>().cloned().unwrap_or_default();
         let who = visit.session().map_or(Who::Anonymous, |session| Who::User(session.user.clone()));
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        let caller = Caller { who, now: app.stoa.clock.now(), request_id };
+        let caller = Caller { who, within: None, now: app.stoa.clock.now(), request_id };
         Ok(Self { app: app.clone(), caller, visit })
     }
 }
@@ -114,6 +114,11 @@ impl FromRequestParts<App> for Page {
 }
 
 impl Page {
+    /// The session in which the person is signed in.
+    pub fn session(&self) -> &sessions::Session {
+        &self.session
+    }
+
     /// Who is signed in.
     pub fn me(&self) -> &User {
         &self.session.user

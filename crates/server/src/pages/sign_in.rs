@@ -5,11 +5,18 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use stoa_actions::{Error, sessions};
+use stoa_actions::{
+    Act, Error, passkeys,
+    proofs::{self, Proof},
+    second_factors,
+    sessions::{self, FirstStep},
+};
+use stoa_domain::{secrets::Secret, users::User};
 
 use super::{
-    Shell, filters,
+    Choice, Shell, filters,
     form::{FormErrors, PageForm, sentence},
     page::{PageResult, Visitor, local_path},
     visit,
@@ -25,6 +32,54 @@ pub struct SignInPage {
     pub email: String,
     /// Where to go afterwards; a path of this installation or empty. Sent back as `next`.
     pub next: String,
+    /// The same as the query of a link, or empty.
+    pub next_query: String,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Whether browsers make passkeys for this installation.
+    pub passkeys: bool,
+    /// Other providers whose accounts open accounts here.
+    pub providers: Vec<Choice>,
+}
+
+impl SignInPage {
+    pub(super) fn of(visitor: &Visitor, email: String, next: String, error: Option<String>) -> Self {
+        let mut shell = visitor.visit.shell("sign-in");
+        shell.user = None;
+        let passkeys = passkeys::are_possible(&visitor.app.stoa.public_url);
+        let next_query = next_query(&next);
+        Self { shell, email, next, next_query, error, passkeys, providers: provider_choices(visitor) }
+    }
+
+    /// The page shown again because something failed.
+    pub(super) fn again(visitor: &Visitor, email: String, next: &str, error: &Error) -> Response {
+        let next = local_path(next).unwrap_or_default().to_owned();
+        let page = Self::of(visitor, email, next, Some(sentence(&error.to_string())));
+        FormErrors::again(StatusCode::UNPROCESSABLE_ENTITY, page)
+    }
+}
+
+/// `?next=…`, or nothing.
+fn next_query(next: &str) -> String {
+    if next.is_empty() { String::new() } else { format!("?next={}", utf8_percent_encode(next, NON_ALPHANUMERIC)) }
+}
+
+fn provider_choices(visitor: &Visitor) -> Vec<Choice> {
+    visitor.app.stoa.providers.iter().map(|provider| Choice::new(&provider.handle, &provider.name, false)).collect()
+}
+
+/// `GET /sign-in/second-step`, and again after a wrong code.
+#[derive(Debug, askama::Template, askama_web::WebTemplate)]
+#[template(path = "second_step.html")]
+pub struct SecondStepPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// Where to go afterwards.
+    pub next: String,
+    /// Whether there is an authenticator app.
+    pub has_totp: bool,
+    /// Whether there is a passkey.
+    pub has_passkeys: bool,
     /// Why it failed.
     pub error: Option<String>,
 }
@@ -62,29 +117,131 @@ pub async fn show(visitor: Visitor, Query(Next { next }): Query<Next>) -> Respon
         return Redirect::to(local_path(&next).unwrap_or("/organizations")).into_response();
     }
     let next = local_path(&next).unwrap_or_default().to_owned();
-    SignInPage { shell: visitor.visit.shell("sign-in"), email: String::new(), next, error: None }.into_response()
+    SignInPage::of(&visitor, String::new(), next, None).into_response()
 }
 
 /// `POST /sign-in`.
 pub async fn submit(visitor: Visitor, PageForm(form): PageForm<SignInForm>) -> PageResult {
-    let next = local_path(&form.next);
     let user = match sessions::sign_in(&visitor.app.stoa.db, &form.email, &form.password).await {
         Ok(user) => user,
-        Err(error @ Error::BadSignIn) => {
-            let mut shell = visitor.visit.shell("sign-in");
-            shell.user = None;
-            let next = next.unwrap_or_default().to_owned();
-            let page = SignInPage { shell, email: form.email, next, error: Some(sentence(&error.to_string())) };
-            return Ok(FormErrors::again(StatusCode::UNPROCESSABLE_ENTITY, page));
+        Err(error @ Error::BadSignIn) => return Ok(SignInPage::again(&visitor, form.email, &form.next, &error)),
+        Err(other) => return Err(other.into()),
+    };
+    let act = visitor.begin().await?;
+    after_first_step(&visitor, act, &user, &form.next).await
+}
+
+/// Goes on after the first step: in, or to the second step.
+pub(super) async fn after_first_step(visitor: &Visitor, mut act: Act, user: &User, next: &str) -> PageResult {
+    let first = sessions::after_first_step(&mut act, user, visitor.visit.device(), visitor.visit.presented()).await?;
+    act.commit().await?;
+    match first {
+        FirstStep::In(secret) => Ok(signed_in(visitor, &secret, next)),
+        FirstStep::SecondStep(half) => {
+            let to = format!("/sign-in/second-step{}", next_query(local_path(next).unwrap_or_default()));
+            let mut response = Redirect::to(&to).into_response();
+            visit::set_cookie(&mut response, visit::half_cookie(&visitor.app, &half));
+            Ok(response)
+        }
+    }
+}
+
+/// Leads in, with the session's cookie.
+fn signed_in(visitor: &Visitor, secret: &Secret, next: &str) -> Response {
+    let mut response = Redirect::to(local_path(next).unwrap_or("/organizations")).into_response();
+    visit::set_cookie(&mut response, visit::cookie(&visitor.app, secret));
+    if visitor.visit.half().is_some() {
+        visit::set_cookie(&mut response, visit::no_half_cookie(&visitor.app));
+    }
+    response
+}
+
+async fn second_step_page(visitor: &Visitor, next: &str, error: Option<String>) -> PageResult<Option<SecondStepPage>> {
+    let Some(half) = visitor.visit.half() else { return Ok(None) };
+    let mut act = visitor.begin().await?;
+    let (_, factors) = match proofs::second_step(&mut act, half).await {
+        Ok(found) => found,
+        Err(Error::Unfit { .. }) => return Ok(None),
+        Err(other) => return Err(other.into()),
+    };
+    let mut shell = visitor.visit.shell("sign-in");
+    shell.user = None;
+    Ok(Some(SecondStepPage {
+        shell,
+        next: local_path(next).unwrap_or_default().to_owned(),
+        has_totp: factors.totp_since.is_some(),
+        has_passkeys: factors.passkeys > 0 && passkeys::are_possible(&visitor.app.stoa.public_url),
+        error,
+    }))
+}
+
+/// `GET /sign-in/second-step`.
+pub async fn show_second_step(visitor: Visitor, Query(Next { next }): Query<Next>) -> PageResult {
+    Ok(match second_step_page(&visitor, &next, None).await? {
+        Some(page) => page.into_response(),
+        None => Redirect::to("/sign-in").into_response(),
+    })
+}
+
+/// A code, or the answer of a passkey.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct ProofForm {
+    code: String,
+    ceremony: String,
+    answer: String,
+    next: String,
+}
+
+impl ProofForm {
+    fn proof(self) -> Proof {
+        match Secret::read(&self.ceremony) {
+            Some(ceremony) => Proof::Passkey { ceremony, answer: self.answer },
+            None => Proof::Code(self.code),
+        }
+    }
+}
+
+/// `POST /sign-in/second-step`.
+pub async fn submit_second_step(visitor: Visitor, PageForm(form): PageForm<ProofForm>) -> PageResult {
+    let Some(half) = visitor.visit.half() else { return Ok(Redirect::to("/sign-in").into_response()) };
+    let next = form.next.clone();
+    let mut act = visitor.begin().await?;
+    let wrong = match proofs::take_second_step(&mut act, half, &form.proof()).await {
+        Ok(Some(user)) => {
+            let secret = sessions::begin(&mut act, &user, visitor.visit.device(), visitor.visit.presented()).await?;
+            act.commit().await?;
+            return Ok(signed_in(&visitor, &secret, &next));
+        }
+        Ok(None) => {
+            act.commit().await?;
+            "That code is wrong, or it was used already.".to_owned()
+        }
+        Err(error @ Error::Unfit { .. }) => {
+            drop(act);
+            sentence(&error.to_string())
         }
         Err(other) => return Err(other.into()),
     };
+    Ok(match second_step_page(&visitor, &next, Some(wrong)).await? {
+        Some(page) => FormErrors::again(StatusCode::UNPROCESSABLE_ENTITY, page),
+        None => SignInPage::again(&visitor, String::new(), &next, &second_factors::too_many_attempts()),
+    })
+}
+
+/// `POST /sign-in/passkey`: a passkey is both steps at once.
+pub async fn submit_passkey(visitor: Visitor, PageForm(form): PageForm<ProofForm>) -> PageResult {
+    let next = form.next.clone();
     let mut act = visitor.begin().await?;
-    let secret = sessions::begin(&mut act, &user, visitor.visit.presented()).await?;
-    act.commit().await?;
-    let mut response = Redirect::to(next.unwrap_or("/organizations")).into_response();
-    visit::set_cookie(&mut response, visit::cookie(&visitor.app, &secret));
-    Ok(response)
+    match proofs::sign_in_by_passkey(&mut act, &form.proof()).await {
+        Ok(user) => {
+            let secret = sessions::begin(&mut act, &user, visitor.visit.device(), visitor.visit.presented()).await?;
+            act.commit().await?;
+            Ok(signed_in(&visitor, &secret, &next))
+        }
+        Err(error @ (Error::Unfit { .. } | Error::BadSignIn)) => Ok(SignInPage::again(&visitor, String::new(), &next, &error)),
+        Err(other) => Err(other.into()),
+    }
 }
 
 /// `POST /sign-out`.
@@ -101,8 +258,16 @@ pub async fn sign_out(visitor: Visitor) -> PageResult {
 
 #[cfg(test)]
 mod tests {
-    use super::SignInPage;
-    use crate::pages::{Shell, sample};
+    use super::{SecondStepPage, SignInPage};
+    use crate::pages::{Choice, Shell, sample};
+
+    #[test]
+    fn the_second_step_takes_a_code_or_a_passkey() {
+        let shell = Shell { nav: "sign-in", ..Shell::default() };
+        let page = SecondStepPage { shell, next: "/requests".into(), has_totp: true, has_passkeys: true, error: Some("Wrong.".into()) };
+        let html = sample::render("second-step", &page);
+        assert!(html.contains("name=\"code\"") && html.contains("data-passkey-get"));
+    }
 
     #[test]
     fn the_page_keeps_the_address_and_says_what_failed() {
@@ -111,7 +276,10 @@ mod tests {
             shell,
             email: "mira@aurelia.example".into(),
             next: "/requests".into(),
+            next_query: "?next=%2Frequests".into(),
             error: Some("E-mail address or password is wrong.".into()),
+            passkeys: true,
+            providers: vec![Choice::new("example", "Example", false)],
         };
         let html = sample::render("sign-in", &page);
         assert!(html.contains("mira@aurelia.example") && html.contains("is wrong"));

@@ -1,22 +1,25 @@
 //! The layer around all pages: who visits, by the session cookie, and refusals shown as pages.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{ConnectInfo, MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use stoa_actions::{
-    Error, members,
-    sessions::{self, Session},
+    Error, ceremonies, members,
+    sessions::{self, Device, Session},
 };
-use stoa_domain::{secrets::Secret, time::SECOND};
+use stoa_domain::{secrets::Secret, sessions::browser, time::SECOND};
 
 use super::{Flash, Link, Person, Shell, errors::ErrorPage, form::sentence};
 use crate::{
@@ -34,7 +37,9 @@ pub struct Visit(Arc<Known>);
 #[derive(Debug, Default)]
 struct Known {
     presented: Option<Secret>,
+    half: Option<Secret>,
     session: Option<Session>,
+    device: Device,
     theme: &'static str,
     shown: AtomicBool,
 }
@@ -48,6 +53,16 @@ impl Visit {
     /// The session id that the browser sent, valid or not.
     pub fn presented(&self) -> Option<&Secret> {
         self.0.presented.as_ref()
+    }
+
+    /// What the browser is half done with: a sign-in before its second step, or a visit to another provider.
+    pub fn half(&self) -> Option<&Secret> {
+        self.0.half.as_ref()
+    }
+
+    /// In what somebody visits, and from where.
+    pub fn device(&self) -> &Device {
+        &self.0.device
     }
 
     /// What surrounds a page, without what must be read from the database. Takes the messages: they count as shown.
@@ -83,7 +98,8 @@ impl From<Flash> for sessions::Message {
 pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> Response {
     // An address without a route may be meant for the API; only who asks for HTML gets a page.
     let wants_page = request.extensions().get::<MatchedPath>().is_some() || accepts_html(request.headers());
-    let visit = match look(&app, request.headers()).await {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+    let visit = match look(&app, request.headers(), peer).await {
         Ok(visit) => visit,
         Err(error) => return as_page(&app, &Visit::default(), ApiError::from(error).into_response()).await,
     };
@@ -111,7 +127,19 @@ fn accepts_html(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accepted| accepted.contains("text/html"))
 }
 
-async fn look(app: &App, headers: &HeaderMap) -> Result<Visit, Error> {
+/// In what somebody visits, and from where. A proxy on this machine says for whom it asks; nobody else is believed.
+fn device(headers: &HeaderMap, peer: Option<SocketAddr>) -> Device {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let forwarded = text("x-forwarded-for").rsplit(',').next().map(str::trim).and_then(|address| address.parse().ok());
+    let address = match peer.map(|peer| peer.ip()) {
+        Some(peer) if peer.is_loopback() => forwarded.unwrap_or(peer).to_string(),
+        Some(peer) => peer.to_string(),
+        None => String::new(),
+    };
+    Device { browser: browser(text("user-agent")), address }
+}
+
+async fn look(app: &App, headers: &HeaderMap, peer: Option<SocketAddr>) -> Result<Visit, Error> {
     let jar = CookieJar::from_headers(headers);
     let theme = match jar.get(THEME).map(Cookie::value) {
         Some("dark") => "dark",
@@ -126,7 +154,9 @@ async fn look(app: &App, headers: &HeaderMap) -> Result<Visit, Error> {
             sessions::find(&mut conn, secret, app.stoa.clock.now()).await?
         }
     };
-    Ok(Visit(Arc::new(Known { presented, session, theme, shown: AtomicBool::new(false) })))
+    let half = jar.get(half_name(app)).and_then(|cookie| Secret::read(cookie.value()));
+    let device = device(headers, peer);
+    Ok(Visit(Arc::new(Known { presented, half, session, device, theme, shown: AtomicBool::new(false) })))
 }
 
 fn is_https(app: &App) -> bool {
@@ -138,20 +168,38 @@ fn name(app: &App) -> &'static str {
     if is_https(app) { "__Host-stoa_session" } else { "stoa_session" }
 }
 
-fn bare(app: &App, value: String) -> Cookie<'static> {
-    Cookie::build((name(app), value)).path("/").http_only(true).same_site(SameSite::Lax).secure(is_https(app)).build()
+fn half_name(app: &App) -> &'static str {
+    if is_https(app) { "__Host-stoa_half" } else { "stoa_half" }
+}
+
+fn bare(app: &App, name: &'static str, value: String) -> Cookie<'static> {
+    Cookie::build((name, value)).path("/").http_only(true).same_site(SameSite::Lax).secure(is_https(app)).build()
 }
 
 /// The cookie of a session.
 pub fn cookie(app: &App, secret: &Secret) -> Cookie<'static> {
-    let mut cookie = bare(app, secret.expose().to_owned());
+    let mut cookie = bare(app, name(app), secret.expose().to_owned());
     cookie.set_max_age(time::Duration::seconds(sessions::LIFE / SECOND));
     cookie
 }
 
 /// The cookie that removes the session's from the browser.
 pub fn no_cookie(app: &App) -> Cookie<'static> {
-    let mut cookie = bare(app, String::new());
+    let mut cookie = bare(app, name(app), String::new());
+    cookie.set_max_age(time::Duration::ZERO);
+    cookie
+}
+
+/// The cookie of something half done.
+pub fn half_cookie(app: &App, secret: &Secret) -> Cookie<'static> {
+    let mut cookie = bare(app, half_name(app), secret.expose().to_owned());
+    cookie.set_max_age(time::Duration::seconds(ceremonies::LIFE / SECOND));
+    cookie
+}
+
+/// The cookie that removes it.
+pub fn no_half_cookie(app: &App) -> Cookie<'static> {
+    let mut cookie = bare(app, half_name(app), String::new());
     cookie.set_max_age(time::Duration::ZERO);
     cookie
 }

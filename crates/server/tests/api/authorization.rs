@@ -58,6 +58,9 @@ pub(crate) fn rows() -> Vec<Row> {
         row(get.clone(), "/api/v1/me/tokens", Gate::Anyone),
         with(post.clone(), "/api/v1/me/tokens", Gate::Anyone, |_| json!({"name": "x"})),
         row(delete.clone(), "/api/v1/me/tokens/{token}", Gate::Roles("-")),
+        row(get.clone(), "/api/v1/me/sessions", Gate::Anyone),
+        row(delete.clone(), "/api/v1/me/sessions", Gate::Anyone),
+        row(delete.clone(), "/api/v1/me/sessions/{session}", Gate::Roles("-")),
         // organizations
         row(get.clone(), "/api/v1/organizations", Gate::Anyone),
         with(post.clone(), "/api/v1/organizations", Gate::Anyone, |_| json!({"name": "Another"})),
@@ -240,6 +243,7 @@ impl World {
             .replace("{subscription}", &self.subscription)
             .replace("{request}", &self.request)
             .replace("{token}", "tok_01h455vb4pex5vsknk084sn02q")
+            .replace("{session}", "ses_01h455vb4pex5vsknk084sn02q")
     }
 
     pub(crate) async fn ask(&self, row: &Row, client: &Client) -> u16 {
@@ -310,7 +314,9 @@ async fn judge(app: &TestApp, row: &Row) -> Vec<String> {
             // First those who are refused, who change nothing; then the one with the least rights who may, who changes it.
             for (letter, who, person) in everyone.iter().filter(|(letter, ..)| !roles.contains(*letter)) {
                 let status = world.ask(row, &person.client).await;
-                let own = row.path.ends_with("/withdraw") && *letter == 'e' || row.path.contains("/me/tokens/");
+                let own = row.path.ends_with("/withdraw") && *letter == 'e'
+                    || row.path.contains("/me/tokens/")
+                    || row.path.contains("/me/sessions/");
                 note(who, status, own || status == 403, "403");
             }
             if let Some((_, who, person)) = everyone.iter().find(|(letter, ..)| roles.contains(*letter)) {

@@ -110,7 +110,7 @@ api_tests! {
         assert_eq!(browser.get("/sign-out").await.status, 405);
     }
 
-    async fn a_session_ends_two_weeks_after_its_last_use_and_is_written_once_a_day(app: &TestApp) {
+    async fn a_session_ends_two_weeks_after_its_last_use_and_its_cookie_is_written_once_a_day(app: &TestApp) {
         let ada = app.person_with_password("ada").await;
         let browser = app.signed_in(&ada).await;
         let before = app.statements();
@@ -198,12 +198,12 @@ api_tests! {
         let secret = html.split("stoa_pat_").nth(1).map(|rest| format!("stoa_pat_{}", rest.split('<').next().unwrap())).unwrap();
         assert_eq!(secret.len(), 81);
         app.anonymous().with_token(&secret).get("/api/v1/me").await.expect(200);
-        let html = page(&browser.get("/account").await, 200);
+        let html = page(&browser.get("/account/tokens").await, 200);
         assert!(!html.contains(&secret) && html.contains("Nightly &#60;export&#62;") && html.contains("today"));
         let tokens = ada.get("/api/v1/me/tokens").await.expect(200);
         let id = tokens["items"].as_array().unwrap().iter().find(|token| token["name"] == "Nightly <export>").unwrap()["id"].as_str().unwrap().to_owned();
-        leads_to(&submit(&browser, &format!("/account/tokens/{id}/revoke"), &[]).await, "/account");
-        assert!(page(&browser.get("/account").await, 200).contains("The token was revoked."));
+        leads_to(&submit(&browser, &format!("/account/tokens/{id}/revoke"), &[]).await, "/account/tokens");
+        assert!(page(&browser.get("/account/tokens").await, 200).contains("The token was revoked."));
         app.anonymous().with_token(&secret).get("/api/v1/me").await.expect_problem(401, "unauthenticated");
         page(&submit(&browser, &format!("/account/tokens/{id}/revoke"), &[]).await, 404);
     }
