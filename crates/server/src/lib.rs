@@ -18,6 +18,8 @@ pub mod problem;
 mod request_id;
 pub mod router;
 
+use axum::serve::ListenerExt as _;
+
 pub use app::App;
 pub use axum::Router;
 pub use router::{openapi, router};
@@ -32,5 +34,11 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+    // An answer that is sent in two pieces would wait 40 ms for the client to acknowledge the first one.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+    });
     axum::serve(listener, service).with_graceful_shutdown(shutdown).await
 }

@@ -1,7 +1,7 @@
 //! What decides the costs of an organization: its subscriptions with their plans, and their grants.
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -11,7 +11,7 @@ use stoa_domain::{
     time::{Span, Ts},
 };
 
-use crate::{Conn, Row, StoreError, Value, params, values};
+use crate::{Conn, Row, StoreError, params, services};
 
 /// A subscription that came into force, with the service and the provider it pays.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,24 +86,8 @@ pub async fn subscriptions(
 /// # Errors
 /// Those of the database.
 pub async fn plans(conn: &mut Conn, of: &[Billed]) -> Result<HashMap<PlanId, Arc<Plan>>, StoreError> {
-    let keys: BTreeMap<PlanId, &Billed> = of.iter().map(|one| (one.plan, one)).collect();
-    let given: Vec<Vec<Value>> = keys.values().map(|one| values![one.provider, one.contract, one.plan]).collect();
-    let rows = conn
-        .fetch_given(
-            "with given (organization_id, contract_id, id) as ({rows})
-             select p.id, p.prices from given cross join plans p
-             where p.organization_id = given.organization_id and p.contract_id = given.contract_id and p.id = given.id",
-            &given,
-        )
-        .await?;
-    let mut plans = HashMap::with_capacity(keys.len());
-    for row in &rows {
-        let id: PlanId = row.get(0)?;
-        if let Entry::Vacant(plan) = plans.entry(id) {
-            plan.insert(Arc::new(row.json::<Plan>(1)?));
-        }
-    }
-    Ok(plans)
+    let plans = services::plans_named(conn, of.iter().map(|one| (one.provider, one.contract, one.plan))).await?;
+    Ok(plans.into_iter().map(|(id, plan)| (id, Arc::new(plan))).collect())
 }
 
 /// The grants of an organization's subscriptions (or of one of them) that were in force at or after an instant and before

@@ -263,6 +263,19 @@ impl Conn {
         self.note(result)
     }
 
+    async fn insert(&mut self, head: &str, columns: usize, rows: &[Vec<Value>], tail: &str) -> Result<u64> {
+        self.count()?;
+        let result = match &mut self.session {
+            Session::Reader(_) => Err(StoreError::database("a connection that reads cannot write")),
+            Session::Writer(writing) => {
+                let marks = vec!["?"; columns].join(", ");
+                writing.execute_each(&format!("{head} values ({marks}) {tail}"), rows)
+            }
+            Session::Postgres(client) => client.insert(head, columns, rows, tail).await,
+        };
+        self.note(result)
+    }
+
     fn count(&self) -> Result<()> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -292,9 +305,6 @@ pub struct Tx {
     conn: Conn,
 }
 
-/// The most rows of one `insert`, and the most bind values (SQLite allows 32,766, PostgreSQL 65,535).
-const MOST_ROWS: usize = 512;
-const MOST_VALUES: usize = 16_384;
 /// The most bind values of given rows: what both engines take, down to a power of two.
 const MOST_GIVEN: usize = 16_384;
 
@@ -306,27 +316,16 @@ impl Tx {
 
     /// Inserts many rows: `head` is `insert into t (a, b)`, `tail` may be `on conflict do nothing` or nothing.
     ///
-    /// Returns how many rows were inserted. Sends as few statements as the engines allow, whose sizes are powers of
-    /// two, so that the caches of prepared statements keep only a handful of texts. Counts as one statement, however
-    /// many it takes.
+    /// Returns how many rows were inserted. It is one statement, prepared once, whose text does not depend on the number of
+    /// rows: PostgreSQL takes each column as an array, SQLite the rows one after the other.
     pub async fn insert_many(&mut self, head: &str, columns: usize, rows: &[Vec<Value>], tail: &str) -> Result<u64> {
         if let Some(row) = rows.iter().find(|row| row.len() != columns) {
             return Err(StoreError::database(format!("a row has {} values for {columns} columns", row.len())));
         }
-        let fitting = (MOST_VALUES / columns.max(1)).clamp(1, MOST_ROWS);
-        let mut rest = rows;
-        let mut inserted = 0;
-        let mut sent: u64 = 0;
-        while !rest.is_empty() {
-            let most = rest.len().min(fitting);
-            let (now, later) = rest.split_at(1 << most.ilog2());
-            let sql = insert_statement(self.engine(), head, columns, now.len(), tail);
-            inserted += self.conn.execute(&sql, &now.concat()).await?;
-            rest = later;
-            sent += 1;
+        if rows.is_empty() {
+            return Ok(0);
         }
-        self.conn.statements.fetch_sub(sent.saturating_sub(1), Ordering::Relaxed);
-        Ok(inserted)
+        self.conn.insert(head, columns, rows, tail).await
     }
 
     /// Selects rows of one table and keeps others from changing them until the transaction ends.
@@ -378,34 +377,6 @@ impl DerefMut for Tx {
     }
 }
 
-fn insert_statement(engine: Engine, head: &str, columns: usize, rows: usize, tail: &str) -> String {
-    let mut sql = String::with_capacity(head.len() + tail.len() + rows * (columns * 6 + 4) + 16);
-    sql.push_str(head);
-    sql.push_str(" values ");
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            if column > 0 {
-                sql.push_str(", ");
-            }
-            match engine {
-                // SQLite looks each name up among all the earlier ones; bare marks are counted.
-                Engine::Sqlite => sql.push('?'),
-                Engine::Postgres => {
-                    sql.push('$');
-                    sql.push_str(&(row * columns + column + 1).to_string());
-                }
-            }
-        }
-        sql.push(')');
-    }
-    if !tail.is_empty() {
-        sql.push(' ');
-        sql.push_str(tail);
-    }
-    sql
-}
-
 /// A table expression of `size` rows. PostgreSQL takes the types of its columns from the first row; a column without any
 /// value is TEXT.
 fn given_rows(engine: Engine, rows: &[Vec<Value>], size: usize) -> String {
@@ -452,15 +423,5 @@ mod tests {
         let url: DatabaseUrl = "postgres://stoa:hush@db.example:5432/stoa?sslmode=require&password=hush".parse().unwrap();
         assert_eq!(format!("{url} {url:?}").matches("hush").count(), 0);
         assert!(url.to_string().contains("db.example"));
-    }
-
-    #[test]
-    fn an_insert_of_several_rows_numbers_its_placeholders_where_the_engine_wants_it() {
-        let head = "insert into t (a, b)";
-        assert_eq!(
-            insert_statement(Engine::Postgres, head, 2, 2, "on conflict do nothing"),
-            "insert into t (a, b) values ($1, $2), ($3, $4) on conflict do nothing"
-        );
-        assert_eq!(insert_statement(Engine::Sqlite, head, 2, 2, ""), "insert into t (a, b) values (?, ?), (?, ?)");
     }
 }

@@ -159,6 +159,28 @@ impl Client {
         object.execute(&statement, &bind(params)).await.map_err(|e| self.failed(&e))
     }
 
+    /// Inserts rows in one statement whose text depends on the kinds of the columns only, each of which is bound as an array.
+    pub(crate) async fn insert(&mut self, head: &str, columns: usize, rows: &[Vec<Value>], tail: &str) -> Result<u64> {
+        let (mut taken, mut given, mut arrays) = (Vec::new(), Vec::new(), Vec::new());
+        for column in 0..columns {
+            match array(rows, column)? {
+                Some((kind, array)) => {
+                    arrays.push(array);
+                    given.push(format!("cast(${} as {kind}[])", arrays.len()));
+                    taken.push(format!("c{}", arrays.len()));
+                }
+                // A bare null takes the type of the column it goes to.
+                None => taken.push("null".to_owned()),
+            }
+        }
+        let names: Vec<String> = (1..=arrays.len()).map(|number| format!("c{number}")).collect();
+        let sql = format!("{head} select {} from unnest({}) as given ({}) {tail}", taken.join(", "), given.join(", "), names.join(", "));
+        let object = self.object()?;
+        let statement = object.prepare_cached(&sql).await.map_err(|e| failure(&e))?;
+        let bound: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| &**array as &(dyn ToSql + Sync)).collect();
+        object.execute(&statement, &bound).await.map_err(|e| self.failed(&e))
+    }
+
     fn failed(&self, error: &tokio_postgres::Error) -> StoreError {
         // Another node changed the table under a prepared statement: prepared anew, it works.
         let stale =
@@ -200,6 +222,27 @@ async fn prepare(object: &Object, sql: &str, params: &[Value]) -> Result<tokio_p
         return Ok(statement);
     }
     Err(StoreError::database(format!("the statement has {count} parameters, {} are given", params.len())))
+}
+
+type Array<'a> = Box<dyn ToSql + Sync + Send + 'a>;
+
+/// One column of the rows as an array and the name of its elements' type; nothing where no row has a value.
+fn array(rows: &[Vec<Value>], column: usize) -> Result<Option<(&'static str, Array<'_>)>> {
+    fn all<'a, T>(cells: impl Iterator<Item = &'a Value>, of: impl Fn(&'a Value) -> Option<T>) -> Result<Vec<Option<T>>> {
+        let mixed = || StoreError::database("a column has values of two kinds");
+        cells.map(|cell| if *cell == Value::Null { Ok(None) } else { of(cell).map(Some).ok_or_else(mixed) }).collect()
+    }
+    let cells = || rows.iter().filter_map(|row| row.get(column));
+    Ok(match cells().find(|cell| **cell != Value::Null) {
+        None | Some(Value::Null) => None,
+        Some(Value::Int(_)) => Some(("bigint", Box::new(all(cells(), |cell| if let Value::Int(v) = cell { Some(*v) } else { None })?))),
+        Some(Value::Text(_)) => {
+            Some(("text", Box::new(all(cells(), |cell| if let Value::Text(v) = cell { Some(v.as_str()) } else { None })?)))
+        }
+        Some(Value::Bytes(_)) => {
+            Some(("bytea", Box::new(all(cells(), |cell| if let Value::Bytes(v) = cell { Some(v.as_slice()) } else { None })?)))
+        }
+    })
 }
 
 fn bind(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {

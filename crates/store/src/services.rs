@@ -1,6 +1,8 @@
 //! Services, their contracts and plans.
 
-use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Serialize, de::DeserializeOwned};
 use stoa_domain::{
     contracts::PriceHint,
     ids::{ApplicationId, ContractId, OrganizationId, PlanId, ServiceId},
@@ -342,6 +344,28 @@ pub async fn latest_version(conn: &mut Conn, provider: OrganizationId, service: 
 pub async fn find_contract(conn: &mut Conn, provider: OrganizationId, id: ContractId) -> Result<Option<Contract>, StoreError> {
     let sql = format!("select {CONTRACT} from contracts c where c.organization_id = $1 and c.id = $2");
     conn.fetch_optional(&sql, params![provider, id]).await?.as_ref().map(|row| contract(row, 0)).transpose()
+}
+
+/// Some plans by provider and contract, each read once, in one statement, as whatever part of them `T` takes.
+///
+/// # Errors
+/// Those of the database.
+pub async fn plans_named<T: DeserializeOwned>(
+    conn: &mut Conn,
+    keys: impl IntoIterator<Item = (OrganizationId, ContractId, PlanId)>,
+) -> Result<HashMap<PlanId, T>, StoreError> {
+    let keys: BTreeMap<PlanId, Vec<Value>> =
+        keys.into_iter().map(|(provider, contract, plan)| (plan, values![provider, contract, plan])).collect();
+    let given: Vec<Vec<Value>> = keys.into_values().collect();
+    let rows = conn
+        .fetch_given(
+            "with given (organization_id, contract_id, id) as ({rows})
+             select distinct p.id, p.prices from given cross join plans p
+             where p.organization_id = given.organization_id and p.contract_id = given.contract_id and p.id = given.id",
+            &given,
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.json(1)?))).collect()
 }
 
 /// The plans of a contract, in the order in which they were written.

@@ -1,6 +1,6 @@
 //! Usage: the events services report and their sums by day. A ledger of its own, apart from the event log.
 
-use std::collections::{BTreeMap, HashMap, hash_map::Entry};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use stoa_domain::{
@@ -10,7 +10,7 @@ use stoa_domain::{
     usage::{ProjectRef, UsageEvent},
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, values};
+use crate::{Conn, Row, StoreError, Tx, Value, params, services, values};
 
 /// A subscription for which an application may report usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,25 +81,8 @@ struct MeterName {
 /// # Errors
 /// Those of the database.
 pub async fn meter_names(conn: &mut Conn, of: &[Reportable]) -> Result<HashMap<PlanId, Vec<String>>, StoreError> {
-    let plans: BTreeMap<PlanId, &Reportable> = of.iter().map(|one| (one.plan, one)).collect();
-    let given: Vec<Vec<Value>> = plans.values().map(|one| values![one.provider, one.contract, one.plan]).collect();
-    let rows = conn
-        .fetch_given(
-            "with given (organization_id, contract_id, id) as ({rows})
-             select p.id, p.prices from given cross join plans p
-             where p.organization_id = given.organization_id and p.contract_id = given.contract_id and p.id = given.id",
-            &given,
-        )
-        .await?;
-    let mut names = HashMap::with_capacity(plans.len());
-    for row in &rows {
-        let plan: PlanId = row.get(0)?;
-        if let Entry::Vacant(of_plan) = names.entry(plan) {
-            let read: MeterNames = row.json(1)?;
-            of_plan.insert(read.meters.into_iter().map(|meter| meter.name).collect());
-        }
-    }
-    Ok(names)
+    let plans = services::plans_named::<MeterNames>(conn, of.iter().map(|one| (one.provider, one.contract, one.plan))).await?;
+    Ok(plans.into_iter().map(|(plan, read)| (plan, read.meters.into_iter().map(|meter| meter.name).collect())).collect())
 }
 
 /// What tells events apart.

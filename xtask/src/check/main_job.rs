@@ -24,7 +24,9 @@ pub(super) fn run(run: &mut Run) -> Outcome {
     for (name, database) in [("sqlite", sqlite), ("postgres", postgres)] {
         println!("-- {name}");
         let data = folder.0.join(name);
-        Server::start(&programs, &data, &database)?.job(usage.as_deref())?;
+        let server = Server::start(&programs, &data, &database)?;
+        server.job(usage.as_deref())?;
+        server.refuses(&altered(run.root(), &folder.0)?)?;
     }
     Ok(())
 }
@@ -37,6 +39,20 @@ fn usage() -> Outcome<Option<PathBuf>> {
     };
     let file = PathBuf::from(folder).join(USAGE);
     if file.is_file() { Ok(Some(file)) } else { Err(Failure::new(format!("STOA_SHARED_DATA is set, but {} is missing", file.display()))) }
+}
+
+/// The sample with another cost in one line, which quantity and price do not make.
+fn altered(root: &Path, folder: &Path) -> Outcome<PathBuf> {
+    let sample = root.join("examples/main_job/sample.csv");
+    let failure = |error: std::io::Error| Failure::new(format!("{}: {error}", sample.display()));
+    let text = std::fs::read_to_string(&sample).map_err(failure)?;
+    let changed = text.replacen(",0.04600000000,", ",0.04700000000,", 1);
+    if changed == text {
+        return Err(Failure::new("the sample has no line of 0.046 any more: alter another one"));
+    }
+    let file = folder.join("altered.csv");
+    std::fs::write(&file, changed).map_err(failure)?;
+    Ok(file)
 }
 
 /// A folder for one run, removed at its end.
@@ -98,14 +114,30 @@ impl Server {
         self.once(owner, owner, None)
     }
 
+    /// The job must end with a failure when what is billed is not what the file says: the proofs are able to fail.
+    fn refuses(&self, usage: &Path) -> Outcome {
+        let [owner, provider] = &self.tokens;
+        let output = self.command(owner, provider, Some(usage)).output().map_err(|error| Failure::new(format!("main_job: {error}")))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.code() == Some(1) && said.contains("main job failed") {
+            println!("an altered file is refused, as it must be: {}", said.trim());
+            return Ok(());
+        }
+        Err(Failure::new(format!("an altered file was not refused ({}): {said}", output.status)))
+    }
+
     fn once(&self, owner: &str, provider: &str, usage: Option<&Path>) -> Outcome {
+        run_command(&mut self.command(owner, provider, usage))
+    }
+
+    fn command(&self, owner: &str, provider: &str, usage: Option<&Path>) -> Command {
         let mut command = Command::new(self.programs.join("main_job"));
         command.env("MAIN_JOB_OWNER_TOKEN", owner).env("MAIN_JOB_PROVIDER_TOKEN", provider).env_remove("MAIN_JOB_USAGE");
         command.args(["--url", &self.address]).stdin(Stdio::null());
         if let Some(usage) = usage {
             command.arg("--usage").arg(usage);
         }
-        run_command(&mut command)
+        command
     }
 }
 

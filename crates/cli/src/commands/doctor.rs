@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use stoa_domain::{
-    events::{Broken, ChainCheck},
+    events::{Broken, ChainCheck, EventFilter},
     time::Ts,
 };
 use stoa_store::{Conn, Db, Engine, StoreError, events, organizations};
@@ -62,7 +62,7 @@ async fn check(conn: &mut Conn, head: &organizations::Head) -> Result<(usize, Ve
     let mut chain = ChainCheck::default();
     let (mut after, mut read) = (0, 0);
     loop {
-        let page = events::after(conn, head.organization, after, None, PAGE).await?;
+        let page = events::after(conn, head.organization, after, &EventFilter::default(), PAGE).await?;
         let Some(last) = page.last() else { break };
         after = last.sequence;
         read += page.len();

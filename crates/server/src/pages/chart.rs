@@ -222,7 +222,8 @@ fn short(value: i64, decimals: u32) -> String {
     } else if whole >= 10 || value == 0 {
         whole.to_string()
     } else {
-        exact(value, "", decimals)
+        let exact = exact(value, "", decimals);
+        if decimals == 0 { exact } else { exact.trim_end_matches('0').trim_end_matches('.').to_owned() }
     }
 }
 
@@ -298,6 +299,9 @@ mod tests {
         assert_eq!(short(95_000, 2), "950");
         assert_eq!(short(5, 2), "0.05");
         assert_eq!(short(0, 2), "0");
+        assert_eq!(short(5_000, 3), "5");
+        assert_eq!(short(250, 2), "2.5");
+        assert_eq!(short(3, 0), "3");
         assert_eq!(scale(421_836), (200_000, 600_000));
     }
 }

@@ -45,10 +45,19 @@ pub(super) fn query(connection: &Connection, sql: &str, params: &[Value], limit:
 
 /// Runs a statement and tells how many rows it touched.
 pub(super) fn execute(connection: &Connection, sql: &str, params: &[Value]) -> Result<u64> {
-    let failed = |e| failure(connection, e);
-    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
-    bind(connection, &mut statement, params)?;
-    let rows = statement.raw_execute().map_err(failed)?;
+    let mut statement = connection.prepare_cached(sql).map_err(|e| failure(connection, e))?;
+    run(connection, &mut statement, params)
+}
+
+/// Runs a statement, prepared once, for each of the rows and tells how many rows they touched together.
+pub(super) fn execute_each(connection: &Connection, sql: &str, rows: &[Vec<Value>]) -> Result<u64> {
+    let mut statement = connection.prepare_cached(sql).map_err(|e| failure(connection, e))?;
+    rows.iter().try_fold(0, |touched, params| Ok(touched + run(connection, &mut statement, params)?))
+}
+
+fn run(connection: &Connection, statement: &mut Statement<'_>, params: &[Value]) -> Result<u64> {
+    bind(connection, statement, params)?;
+    let rows = statement.raw_execute().map_err(|e| failure(connection, e))?;
     Ok(rows as u64)
 }
 

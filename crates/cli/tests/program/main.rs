@@ -1,0 +1,7 @@
+//! The program as a whole: started, used over HTTP, stopped, and started again.
+
+mod bucket;
+mod configuration;
+mod site;
+mod stopping;
+mod storage;
