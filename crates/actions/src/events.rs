@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_domain::{
-    events::Event,
-    ids::{ApplicationId, OrganizationId, UserId},
+    events::{Event, EventFilter},
+    ids::{ApplicationId, Id as _, OrganizationId, UserId},
     organizations::Key,
     permissions::Permission,
+    text,
+    time::Ts,
 };
 use stoa_store::{Conn, applications, events, users};
 
 use crate::{Caller, Result, seats};
 
-/// Events after a sequence, ascending and gapless (of one type when given).
+/// Events after a sequence, ascending; gapless unless a filter is given.
 ///
 /// # Errors
 /// 401, 404.
@@ -21,14 +23,14 @@ pub async fn after(
     caller: &Caller,
     key: &Key<OrganizationId>,
     sequence: i64,
-    kind: Option<&str>,
+    filter: &EventFilter,
     limit: i64,
 ) -> Result<Vec<Event>> {
     let seat = seats::allowed(conn, caller, key, Permission::ReadActivity).await?;
-    Ok(events::after(conn, seat.organization.id, sequence, kind, limit).await?)
+    Ok(events::after(conn, seat.organization.id, sequence, filter, limit).await?)
 }
 
-/// Events before a sequence, newest first; with a noun only those about it.
+/// Events before a sequence that fit a filter, newest first.
 ///
 /// # Errors
 /// 401, 404.
@@ -37,11 +39,11 @@ pub async fn before(
     caller: &Caller,
     key: &Key<OrganizationId>,
     sequence: i64,
-    noun: Option<&str>,
+    filter: &EventFilter,
     limit: i64,
 ) -> Result<(seats::Seat, Vec<Event>)> {
     let seat = seats::allowed(conn, caller, key, Permission::ReadActivity).await?;
-    let page = events::before(conn, seat.organization.id, sequence, noun, limit).await?;
+    let page = events::before(conn, seat.organization.id, sequence, filter, limit).await?;
     Ok((seat, page))
 }
 
@@ -50,7 +52,44 @@ pub async fn before(
 /// # Errors
 /// Those of the database.
 pub async fn latest(conn: &mut Conn, seat: &seats::Seat, limit: i64) -> Result<Vec<Event>> {
-    Ok(events::before(conn, seat.organization.id, i64::MAX, None, limit).await?)
+    Ok(events::before(conn, seat.organization.id, i64::MAX, &EventFilter::default(), limit).await?)
+}
+
+/// The id by which events name the person with this address as the one who acted; for an address without an account one that
+/// no event has, so that a filter finds the same for it as for somebody who did nothing.
+///
+/// # Errors
+/// Those of the database.
+pub async fn actor_of_address(conn: &mut Conn, address: &str) -> Result<String> {
+    let found = match text::email(address) {
+        Ok(email) => users::find_by_email(conn, &email).await?,
+        Err(_) => None,
+    };
+    Ok(found.map_or_else(|| UserId::mint(Ts::from_micros(0), [0; 10]).to_string(), |(user, _)| user.id.to_string()))
+}
+
+/// Whoever may take the log away as a file, with the organization.
+///
+/// # Errors
+/// 401, 404, 403.
+pub async fn exporter(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>) -> Result<seats::Seat> {
+    seats::allowed(conn, caller, key, Permission::ExportActivity).await
+}
+
+/// The next part of an export, ascending, with the names of those the events tell of; for those whom [`exporter`] let.
+///
+/// # Errors
+/// Those of the database.
+pub async fn export_part(
+    conn: &mut Conn,
+    seat: &seats::Seat,
+    after: i64,
+    filter: &EventFilter,
+    limit: i64,
+) -> Result<(Vec<Event>, BTreeMap<String, String>)> {
+    let part = events::after(conn, seat.organization.id, after, filter, limit).await?;
+    let people = people(conn, &part).await?;
+    Ok((part, people))
 }
 
 /// The names of the people and of the applications that events tell of, by their ids as events write them; a statement

@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     ids::{ApplicationId, EventId, OrganizationId, UserId},
-    time::Ts,
+    text::Faults,
+    time::{Day, Ts},
     words::words,
 };
 
@@ -193,6 +194,97 @@ impl Event {
     }
 }
 
+/// Which events of a log are wanted: all that fit every condition given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Of this kind.
+    pub kind: Option<EventKind>,
+    /// Of a kind that begins with this noun, such as `member` for `member.added`.
+    pub noun: Option<String>,
+    /// Done by the user or application with this id.
+    pub actor: Option<String>,
+    /// Done to the subject with this id (of a resource, its name).
+    pub subject: Option<String>,
+    /// At this time or later.
+    pub from: Option<Ts>,
+    /// Before this time.
+    pub to: Option<Ts>,
+}
+
+impl EventFilter {
+    /// Reads the conditions as people and programs write them; empty ones are none.
+    ///
+    /// A day means the whole of it, as a beginning and as an end.
+    ///
+    /// # Errors
+    /// [`Faults`] with the pointers `/type`, `/actor`, `/from` and `/to`.
+    pub fn read(given: &EventConditions<'_>) -> Result<Self, Faults> {
+        let mut faults = Faults::new();
+        let some = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+        let kind = some(given.kind);
+        let noun = kind.clone().filter(|kind| EventKind::nouns().contains(&kind.as_str()));
+        let kind = kind.filter(|_| noun.is_none()).and_then(|kind| faults.check("/type", kind.parse::<EventKind>()));
+        let actor = some(given.actor);
+        if actor.as_ref().is_some_and(|id| id.parse::<UserId>().is_err() && id.parse::<ApplicationId>().is_err()) {
+            faults.add("/actor", "give the id of a user (usr_…) or of an application (app_…)");
+        }
+        let from = some(given.from).and_then(|text| faults.check("/from", boundary(&text, false)));
+        let to = some(given.to).and_then(|text| faults.check("/to", boundary(&text, true)));
+        if let (Some(from), Some(to)) = (from, to)
+            && from >= to
+        {
+            faults.add("/to", "the end must not lie before the beginning");
+        }
+        faults.or(Some(Self { kind, noun, actor, subject: some(given.subject), from, to }))
+    }
+}
+
+/// The conditions of an [`EventFilter`] as they were written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EventConditions<'a> {
+    /// A type such as `member.added`, or its noun `member`.
+    pub kind: Option<&'a str>,
+    /// The id of a user or an application.
+    pub actor: Option<&'a str>,
+    /// The id of a subject.
+    pub subject: Option<&'a str>,
+    /// The first day, or an instant (RFC 3339).
+    pub from: Option<&'a str>,
+    /// The last day, or the instant after the last one.
+    pub to: Option<&'a str>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("write a day such as 2026-03-12 or a time as RFC 3339, such as 2026-03-12T00:00:00Z")]
+struct BadBoundary;
+
+fn boundary(text: &str, end: bool) -> Result<Ts, BadBoundary> {
+    if text.len() <= 10 {
+        let day: Day = text.parse().map_err(|_| BadBoundary)?;
+        return Ok(if end { day.next().start() } else { day.start() });
+    }
+    // A plus that was not escaped arrives as a space.
+    text.replace(' ', "+").parse().map_err(|_| BadBoundary)
+}
+
+impl EventKind {
+    /// The noun its word begins with.
+    pub fn noun(self) -> &'static str {
+        self.word().split('.').next().unwrap_or_default()
+    }
+
+    /// All nouns, each once, in the order of the declaration.
+    pub fn nouns() -> Vec<&'static str> {
+        let mut nouns: Vec<&'static str> = Vec::new();
+        for kind in Self::ALL {
+            if !nouns.contains(&kind.noun()) {
+                nouns.push(kind.noun());
+            }
+        }
+        nouns
+    }
+}
+
 /// Where a log is broken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
@@ -252,6 +344,23 @@ impl ChainCheck {
 mod tests {
     use super::*;
     use crate::ids::Id;
+
+    fn filter(kind: &str, actor: &str, from: &str, to: &str) -> Result<EventFilter, Vec<String>> {
+        let given = EventConditions { kind: Some(kind), actor: Some(actor), subject: Some(" "), from: Some(from), to: Some(to) };
+        EventFilter::read(&given).map_err(|faults| faults.into_vec().into_iter().map(|fault| fault.pointer).collect())
+    }
+
+    #[test]
+    fn a_filter_takes_kinds_nouns_days_and_instants() {
+        assert_eq!(filter("", "", "", ""), Ok(EventFilter::default()));
+        assert_eq!(filter("member", "", "", "").unwrap().noun.as_deref(), Some("member"));
+        assert_eq!(filter("member.added", "", "", "").unwrap().kind, Some(EventKind::MemberAdded));
+        let day = filter("", "", "2026-03-12", "2026-03-12").unwrap();
+        assert_eq!(day.to.unwrap().micros() - day.from.unwrap().micros(), crate::time::DAY);
+        assert_eq!(filter("", "", "2026-03-12T01:00:00 01:00", "").unwrap().from, Some("2026-03-12T00:00:00Z".parse().unwrap()));
+        assert_eq!(filter("nothing", "ada", "today", "2026"), Err(["/type", "/actor", "/from", "/to"].map(str::to_owned).to_vec()));
+        assert_eq!(filter("", "", "2026-03-12", "2026-03-11"), Err(vec!["/to".to_owned()]));
+    }
 
     fn log(length: i64) -> Vec<Event> {
         let organization = OrganizationId::mint(Ts::from_micros(1), [1; 10]);

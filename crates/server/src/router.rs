@@ -51,6 +51,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::requests::reject))
         .routes(routes!(api::requests::withdraw))
         .routes(routes!(api::events::list))
+        .routes(routes!(api::events::export))
         // usage and costs
         .routes(routes!(api::usage::report))
         .routes(routes!(api::usage::list))
@@ -131,6 +132,7 @@ fn pages() -> Router<App> {
         .route("/organizations/{org}/members/{user}/role", post(pages::members::change_role))
         .route("/organizations/{org}/members/{user}/remove", post(pages::members::remove))
         .route("/organizations/{org}/activity", get(pages::activity::list))
+        .route("/organizations/{org}/activity/export", get(pages::activity::export))
         .route("/organizations/{org}/settings", get(pages::settings::show).post(pages::settings::save))
         // subscriptions
         .route("/marketplace/{service}/subscribe", get(pages::subscribe::show).post(pages::subscribe::submit))

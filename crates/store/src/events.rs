@@ -1,7 +1,7 @@
 //! The event log of each organization.
 
 use stoa_domain::{
-    events::{Event, Subject},
+    events::{Event, EventFilter, Subject},
     ids::OrganizationId,
 };
 
@@ -56,7 +56,25 @@ pub async fn append(tx: &mut Tx, events: &[Event]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Events after a sequence, ascending; of one type when given.
+/// The conditions of a filter in SQL, with their values after those given.
+fn conditions(filter: &EventFilter, values: &mut Vec<Value>) -> String {
+    let mut sql = String::new();
+    let mut and = |condition: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            values.push(value);
+            sql.push_str(&format!(" and {condition} ${}", values.len()));
+        }
+    };
+    and("type =", filter.kind.map(|kind| kind.word().into()));
+    and("type like", filter.noun.as_ref().map(|noun| format!("{noun}.%").into()));
+    and("actor_id =", filter.actor.as_ref().map(Into::into));
+    and("subject_id =", filter.subject.as_ref().map(Into::into));
+    and("occurred_at >=", filter.from.map(Into::into));
+    and("occurred_at <", filter.to.map(Into::into));
+    sql
+}
+
+/// Events after a sequence that fit a filter, ascending.
 ///
 /// # Errors
 /// Those of the database.
@@ -64,26 +82,16 @@ pub async fn after(
     conn: &mut Conn,
     organization: OrganizationId,
     sequence: i64,
-    kind: Option<&str>,
+    filter: &EventFilter,
     limit: i64,
 ) -> Result<Vec<Event>, StoreError> {
-    let rows = match kind {
-        None => {
-            let sql = format!("select {COLUMNS} from events where organization_id = $1 and sequence > $2 order by sequence limit $3");
-            conn.fetch_all(&sql, params![organization, sequence, limit]).await?
-        }
-        Some(kind) => {
-            let sql = format!(
-                "select {COLUMNS} from events where organization_id = $1 and type = $4 and sequence > $2 order by sequence limit $3"
-            );
-            conn.fetch_all(&sql, params![organization, sequence, limit, kind]).await?
-        }
-    };
-    rows.iter().map(event).collect()
+    let mut values = params![organization, sequence, limit].to_vec();
+    let conditions = conditions(filter, &mut values);
+    let sql = format!("select {COLUMNS} from events where organization_id = $1 and sequence > $2{conditions} order by sequence limit $3");
+    conn.fetch_all(&sql, &values).await?.iter().map(event).collect()
 }
 
-/// Events before a sequence, newest first: the order of the activity page. With a noun only those whose type begins with
-/// it, such as `member` for `member.added`.
+/// Events before a sequence that fit a filter, newest first: the order of the activity page.
 ///
 /// # Errors
 /// Those of the database.
@@ -91,20 +99,12 @@ pub async fn before(
     conn: &mut Conn,
     organization: OrganizationId,
     sequence: i64,
-    noun: Option<&str>,
+    filter: &EventFilter,
     limit: i64,
 ) -> Result<Vec<Event>, StoreError> {
-    let rows = match noun {
-        None => {
-            let sql = format!("select {COLUMNS} from events where organization_id = $1 and sequence < $2 order by sequence desc limit $3");
-            conn.fetch_all(&sql, params![organization, sequence, limit]).await?
-        }
-        Some(noun) => {
-            let sql = format!(
-                "select {COLUMNS} from events where organization_id = $1 and sequence < $2 and type like $4 order by sequence desc limit $3"
-            );
-            conn.fetch_all(&sql, params![organization, sequence, limit, format!("{noun}.%")]).await?
-        }
-    };
-    rows.iter().map(event).collect()
+    let mut values = params![organization, sequence, limit].to_vec();
+    let conditions = conditions(filter, &mut values);
+    let sql =
+        format!("select {COLUMNS} from events where organization_id = $1 and sequence < $2{conditions} order by sequence desc limit $3");
+    conn.fetch_all(&sql, &values).await?.iter().map(event).collect()
 }

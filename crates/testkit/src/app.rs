@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use stoa_access::Access;
 use stoa_actions::{Act, Caller, Clock, Entropy, Limits, Stoa, providers::Provider, resources, tokens, users};
 use stoa_domain::{
-    events::ChainCheck,
+    events::{ChainCheck, EventFilter},
     ids::{MailId, UserId},
     mail::{Mail, Outgoing},
     time::Ts,
@@ -294,7 +294,7 @@ impl TestApp {
             let mut check = ChainCheck::default();
             let mut after = 0;
             loop {
-                let page = events::after(&mut conn, head.organization, after, None, 1_000).await.expect("events");
+                let page = events::after(&mut conn, head.organization, after, &EventFilter::default(), 1_000).await.expect("events");
                 let Some(last) = page.last() else { break };
                 after = last.sequence;
                 page.iter().for_each(|event| check.see(event));

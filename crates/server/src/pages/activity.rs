@@ -2,27 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::Value;
-use stoa_actions::events;
+use stoa_actions::{Error, events};
 use stoa_domain::{
     events::{Event, EventKind},
     organizations::Key,
+    permissions::Permission,
     time::Ts,
 };
+use stoa_store::Conn;
 
 use super::{
-    Choice, OrgHead, Pager, Shell, TimelineEntry, filters,
+    Choice, Field, OrgHead, Pager, Shell, TimelineEntry, filters,
+    form::FormErrors,
     page::{Page, PageResult},
     times,
 };
 use crate::{
+    api::events::{EventFilterQuery, exported},
     extract::{ApiPath, ApiQuery},
     paging::{Paging, cut_off},
 };
 
-/// `GET /organizations/{org}/activity?type=&before=`.
+/// `GET /organizations/{org}/activity?type=&person=&subject=&from=&to=`.
 #[derive(Debug, Default, askama::Template, askama_web::WebTemplate)]
 #[template(path = "activity.html")]
 pub struct ActivityPage {
@@ -30,8 +33,22 @@ pub struct ActivityPage {
     pub shell: Shell,
     /// The organization.
     pub org: OrgHead,
+    /// What the filter as a whole lacks.
+    pub errors: Vec<String>,
     /// The kinds of events; the first is “Everything” with an empty value.
     pub types: Vec<Choice>,
+    /// Who did it: an address, or the id of a user or an application.
+    pub person: Field,
+    /// To what it was done: an id.
+    pub subject: Field,
+    /// The first day.
+    pub from: Field,
+    /// The last day.
+    pub to: Field,
+    /// Whether anything is filtered.
+    pub filtered: bool,
+    /// Where the same events are offered as files, without the format; empty for those who may not take them.
+    pub export: String,
     /// The days, the latest first.
     pub days: Vec<ActivityDay>,
     /// Leads to older events.
@@ -47,50 +64,114 @@ pub struct ActivityDay {
     pub events: Vec<TimelineEntry>,
 }
 
-/// The nouns by which events can be picked.
-const NOUNS: [(&str, &str); 9] = [
-    ("", "Everything"),
-    ("organization", "Organization"),
-    ("member", "Members"),
-    ("project", "Projects"),
-    ("resource", "Resources"),
-    ("application", "Applications"),
-    ("service", "Services"),
-    ("subscription", "Subscriptions"),
-    ("request", "Requests"),
-];
-
-/// Which events.
+/// Which events, as the form and links give them.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Query {
-    /// The noun they are about; empty for all.
-    #[serde(default)]
+    /// A type, or the noun of several; empty for all.
     pub r#type: String,
+    /// An address, or the id of a user or an application.
+    pub person: String,
+    /// The id of a subject.
+    pub subject: String,
+    /// The first day.
+    pub from: String,
+    /// The last day.
+    pub to: String,
+    /// `csv` or `jsonl`, for a file.
+    pub format: Option<String>,
     /// Which page; the cursor is a sequence.
     #[serde(flatten)]
     pub paging: Paging,
+}
+
+impl Query {
+    /// The same in the words of the API, once the person is known by an id.
+    async fn of_api(&self, conn: &mut Conn) -> Result<EventFilterQuery, Error> {
+        let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let actor = match given(&self.person) {
+            Some(person) if person.contains('@') => Some(events::actor_of_address(conn, &person).await?),
+            other => other,
+        };
+        Ok(EventFilterQuery {
+            r#type: given(&self.r#type),
+            actor,
+            subject: given(&self.subject),
+            from: given(&self.from),
+            to: given(&self.to),
+        })
+    }
+
+    /// The query of a link to the same events; empty or beginning with a question mark.
+    fn text(&self) -> String {
+        let fields = [("type", &self.r#type), ("person", &self.person), ("subject", &self.subject), ("from", &self.from), ("to", &self.to)];
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(fields.into_iter().filter(|(_, value)| !value.trim().is_empty()));
+        let query = query.finish();
+        if query.is_empty() { query } else { format!("?{query}") }
+    }
+}
+
+/// The nouns of events as choices; the first is everything.
+fn types(chosen: &str) -> Vec<Choice> {
+    let label = |noun: &str| {
+        let mut letters = noun.chars();
+        let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+        format!("{first}{}s", letters.as_str().replace('_', " "))
+    };
+    let nouns = EventKind::nouns().into_iter().map(|noun| Choice::new(noun, label(noun), noun == chosen));
+    // A single type comes by a link; the form keeps it.
+    let single = chosen.parse::<EventKind>().ok().map(|kind| Choice::new(kind.word(), kind.word(), true));
+    std::iter::once(Choice::new("", "Everything", chosen.is_empty())).chain(nouns).chain(single).collect()
 }
 
 /// `GET /organizations/{org}/activity`.
 pub async fn list(page: Page, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQuery<Query>) -> PageResult {
     let limit = query.paging.limit()?;
     let before: Option<i64> = query.paging.cursor()?;
-    let noun = NOUNS.iter().map(|(noun, _)| *noun).find(|noun| !noun.is_empty() && *noun == query.r#type);
     let mut conn = page.read().await?;
+    let key = Key::read(&org);
+    let (filter, mut errors) = match query.of_api(&mut conn).await?.filter() {
+        Ok(filter) => (Some(filter), FormErrors::none()),
+        Err(error) => (None, FormErrors::of(error)?),
+    };
     let from = before.unwrap_or(i64::MAX);
-    let (seat, mut found) = events::before(&mut conn, &page.caller, &Key::read(&org), from, noun, limit + 1).await?;
+    // What can't be read as a filter shows nothing, but still only to those who may read the log.
+    let shown = if filter.is_some() { limit + 1 } else { 0 };
+    let (seat, mut found) = events::before(&mut conn, &page.caller, &key, from, &filter.unwrap_or_default(), shown).await?;
     let next = cut_off(&mut found, limit, |event| event.sequence);
     let people = events::people(&mut conn, &found).await?;
     let org = page.org_head(&mut conn, &seat, "activity").await?;
-    let path = format!("{}/activity{}", org.url(), noun.map(|noun| format!("?type={noun}")).unwrap_or_default());
+    let (text, status) = (query.text(), errors.status);
+    let path = format!("{}/activity{text}", org.url());
+    let may_export = super::page::may(&seat, Permission::ExportActivity);
     let shown = ActivityPage {
         shell: page.shell(&mut conn, "organizations").await?,
-        types: NOUNS.iter().map(|(noun, label)| Choice::new(*noun, *label, *noun == query.r#type)).collect(),
+        types: types(&query.r#type),
+        person: errors.field("/actor", query.person),
+        subject: Field::new(query.subject),
+        from: errors.field("/from", query.from),
+        to: errors.field("/to", query.to),
+        errors: errors.rest(),
+        filtered: !text.is_empty(),
+        export: if may_export {
+            format!("{}/activity/export{}", org.url(), if text.is_empty() { "?" } else { &text })
+        } else {
+            String::new()
+        },
         days: days(&found, &people, page.caller.now),
         pager: Pager::new(&path, "events", found.len(), before.is_none(), next.as_deref()),
         org,
     };
-    Ok(shown.into_response())
+    Ok(FormErrors::again(status, shown))
+}
+
+/// `GET /organizations/{org}/activity/export?format=`, with the filter of the page.
+pub async fn export(page: Page, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQuery<Query>) -> PageResult {
+    let mut conn = page.read().await?;
+    let filter = query.of_api(&mut conn).await?;
+    drop(conn);
+    exported(&page.app.stoa, &page.caller, &Key::read(&org), query.format.as_deref(), &filter).await
 }
 
 fn days(events: &[Event], people: &People, now: Ts) -> Vec<ActivityDay> {
@@ -404,6 +485,6 @@ mod tests {
         };
         assert!(sample::render("activity", &page).contains("Today, 21 November 2026"));
         page.days.clear();
-        assert!(sample::render("activity-empty", &page).contains("Nothing of this kind"));
+        assert!(sample::render("activity-empty", &page).contains("Nothing fits"));
     }
 }

@@ -62,6 +62,11 @@ impl FormErrors {
         }
     }
 
+    /// Nothing is wrong: for forms that are shown with what they found.
+    pub fn none() -> Self {
+        Self { status: StatusCode::OK, code: "", whole: None, faults: Vec::new() }
+    }
+
     /// A form refused by the page itself, for one reason at one field.
     pub fn at_field(pointer: &str, detail: &str) -> Self {
         let faults = vec![Fault { pointer: pointer.to_owned(), detail: detail.to_owned() }];

@@ -77,6 +77,7 @@ pub(crate) fn rows() -> Vec<Row> {
         with(patch.clone(), "/api/v1/organizations/{org}/members/{user}", MAINTAIN, |_| json!({"role": "viewer"})),
         row(delete.clone(), "/api/v1/organizations/{org}/members/{user}", MAINTAIN),
         row(get.clone(), "/api/v1/organizations/{org}/events", ALL),
+        row(get.clone(), "/api/v1/organizations/{org}/events/export", MAINTAIN),
         // projects and their data
         row(get.clone(), "/api/v1/organizations/{org}/projects", ALL),
         with(post.clone(), "/api/v1/organizations/{org}/projects", EDIT, |_| json!({"name": "New"})),

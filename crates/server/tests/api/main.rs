@@ -13,6 +13,7 @@ mod idempotency;
 mod identities;
 mod mail;
 mod marketplace;
+mod matrix;
 mod members;
 mod oauth;
 mod organizations;

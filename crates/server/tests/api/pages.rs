@@ -321,6 +321,27 @@ api_tests! {
         assert!(members.contains("added ben") && !members.contains("created the organization"));
     }
 
+    async fn activity_is_filtered_by_a_form_and_offered_as_a_file_to_maintainers(app: &TestApp) {
+        let company = company(app).await;
+        let path = "/organizations/grid-works/activity";
+        let by_ada = page(&company.ada.get(&format!("{path}?person=ada%40people.example&type=member&from=2026-03-10&to=2026-03-10")).await, 200);
+        assert!(by_ada.contains("added ben as viewer") && !by_ada.contains("created the organization"));
+        assert!(by_ada.contains("value=\"ada@people.example\"") && by_ada.contains("Show everything"));
+        assert!(by_ada.contains("/activity/export?type=member&#38;person=ada%40people.example") || by_ada.contains("/activity/export?type=member&amp;person=ada%40people.example"), "{by_ada}");
+        for nobody in ["ben%40people.example", "nobody%40people.example", "app_01h455vb4pex5vsknk084sn02q"] {
+            assert!(page(&company.ada.get(&format!("{path}?person={nobody}")).await, 200).contains("Nothing fits"), "{nobody}");
+        }
+        let wrong = page(&company.ada.get(&format!("{path}?from=2026-03-11&to=2026-03-10")).await, 422);
+        assert!(wrong.contains("The end must not lie before the beginning."), "{wrong}");
+        assert!(page(&company.ada.get(&format!("{path}?person=ada")).await, 422).contains("Give the id of a user"));
+
+        let file = company.ada.get(&format!("{path}/export?format=csv&type=member")).await;
+        assert_eq!((file.status, file.header("content-type")), (200, "text/csv; charset=utf-8"));
+        assert_eq!(file.text().lines().count(), 3);
+        assert!(!page(&company.ben.get(path).await, 200).contains("/activity/export"));
+        page(&company.ben.get(&format!("{path}/export")).await, 403);
+    }
+
     async fn settings_are_saved_or_shown_again_and_tell_what_roles_may(app: &TestApp) {
         let company = company(app).await;
         let path = "/organizations/grid-works/settings";
