@@ -1,7 +1,7 @@
 //! Mails about organizations come from their logs: what is not in the log is told to nobody, and what is, once to each.
 
 use stoa_domain::{
-    events::{Event, EventKind},
+    events::{Event, EventFilter, EventKind},
     ids::{OrganizationId, UserId},
     mail::{Mail, Source},
     permissions::Role,
@@ -35,7 +35,7 @@ pub async fn follow(stoa: &Stoa, since: Ts, now: Ts) -> Result<u64> {
     let mut written = 0;
     for (organization, mut position) in behind {
         loop {
-            let page = events::after(&mut conn, organization, position, None, PAGE).await?;
+            let page = events::after(&mut conn, organization, position, &EventFilter::default(), PAGE).await?;
             let Some(last) = page.last().map(|event| event.sequence) else { break };
             let letters = letters(stoa, &mut conn, organization, &page, now).await?;
             let mut tx = stoa.db.begin().await?;
