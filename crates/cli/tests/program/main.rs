@@ -1,5 +1,7 @@
 //! The program as a whole: started, used over HTTP, stopped, and started again.
 
+#![cfg(test)]
+
 mod bucket;
 mod configuration;
 mod site;

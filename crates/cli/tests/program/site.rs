@@ -5,6 +5,7 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
+use reqwest::Client;
 use serde_json::{Value, json};
 use stoa_store::DatabaseUrl;
 use stoa_testkit::databases::TestDb;
@@ -75,6 +76,11 @@ impl Site {
     }
 }
 
+/// A client of this machine only.
+pub fn client() -> Client {
+    Client::builder().no_proxy().build().unwrap()
+}
+
 /// The program with nothing of this process's own configuration.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stoa"));
@@ -110,7 +116,7 @@ impl Program {
 
     /// Posts JSON and expects 201.
     pub async fn create(&self, path: &str, body: Value) -> Value {
-        let response = reqwest::Client::new().post(self.url(path)).bearer_auth(&self.token).json(&body).send().await.unwrap();
+        let response = client().post(self.url(path)).bearer_auth(&self.token).json(&body).send().await.unwrap();
         let status = response.status();
         let answer: Value = response.json().await.unwrap();
         assert_eq!(status, 201, "{answer}");
@@ -129,7 +135,7 @@ impl Program {
         let (mut handles, mut cursor) = (Vec::new(), String::new());
         loop {
             let url = self.url(&format!("/api/v1/organizations?limit=200{cursor}"));
-            let page: Value = reqwest::Client::new().get(url).bearer_auth(&self.token).send().await.unwrap().json().await.unwrap();
+            let page: Value = client().get(url).bearer_auth(&self.token).send().await.unwrap().json().await.unwrap();
             let items = page["items"].as_array().expect("a list");
             handles.extend(items.iter().map(|item| item["handle"].as_str().unwrap().to_owned()));
             match page["next_cursor"].as_str() {

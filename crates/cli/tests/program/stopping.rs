@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use reqwest::Client;
 use serde_json::json;
 use stoa_store::blobs;
 use stoa_testkit::databases::{self, TestDb};
@@ -18,7 +17,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::site::{Program, Site};
+use crate::site::{Program, Site, client};
 
 /// Connections that create organizations, each as fast as it is answered.
 const CONNECTIONS: usize = 8;
@@ -40,7 +39,7 @@ impl Load {
             let (url, token) = (program.url("/api/v1/organizations"), program.token.clone());
             let acknowledged = Arc::clone(&acknowledged);
             tasks.spawn(async move {
-                let client = Client::new();
+                let client = client();
                 let mut handles = Vec::new();
                 loop {
                     let handle = format!("load-{connection}-{}", handles.len());
@@ -111,7 +110,7 @@ async fn told_to_stop(db: TestDb) {
     assert!(program.ended().await.success());
 
     let program = all_there(&site, &acknowledged).await;
-    let read = Client::new().get(program.url(&format!("{resources}/slow.bin"))).bearer_auth(&program.token).send().await.unwrap();
+    let read = client().get(program.url(&format!("{resources}/slow.bin"))).bearer_auth(&program.token).send().await.unwrap();
     assert_eq!(read.bytes().await.unwrap().len(), half.len() * 2);
     program.signal("TERM").await;
     assert!(program.ended().await.success());

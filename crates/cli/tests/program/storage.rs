@@ -1,15 +1,15 @@
 //! Resources in an S3-compatible store: the real client of the program against a bucket on the loopback.
 
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder};
 use stoa_testkit::databases;
 
 use crate::{
     bucket::{Bucket, KEY, SECRET},
-    site::{Program, Site},
+    site::{Program, Site, client},
 };
 
 fn ask(program: &Program, method: Method, path: &str) -> RequestBuilder {
-    Client::new().request(method, program.url(path)).bearer_auth(&program.token)
+    client().request(method, program.url(path)).bearer_auth(&program.token)
 }
 
 /// Bytes that differ everywhere, so that parts in the wrong order show.
