@@ -106,8 +106,8 @@ pub struct Subscribed {
     pub id: SubscriptionId,
     /// Who subscribed.
     pub organization: OrganizationId,
-    /// The handle of who subscribed.
-    pub organization_handle: String,
+    /// The handle of who subscribed, and those it had within a year.
+    pub organization_handles: Vec<String>,
     /// Who provides.
     pub provider: OrganizationId,
     /// What is subscribed.
@@ -128,7 +128,7 @@ impl From<KeptSubscription> for Subscribed {
             opens: kept.opens(),
             id: kept.id,
             organization: kept.organization,
-            organization_handle: kept.organization_handle,
+            organization_handles: kept.organization_handles,
             provider: kept.provider,
             service: kept.service,
             application: kept.application,
@@ -157,7 +157,7 @@ impl Subscribed {
     pub fn is_of(&self, organization: &Key<OrganizationId>) -> bool {
         match organization {
             Key::Id(id) => *id == self.organization,
-            Key::Handle(handle) => *handle == self.organization_handle,
+            Key::Handle(handle) => self.organization_handles.contains(handle),
         }
     }
 }

@@ -138,11 +138,11 @@ impl Access {
             return Ok(Some(kept));
         }
         if let Some(conn) = conn {
-            return Ok(access::find_subscription(conn, id).await?.map(|found| Arc::new(Subscribed::from(found))));
+            return Ok(access::find_subscription(conn, id, now).await?.map(|found| Arc::new(Subscribed::from(found))));
         }
         let mark = self.inner.changes.mark();
         let mut conn = self.inner.db.read().await?;
-        let Some(found) = access::find_subscription(&mut conn, id).await? else { return Ok(None) };
+        let Some(found) = access::find_subscription(&mut conn, id, now).await? else { return Ok(None) };
         let subscribed = Arc::new(Subscribed::from(found));
         self.inner.subscriptions.put(id, &subscribed, mark, &self.inner.changes, now);
         Ok(Some(subscribed))

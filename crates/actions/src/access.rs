@@ -237,7 +237,7 @@ async fn owner_of(stoa: &Stoa, now: Ts, secret: &Secret, owners: &mut Owners) ->
     }
     let owner = match tokens::authenticate(&stoa.db, secret, now).await {
         Ok(presented) => Some(Viewer { user: presented.user.id, within: presented.organizations }),
-        Err(Error::InvalidToken | Error::TokenExpired(_)) => None,
+        Err(Error::InvalidToken | Error::TokenExpired(_) | Error::Suspended) => None,
         Err(other) => return Err(other),
     };
     owners.insert(secret.hash(), owner.clone());

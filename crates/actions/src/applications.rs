@@ -6,14 +6,14 @@ use stoa_domain::{
     events::{EventKind, Subject},
     ids::{ApplicationId, OrganizationId, SecretId},
     organizations::Key,
-    permissions::{Permission, Verdict, verdict},
+    permissions::Permission,
     secrets::{Secret, SecretKind},
 };
 use stoa_store::{Conn, applications, organizations, tokens};
 
 pub use stoa_store::applications::{Seen, Uses};
 
-use crate::{Act, Caller, Error, Refusal, Result, seats};
+use crate::{Act, Caller, Error, Result, seats};
 
 /// An application with what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,12 +64,12 @@ pub async fn create(act: &mut Act, owner: Option<&Key<OrganizationId>>, new: New
 /// organization's by role.
 async fn allowed(conn: &mut Conn, caller: &Caller, id: ApplicationId, permission: Permission) -> Result<Seen> {
     let seen = applications::find_for(conn, id, &caller.viewer()?).await?.ok_or(Error::NotFound("application"))?;
-    match (seen.role, &seen.organization, seen.application.owner) {
-        (Some(role), Some((_, name)), Owner::Organization(id)) if verdict(role, permission) != Verdict::Allowed => {
-            Err(Refusal { role, organization: name.clone(), organization_id: id, permission }.into())
-        }
-        _ => Ok(seen),
+    if let Owner::Organization(owner) = seen.application.owner
+        && !permission.only_looks()
+    {
+        seats::allowed(conn, caller, &Key::Id(owner), permission).await?;
     }
+    Ok(seen)
 }
 
 /// An application that the caller may see, with its live secrets and the services it stands behind.

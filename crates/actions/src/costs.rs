@@ -136,6 +136,14 @@ pub async fn of_subscription(conn: &mut Conn, subscription: &Subscription, now: 
     rated(conn, subscription.organization, Some(subscription.id), now, period).await
 }
 
+/// What an organization runs up in a period, for those who were let see it; as [`of_organization`].
+///
+/// # Errors
+/// Those of the database; `amount_too_large` (422).
+pub(crate) async fn of_month(conn: &mut Conn, organization: OrganizationId, now: Ts, month: Period) -> Result<Costs> {
+    rated(conn, organization, None, now, month).await
+}
+
 async fn rated(conn: &mut Conn, organization: OrganizationId, only: Option<SubscriptionId>, now: Ts, period: Period) -> Result<Costs> {
     let (from, to) = (period.from, period.to);
     let subscriptions = costs::subscriptions(conn, organization, only, from.start(), to.start()).await?;

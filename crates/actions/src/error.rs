@@ -53,6 +53,9 @@ pub enum Error {
     /// Wrong e-mail or password; the same for known and unknown addresses.
     #[error("e-mail or password are wrong")]
     BadSignIn,
+    /// The right credentials of an account that an operator suspended.
+    #[error("this account is suspended; ask an operator of this installation to lift that")]
+    Suspended,
     /// A service's token where a person's is needed.
     #[error("this needs a person's token or session; a service's access token does not open it")]
     UsersOnly,
@@ -146,6 +149,7 @@ impl Error {
             Self::Unauthenticated | Self::InvalidToken => "unauthenticated",
             Self::TokenExpired(_) => "token_expired",
             Self::BadSignIn => "bad_sign_in",
+            Self::Suspended => "account_suspended",
             Self::UsersOnly => "users_only",
             Self::ServicesOnly => "services_only",
             Self::Scope(_) => "insufficient_scope",

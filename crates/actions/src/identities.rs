@@ -171,7 +171,7 @@ async fn sign_in(act: &mut Act, provider: &Provider, told: &Told) -> Result<User
 
 async fn create(act: &mut Act, email: &str, told: &Told) -> Result<User> {
     let name = told.name.as_deref().and_then(|name| check_name(name).ok()).unwrap_or_else(|| name_from_email(email));
-    let user = User { id: act.mint(), email: email.to_owned(), name, operator: false, created_at: act.now() };
+    let user = User { id: act.mint(), email: email.to_owned(), name, operator: false, created_at: act.now(), suspended: false };
     match users::insert(&mut act.tx, &user, None).await {
         Ok(()) => Ok(user),
         Err(StoreError::Duplicate { .. }) => Err(Error::conflict("email_taken", "an account with your address was just made; try again")),

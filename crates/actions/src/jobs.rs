@@ -1,9 +1,12 @@
 //! What Stoa does by itself from time to time.
 
 use stoa_domain::time::Ts;
-use stoa_store::{ceremonies, idempotency, sessions, tokens};
+use stoa_store::{ceremonies, idempotency, organizations, sessions, tokens};
 
-use crate::{KEEP_ANSWERS, Result, Stoa, mail, resources};
+use crate::{KEEP_ANSWERS, Result, Stoa, mail, organizations::erase_next, resources};
+
+/// How many batches of an erasure one round does; the next round goes on.
+const MOST_BATCHES: usize = 200;
 
 /// What a round of [`tick`] removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,6 +21,10 @@ pub struct Swept {
     pub mails: u64,
     /// What was begun and given up, such as a sign-in before its second step.
     pub ceremonies: u64,
+    /// Handles that organizations had before and that lead to them no more.
+    pub old_handles: u64,
+    /// Rows of deleted organizations whose time to be restored is over.
+    pub erased: u64,
     /// Bytes in the object store to which nothing refers any more.
     pub blobs: u64,
 }
@@ -35,9 +42,17 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         sessions: sessions::delete_expired(&mut tx, now).await?,
         mails: mail::sweep(&mut tx, now).await?,
         ceremonies: ceremonies::delete_expired(&mut tx, now).await?,
+        old_handles: organizations::delete_old_handles(&mut tx, now).await?,
+        erased: 0,
         blobs: 0,
     };
     tx.commit().await?;
+    while let Some(erased) = erase_next(stoa, now, MOST_BATCHES).await? {
+        swept.erased += erased.rows;
+        if !erased.done {
+            break;
+        }
+    }
     swept.blobs = resources::sweep(stoa, now).await?;
     if swept != Swept::default() {
         tracing::debug!(?swept, "removed what has expired");

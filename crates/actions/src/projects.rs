@@ -4,9 +4,10 @@ use serde_json::json;
 use stoa_domain::{
     events::{EventKind, Subject},
     ids::{OrganizationId, ProjectId},
+    naming::{self, NewNaming},
     organizations::Key,
     permissions::Permission,
-    projects::{NewProject, Project, ProjectChange},
+    projects::{Project, ProjectChange},
 };
 use stoa_store::{Conn, StoreError, blobs, organizations, projects, resources};
 
@@ -18,10 +19,10 @@ use crate::{Act, Caller, Error, Result, seats, seats::Seat, subscriptions};
 ///
 /// # Errors
 /// 401, 404, 403, 422; `handle_taken` (409) when the handle that was asked for is taken.
-pub async fn create(act: &mut Act, org: &Key<OrganizationId>, new: NewProject) -> Result<(Seat, Project)> {
+pub async fn create(act: &mut Act, org: &Key<OrganizationId>, new: NewNaming) -> Result<(Seat, Project)> {
     let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ManageResources).await?;
     let organization = seat.organization.id;
-    let draft = new.check()?;
+    let draft = new.checked("project")?;
     subscriptions::lock_partners(act, organization).await?;
     let handle = free_handle(act, organization, &draft.handle, draft.handle_given).await?;
     let now = act.now();
@@ -43,9 +44,7 @@ async fn free_handle(act: &mut Act, organization: OrganizationId, wanted: &str, 
     if given {
         return Err(taken());
     }
-    // A made-up handle gets a suffix from a new id, which is unique enough to need no second look.
-    let suffix = act.mint::<ProjectId>().to_string();
-    Ok(format!("{}-{}", wanted.get(..50).unwrap_or(wanted).trim_end_matches('-'), &suffix[suffix.len() - 6..]))
+    Ok(naming::with_suffix(wanted, act.mint::<ProjectId>()))
 }
 
 fn taken() -> Error {

@@ -182,9 +182,9 @@ pub(crate) struct Seen {
 pub(crate) async fn seen(conn: &mut Conn, caller: &Caller, id: RequestId) -> Result<Seen> {
     let viewer = caller.viewer()?;
     let request = requests::find(conn, id).await?.ok_or(Error::NotFound("request"))?;
-    let asking = organizations::find_for(conn, &Key::Id(request.organization), &viewer).await?;
+    let asking = organizations::find_for(conn, &Key::Id(request.organization), &viewer, caller.now).await?;
     let providing = match request.provider {
-        Some(provider) => organizations::find_for(conn, &Key::Id(provider), &viewer).await?,
+        Some(provider) => organizations::find_for(conn, &Key::Id(provider), &viewer, caller.now).await?,
         None => None,
     };
     if asking.is_none() && providing.is_none() {
@@ -203,7 +203,14 @@ struct Locked {
 async fn locked(act: &mut Act, id: RequestId) -> Result<Locked> {
     let first = seen(&mut act.tx, &act.caller, id).await?;
     let service = kept_services::find(&mut act.tx, &Key::Id(first.request.service)).await?.ok_or(Error::NotFound("service"))?;
-    organizations::lock(&mut act.tx, &[first.request.organization, service.provider]).await?;
+    let parties = [first.request.organization, service.provider];
+    let live = organizations::lock(&mut act.tx, &parties).await?;
+    for party in parties.iter().filter(|party| !live.contains(party)) {
+        // Of a deleted one all requests are closed, which is told below.
+        if let Some(party) = organizations::find(&mut act.tx, *party).await? {
+            seats::not_suspended(&party)?;
+        }
+    }
     let request = requests::find(&mut act.tx, id).await?.ok_or(Error::NotFound("request"))?;
     let service = kept_services::find(&mut act.tx, &Key::Id(service.id)).await?.ok_or(Error::NotFound("service"))?;
     let subscription = match request.subscription {

@@ -2,7 +2,7 @@
 
 use stoa_domain::{
     ids::OrganizationId,
-    organizations::Key,
+    organizations::{Key, Organization},
     permissions::{Permission, Verdict, verdict},
 };
 use stoa_store::{Conn, organizations};
@@ -14,7 +14,8 @@ use crate::{Caller, Error, Refusal, Result};
 /// The organization under `key` and the caller's role in it, if the role may do `permission` at once.
 ///
 /// # Errors
-/// 401 without a person, 404 when the person is not a member, 403 when the role may not (or may only request it).
+/// 401 without a person, 404 when the person is not a member, 403 when the role may not (or may only request it);
+/// `organization_suspended` (409) for a change of a suspended organization.
 pub async fn allowed(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>, permission: Permission) -> Result<Seat> {
     match at_least_request(conn, caller, key, permission).await? {
         (seat, Verdict::Allowed) => Ok(seat),
@@ -25,18 +26,37 @@ pub async fn allowed(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>
 /// Like [`allowed`], but a role that may ask for it passes too; the verdict says which.
 ///
 /// # Errors
-/// 401 without a person, 404 when the person is not a member, 403 when the role may not even request it.
+/// 401 without a person, 404 when the person is not a member, 403 when the role may not even request it;
+/// `organization_suspended` (409) for a change of a suspended organization.
 pub async fn at_least_request(
     conn: &mut Conn,
     caller: &Caller,
     key: &Key<OrganizationId>,
     permission: Permission,
 ) -> Result<(Seat, Verdict)> {
-    let seat = organizations::find_for(conn, key, &caller.viewer()?).await?.ok_or(Error::NotFound("organization"))?;
+    let seat = organizations::find_for(conn, key, &caller.viewer()?, caller.now).await?.ok_or(Error::NotFound("organization"))?;
     match verdict(seat.role, permission) {
         Verdict::Refused => Err(refusal(&seat, permission)),
-        verdict => Ok((seat, verdict)),
+        verdict => {
+            if !permission.only_looks() {
+                not_suspended(&seat.organization)?;
+            }
+            Ok((seat, verdict))
+        }
     }
+}
+
+/// Refuses changes of an organization that the operator suspended. For those who were let see it.
+///
+/// # Errors
+/// `organization_suspended` (409).
+pub fn not_suspended(organization: &Organization) -> Result<()> {
+    let Some(suspension) = &organization.suspension else { return Ok(()) };
+    let detail = format!(
+        "{} is suspended by the operator of this installation ({}): it can be looked at but not changed until an operator lifts that",
+        organization.name, suspension.reason
+    );
+    Err(Error::conflict("organization_suspended", detail))
 }
 
 /// The 403 for a seat without a permission.

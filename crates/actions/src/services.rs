@@ -7,8 +7,9 @@ use stoa_domain::{
     contracts::{ContractDraft, NewContract, PriceHint},
     events::{EventKind, Subject},
     ids::{OrganizationId, ServiceId},
+    naming,
     organizations::{Key, Organization},
-    permissions::{Permission, Verdict, verdict},
+    permissions::{Permission, Verdict},
     requests::{Asked, Request, RequestKind, Step},
     services::{Contract, NewService, Service, ServiceChange, ServiceState},
     text::{self, Faults},
@@ -108,9 +109,7 @@ async fn free_handle(act: &mut Act, given: Option<&str>, name: &str) -> Result<S
     if given.is_some() {
         return Err(taken());
     }
-    // A made-up handle gets a suffix from a new id, which is unique enough to need no second look.
-    let suffix = act.mint::<ServiceId>().to_string();
-    Ok(format!("{wanted}-{}", &suffix[suffix.len() - 6..]))
+    Ok(naming::with_suffix(&wanted, act.mint::<ServiceId>()))
 }
 
 fn taken() -> Error {
@@ -180,14 +179,12 @@ pub async fn visible(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> 
 /// The service for a member of its provider whose role may do (or ask for) `permission`, with what the role may.
 async fn own(act: &mut Act, key: &Key<ServiceId>, permission: Permission) -> Result<(Service, Verdict)> {
     let SeenService { service, provider_name, role } = seen(&mut act.tx, &act.caller, key).await?;
-    let Some(role) = role else {
+    if role.is_none() {
         let detail = format!("you are not a member of {provider_name}; ask one of its maintainers to do this or to add you");
         return Err(Error::NotYours { detail });
-    };
-    match verdict(role, permission) {
-        Verdict::Refused => Err(crate::Refusal { role, organization: provider_name, organization_id: service.provider, permission }.into()),
-        verdict => Ok((service, verdict)),
     }
+    let (_, verdict) = seats::at_least_request(&mut act.tx, &act.caller, &Key::Id(service.provider), permission).await?;
+    Ok((service, verdict))
 }
 
 /// Like [`own`], for roles that may do it at once, read under the provider's lock so that two changes at the same

@@ -73,7 +73,8 @@ pub struct Session {
 /// The account of an address and a password.
 ///
 /// # Errors
-/// [`Error::BadSignIn`], the same and after the same work for known and unknown addresses.
+/// [`Error::BadSignIn`], the same and after the same work for known and unknown addresses; [`Error::Suspended`] with the
+/// right password only.
 pub async fn sign_in(db: &Db, email: &str, password: &str) -> Result<User> {
     let found = match text::email(email) {
         Ok(email) => {
@@ -86,7 +87,21 @@ pub async fn sign_in(db: &Db, email: &str, password: &str) -> Result<User> {
         Some((user, hash)) => (Some(user), hash),
         None => (None, None),
     };
-    if passwords::verify(password, hash).await? { user.ok_or(Error::BadSignIn) } else { Err(Error::BadSignIn) }
+    match user {
+        // Told only to who knows the password.
+        Some(user) if passwords::verify(password, hash).await? => {
+            if user.suspended {
+                Err(Error::Suspended)
+            } else {
+                Ok(user)
+            }
+        }
+        Some(_) => Err(Error::BadSignIn),
+        None => {
+            passwords::verify(password, None).await?;
+            Err(Error::BadSignIn)
+        }
+    }
 }
 
 /// Where a sign-in leads whose first step is done.
@@ -103,6 +118,9 @@ pub enum FirstStep {
 /// # Errors
 /// Those of the database.
 pub async fn after_first_step(act: &mut Act, user: &User, device: &Device, before: Option<&Secret>) -> Result<FirstStep> {
+    if user.suspended {
+        return Err(Error::Suspended);
+    }
     if crate::second_factors::has_any(&second_factors::factors(&mut act.tx, user.id).await?) {
         return Ok(FirstStep::SecondStep(proofs::begin_second_step(act, user.id).await?));
     }
@@ -115,6 +133,9 @@ pub async fn after_first_step(act: &mut Act, user: &User, device: &Device, befor
 /// # Errors
 /// Those of the database.
 pub async fn begin(act: &mut Act, user: &User, device: &Device, before: Option<&Secret>) -> Result<Secret> {
+    if user.suspended {
+        return Err(Error::Suspended);
+    }
     let now = act.now();
     sessions::delete_expired(&mut act.tx, now).await?;
     if let Some(before) = before {

@@ -26,7 +26,7 @@ use stoa_store::{
 
 pub use details::{Details, GrantDetails, Provided, get, list, list_of_service, of_one, of_service, projects};
 pub use effects::{Concerned, concerned};
-pub(crate) use effects::{reject, resolve, still_open, withdraw};
+pub(crate) use effects::{concerned_all, reject, resolve, still_open, withdraw};
 pub use hooks::{lock_partners, organization_deleted, project_created, project_deleted};
 pub use offering::{Offering, offering};
 pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
@@ -147,7 +147,7 @@ async fn open_to_all(act: &mut Act, id: ServiceId, provider_lives: bool) -> Resu
 /// `service_not_open` with the cause, unless the service takes subscriptions.
 pub(crate) fn takes_subscriptions(service: &Service, provider_lives: bool) -> Result<()> {
     let cause = match service.state {
-        _ if !provider_lives => "its provider is no longer there".to_owned(),
+        _ if !provider_lives => "its provider was deleted or suspended".to_owned(),
         state if state.takes_subscriptions() => return Ok(()),
         ServiceState::Draft => "it is a draft; its provider has to publish it first".to_owned(),
         state => format!("it is {state}"),

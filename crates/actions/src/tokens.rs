@@ -69,7 +69,7 @@ async fn chosen(act: &mut Act, user: UserId, keys: &[String], faults: &mut Fault
     let viewer = Viewer::from(user);
     let mut chosen = Vec::with_capacity(keys.len());
     for (index, key) in keys.iter().enumerate() {
-        match organizations::find_for(&mut act.tx, &Key::read(key), &viewer).await? {
+        match organizations::find_for(&mut act.tx, &Key::read(key), &viewer, act.caller.now).await? {
             Some(seat) if !chosen.contains(&seat.organization.id) => chosen.push(seat.organization.id),
             Some(_) => {}
             None => faults.add(format!("/organizations/{index}"), "there is no such organization, or you are not a member of it"),
@@ -110,13 +110,17 @@ pub async fn revoke(act: &mut Act, id: TokenId) -> Result<()> {
 /// The personal token a request presents, with whose it is. Notes the use, hourly at most.
 ///
 /// # Errors
-/// [`Error::InvalidToken`] when it is unknown or revoked, [`Error::TokenExpired`] when its time is over.
+/// [`Error::InvalidToken`] when it is unknown or revoked, [`Error::TokenExpired`] when its time is over,
+/// [`Error::Suspended`] when its owner is suspended.
 pub async fn authenticate(db: &Db, secret: &Secret, now: Ts) -> Result<Presented> {
     let mut conn = db.read().await?;
     let presented = tokens::find_personal(&mut conn, secret.hash()).await?.ok_or(Error::InvalidToken)?;
     drop(conn);
     if presented.expires_at <= now {
         return Err(Error::TokenExpired(presented.expires_at));
+    }
+    if presented.user.suspended {
+        return Err(Error::Suspended);
     }
     if tokens::is_stale_use(presented.last_used_at, now) {
         let mut tx = db.begin().await?;

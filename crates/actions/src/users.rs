@@ -57,7 +57,7 @@ pub async fn prepare(stoa: &Stoa, new: NewUser) -> Result<PreparedUser> {
 /// # Errors
 /// `email_taken` (409).
 pub async fn create(act: &mut Act, new: PreparedUser) -> Result<User> {
-    let user = User { id: act.mint(), email: new.email, name: new.name, operator: new.operator, created_at: act.now() };
+    let user = User { id: act.mint(), email: new.email, name: new.name, operator: new.operator, created_at: act.now(), suspended: false };
     match users::insert(&mut act.tx, &user, new.password_hash.as_deref()).await {
         Ok(()) => Ok(user),
         Err(StoreError::Duplicate { .. }) => Err(Error::conflict("email_taken", format!("{} has an account already", user.email))),

@@ -19,6 +19,16 @@ words! {
         OrganizationUpdated = "organization.updated",
         /// It was deleted.
         OrganizationDeleted = "organization.deleted",
+        /// The operator brought it back within its time.
+        OrganizationRestored = "organization.restored",
+        /// Its data was erased, apart from the ledger.
+        OrganizationErased = "organization.erased",
+        /// The operator suspended it.
+        OrganizationSuspended = "organization.suspended",
+        /// The operator lifted the suspension.
+        OrganizationUnsuspended = "organization.unsuspended",
+        /// An operator looked at it.
+        OperatorViewed = "operator.viewed",
         /// A user became a member.
         MemberAdded = "member.added",
         /// A member's role changed.

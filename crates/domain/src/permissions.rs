@@ -186,6 +186,11 @@ impl Permission {
         }
     }
 
+    /// Whether it only looks, so that it stays possible in a suspended organization.
+    pub const fn only_looks(self) -> bool {
+        matches!(self, Self::View | Self::ReadActivity | Self::ExportActivity)
+    }
+
     /// The roles that may do it at once, in the order of [`Role::ALL`].
     pub fn allowed_roles(self) -> Vec<Role> {
         Role::ALL.into_iter().filter(|role| verdict(*role, self) == Verdict::Allowed).collect()

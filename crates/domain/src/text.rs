@@ -83,6 +83,9 @@ pub enum BadText {
     /// Not an absolute web address.
     #[error("write an absolute address that starts with https:// (http:// for loopback only)")]
     Url,
+    /// Not a telephone number.
+    #[error("write the number with its country, like +49 40 1234567")]
+    Phone,
 }
 
 /// A single line of at most `max` characters, trimmed and not empty.
@@ -151,7 +154,8 @@ pub fn email(text: &str) -> Result<String, BadText> {
     if local_ok && host_ok { Ok(text) } else { Err(BadText::Email) }
 }
 
-const RESERVED: [&str; 12] = ["new", "api", "admin", "operator", "assets", "health", "metrics", "oauth2", "me", "all", "none", "stoa"];
+const RESERVED: [&str; 13] =
+    ["new", "handle", "api", "admin", "operator", "assets", "health", "metrics", "oauth2", "me", "all", "none", "stoa"];
 
 /// A handle: URL-safe, and never of the form of an id, so that one path segment can name either.
 ///
@@ -220,6 +224,18 @@ pub fn url(text: &str) -> Result<String, BadText> {
     }
 }
 
+/// A telephone number in international form (E.164: `+`, then 7 to 15 digits), with the usual separators.
+///
+/// # Errors
+/// [`BadText::Phone`].
+pub fn phone(text: &str) -> Result<String, BadText> {
+    let text = text.trim();
+    let rest = text.strip_prefix('+').ok_or(BadText::Phone)?;
+    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
+    let fits = rest.len() <= 30 && rest.bytes().all(|b| b.is_ascii_digit() || b" -/().".contains(&b));
+    if fits && (7..=15).contains(&digits) { Ok(text.to_owned()) } else { Err(BadText::Phone) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,6 +270,14 @@ mod tests {
         assert!(url("http://127.0.0.1:9000/cb").is_ok());
         for bad in ["http://terms.example", "javascript:alert(1)", "https://", "https:///x", "ftp://a.example"] {
             assert!(url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn telephone_numbers_begin_with_their_country() {
+        assert_eq!(phone(" +49 (40) 12-34 567"), Ok("+49 (40) 12-34 567".into()));
+        for bad in ["", "040 1234567", "+49 123", "+49 40 1234567890123456", "+49 40 CALL NOW", "++49401234567"] {
+            assert_eq!(phone(bad), Err(BadText::Phone), "{bad}");
         }
     }
 

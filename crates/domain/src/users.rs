@@ -19,6 +19,8 @@ pub struct User {
     pub operator: bool,
     /// When the account was made.
     pub created_at: Ts,
+    /// Whether an operator suspended it: nobody signs in to it, and its tokens are refused.
+    pub suspended: bool,
 }
 
 /// Why a password is not accepted.

@@ -48,6 +48,24 @@
     if (button) button.disabled = field.value.trim() !== field.dataset.confirmName;
   };
 
+  // A dialog with something to read first lies on a page of its own; it is shown here, and the page where that fails.
+  const openFrom = async (link) => {
+    const id = link.dataset.openFrom;
+    try {
+      const answer = await fetch(link.href, { headers: { accept: "text/html" } });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const dialog = answer.ok && page.getElementById(id);
+      if (!dialog) throw new Error(answer.status);
+      document.getElementById(id)?.remove();
+      dialog.removeAttribute("open");
+      document.getElementById("main").append(document.adoptNode(dialog));
+      ready(dialog);
+      show(dialog, link);
+    } catch {
+      location.assign(link.href);
+    }
+  };
+
   // ---- rows of the add-members dialog -------------------------------------------------------------------------------
   const countRows = (form) => {
     const label = form.querySelector("[data-row-count]");
@@ -131,7 +149,11 @@
   document.addEventListener("click", (event) => {
     const hit = (selector) => event.target.closest?.(selector);
     let target;
-    if ((target = hit("[data-open]"))) {
+    if ((target = hit("[data-open-from]"))) {
+      if (event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      openFrom(target);
+    } else if ((target = hit("[data-open]"))) {
       const dialog = document.getElementById(target.dataset.open);
       if (!dialog || event.ctrlKey || event.metaKey) return;
       event.preventDefault();

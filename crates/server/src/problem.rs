@@ -85,7 +85,9 @@ impl ApiError {
             Self::Request { status, .. } => *status,
             Self::Answered { status, .. } => StatusCode::from_u16(*status).unwrap_or(StatusCode::OK),
             Self::Action(error) => match error {
-                Error::Unauthenticated | Error::InvalidToken | Error::TokenExpired(_) | Error::BadSignIn => StatusCode::UNAUTHORIZED,
+                Error::Unauthenticated | Error::InvalidToken | Error::TokenExpired(_) | Error::BadSignIn | Error::Suspended => {
+                    StatusCode::UNAUTHORIZED
+                }
                 Error::UsersOnly | Error::ServicesOnly | Error::Scope(_) | Error::Refused(_) | Error::NotYours { .. } => {
                     StatusCode::FORBIDDEN
                 }

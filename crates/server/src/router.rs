@@ -34,6 +34,13 @@ fn api() -> OpenApiRouter<App> {
         // organizations
         .routes(routes!(api::organizations::list, api::organizations::create))
         .routes(routes!(api::organizations::get, api::organizations::update, api::organizations::delete))
+        .routes(routes!(api::operator::users, api::operator::create_user))
+        .routes(routes!(api::operator::change_user))
+        .routes(routes!(api::operator::organizations))
+        .routes(routes!(api::operator::suspend))
+        .routes(routes!(api::operator::unsuspend))
+        .routes(routes!(api::operator::restore))
+        .routes(routes!(api::operator::view))
         .routes(routes!(api::members::list, api::members::add))
         .routes(routes!(api::members::change_role, api::members::remove))
         // subscriptions
@@ -126,8 +133,10 @@ fn pages() -> Router<App> {
         .route("/account/tokens/{token}/revoke", post(pages::tokens::revoke))
         // organizations
         .route("/organizations", get(pages::organizations::list))
+        .route("/organizations/handle", get(pages::organization_form::handle_state))
         .route("/organizations/new", get(pages::organizations::new).post(pages::organizations::create))
         .route("/organizations/{org}", get(pages::overview::show))
+        .route("/organizations/{org}/delete", get(pages::organizations::confirm).post(pages::organizations::delete))
         .route("/organizations/{org}/members", get(pages::members::list).post(pages::members::add))
         .route("/organizations/{org}/members/{user}/role", post(pages::members::change_role))
         .route("/organizations/{org}/members/{user}/remove", post(pages::members::remove))
@@ -155,6 +164,15 @@ fn pages() -> Router<App> {
         .route("/operator/outbox", get(pages::outbox::list))
         .route("/operator/outbox/{mail}", get(pages::outbox::show))
         .route("/operator/outbox/{mail}/retry", post(pages::outbox::retry))
+        .route("/operator", get(pages::operator::home))
+        .route("/operator/users", get(pages::operator_users::list).post(pages::operator_users::create))
+        .route("/operator/users/{user}", post(pages::operator_users::change))
+        .route("/operator/organizations", get(pages::operator_organizations::list))
+        .route("/operator/organizations/{org}", get(pages::operator_organizations::show))
+        .route("/operator/organizations/{org}/view", post(pages::operator_organizations::view))
+        .route("/operator/organizations/{org}/suspend", post(pages::operator_organizations::suspend))
+        .route("/operator/organizations/{org}/unsuspend", post(pages::operator_organizations::unsuspend))
+        .route("/operator/organizations/{org}/restore", post(pages::operator_organizations::restore))
         // API reference
         .route("/api/docs", get(pages::reference::show))
         // services and the marketplace

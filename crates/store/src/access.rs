@@ -21,7 +21,8 @@ pub struct KeptToken {
     pub owner: Option<OrganizationId>,
 }
 
-/// The access token with this hash, unless its secret was revoked or its application or the owner of it deleted.
+/// The access token with this hash, unless its secret was revoked, its application deleted, or the owner of it deleted or
+/// suspended.
 ///
 /// # Errors
 /// Those of the database.
@@ -33,7 +34,8 @@ pub async fn find_token(conn: &mut Conn, hash: SecretHash) -> Result<Option<Kept
          join applications a on a.id = t.application_id and a.deleted_at is null
          join application_secrets s on s.application_id = t.application_id and s.id = t.secret_id and s.revoked_at is null
          left join organizations o on o.id = a.organization_id
-         where t.token_hash = $1 and o.deleted_at is null",
+         left join users u on u.id = a.user_id
+         where t.token_hash = $1 and o.deleted_at is null and o.suspended_at is null and u.suspended_at is null",
         params![hash],
     )
     .await?
@@ -54,7 +56,8 @@ pub struct KeptClient {
     pub last_used_at: Option<Ts>,
 }
 
-/// The application and its live secret with this hash, unless the application or the owner of it was deleted.
+/// The application and its live secret with this hash, unless the application was deleted, or the owner of it deleted or
+/// suspended.
 ///
 /// # Errors
 /// Those of the database.
@@ -64,7 +67,8 @@ pub async fn find_client(conn: &mut Conn, application: ApplicationId, hash: Secr
          from applications a
          join application_secrets s on s.application_id = a.id and s.secret_hash = $2 and s.revoked_at is null
          left join organizations o on o.id = a.organization_id
-         where a.id = $1 and a.deleted_at is null and o.deleted_at is null",
+         left join users u on u.id = a.user_id
+         where a.id = $1 and a.deleted_at is null and o.deleted_at is null and o.suspended_at is null and u.suspended_at is null",
         params![application, hash],
     )
     .await?
@@ -79,8 +83,8 @@ pub struct KeptSubscription {
     pub id: SubscriptionId,
     /// Who subscribed.
     pub organization: OrganizationId,
-    /// The handle of who subscribed.
-    pub organization_handle: String,
+    /// The handle of who subscribed, and those it had within a year.
+    pub organization_handles: Vec<String>,
     /// Who provides.
     pub provider: OrganizationId,
     /// What is subscribed.
@@ -104,17 +108,18 @@ impl KeptSubscription {
     }
 }
 
-/// What a subscription opens; `None` when there is none, or one of its two organizations was deleted. Two statements.
+/// What a subscription opens; `None` when there is none, or one of its two organizations was deleted or is suspended. Two
+/// statements.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_subscription(conn: &mut Conn, id: SubscriptionId) -> Result<Option<KeptSubscription>, StoreError> {
+pub async fn find_subscription(conn: &mut Conn, id: SubscriptionId, now: Ts) -> Result<Option<KeptSubscription>, StoreError> {
     let row = conn
         .fetch_optional(
             "select s.organization_id, o.handle, s.provider_id, s.service_id, v.application_id, s.state, v.state, c.permissions
              from subscriptions s
-             join organizations o on o.id = s.organization_id and o.deleted_at is null
-             join organizations p on p.id = s.provider_id and p.deleted_at is null
+             join organizations o on o.id = s.organization_id and o.deleted_at is null and o.suspended_at is null
+             join organizations p on p.id = s.provider_id and p.deleted_at is null and p.suspended_at is null
              join services v on v.organization_id = s.provider_id and v.id = s.service_id
              join contracts c on c.organization_id = s.provider_id and c.id = s.contract_id
              where s.id = $1",
@@ -123,25 +128,35 @@ pub async fn find_subscription(conn: &mut Conn, id: SubscriptionId) -> Result<Op
         .await?;
     let Some(row) = row else { return Ok(None) };
     let organization: OrganizationId = row.get(0)?;
-    let projects = conn
+    let rows = conn
         .fetch_all(
             "select p.id, p.handle from grants g
              join projects p on p.organization_id = g.organization_id and p.id = g.project_id and p.deleted_at is null
-             where g.organization_id = $1 and g.subscription_id = $2 and g.until is null",
-            params![organization, id],
+             where g.organization_id = $1 and g.subscription_id = $2 and g.until is null
+             union all
+             select null, h.handle from organization_handles h where h.organization_id = $1 and h.until > $3",
+            params![organization, id, now],
         )
         .await?;
+    let mut projects = Vec::with_capacity(rows.len());
+    let mut organization_handles = vec![row.get(1)?];
+    for row in &rows {
+        match row.get::<Option<ProjectId>>(0)? {
+            Some(project) => projects.push((project, row.get(1)?)),
+            None => organization_handles.push(row.get(1)?),
+        }
+    }
     Ok(Some(KeptSubscription {
         id,
         organization,
-        organization_handle: row.get(1)?,
+        organization_handles,
         provider: row.get(2)?,
         service: row.get(3)?,
         application: row.get(4)?,
         state: row.parse(5)?,
         service_state: row.parse(6)?,
         permissions: permissions(&row, 7)?,
-        projects: projects.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, StoreError>>()?,
+        projects,
     }))
 }
 

@@ -87,6 +87,18 @@ pub async fn delete(tx: &mut Tx, id: ApplicationId, now: Ts) -> Result<(), Store
     Ok(())
 }
 
+/// Revokes all live secrets of an organization's applications and removes their access tokens.
+///
+/// # Errors
+/// Those of the database.
+pub async fn revoke_secrets_of(tx: &mut Tx, organization: OrganizationId, now: Ts) -> Result<(), StoreError> {
+    let own = "(select id from applications where organization_id = $1)";
+    let revoke = format!("update application_secrets set revoked_at = $2 where revoked_at is null and application_id in {own}");
+    tx.execute(&revoke, params![organization, now]).await?;
+    tx.execute(&format!("delete from access_tokens where application_id in {own}"), params![organization]).await?;
+    Ok(())
+}
+
 /// An application, whoever asks; `None` when there is none or it, or its organization, was deleted.
 ///
 /// # Errors

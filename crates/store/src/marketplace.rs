@@ -5,7 +5,7 @@
 
 use stoa_domain::{
     contracts::PriceHint,
-    ids::{ServiceId, SubscriptionId},
+    ids::{OrganizationId, ServiceId, SubscriptionId},
     marketplace::{Place, Search, Sort, folded},
     organizations::Organization,
     services::{Contract, Level, Service},
@@ -90,7 +90,7 @@ impl Found {
 fn found(engine: Engine, viewer: &Viewer, search: &Search, without: Without) -> Found {
     let mut found = Found {
         tables: "services s
-             join organizations o on o.id = s.organization_id and o.deleted_at is null
+             join organizations o on o.id = s.organization_id and o.deleted_at is null and o.suspended_at is null
              join contracts c on c.organization_id = s.organization_id and c.id = s.contract_id"
             .to_owned(),
         conditions: "s.state = 'published'".to_owned(),
@@ -291,6 +291,27 @@ pub async fn index_provider(tx: &mut Tx, provider: &Organization) -> Result<(), 
     };
     tx.execute(sql, params![provider.id, folded(&[&provider.name, &provider.handle])]).await?;
     Ok(())
+}
+
+/// Removes what is searched of up to so many services of a provider; answers of how many.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unindex_some(tx: &mut Tx, provider: OrganizationId, limit: i64) -> Result<u64, StoreError> {
+    match tx.engine() {
+        Engine::Sqlite => {
+            let some = "(select r.number from service_search_rows r join services s on s.id = r.service_id
+                         where s.organization_id = $1 order by r.number limit $2)";
+            tx.execute(&format!("delete from service_search where rowid in {some}"), params![provider, limit]).await?;
+            tx.execute(&format!("delete from service_search_rows where number in {some}"), params![provider, limit]).await
+        }
+        Engine::Postgres => {
+            let sql = "delete from service_search where service_id in
+                         (select x.service_id from service_search x join services s on s.id = x.service_id
+                          where s.organization_id = $1 limit $2)";
+            tx.execute(sql, params![provider, limit]).await
+        }
+    }
 }
 
 /// A live subscription of one of a user's organizations.

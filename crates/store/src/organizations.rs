@@ -1,14 +1,25 @@
 //! Organizations.
 
+mod erasure;
+mod operating;
+
 use stoa_domain::{
     events::{CHAIN_START, ChainHash},
     ids::OrganizationId,
-    organizations::{Key, Organization},
+    marketplace::folded,
+    organizations::{Details, Key, Organization, Suspension},
     permissions::Role,
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, Viewer, params, users::placeholders, values};
+pub use erasure::{claim_erasure, erase_some, finish_erasure, renew_erasure};
+pub use operating::{Kept, Wanted, find_kept, list_kept, restore, set_suspension};
+
+use crate::{
+    Conn, Row, StoreError, Tx, Value, Viewer, params,
+    users::{contains, placeholders},
+    values,
+};
 
 /// An organization and the role of the user for whom it was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,22 +30,59 @@ pub struct Seat {
     pub role: Role,
 }
 
-const COLUMNS: &str = "o.id, o.handle, o.name, o.description, o.billing_email, o.created_at, o.updated_at";
+const COLUMNS: &str = "o.id, o.handle, o.name, o.description, o.billing_email, o.legal_name, o.address, o.country, o.tax_id, \
+                       o.contact_email, o.contact_phone, o.website, o.created_at, o.updated_at, o.suspended_at, o.suspended_reason";
+
+/// How many columns [`COLUMNS`] has.
+const WIDTH: usize = 16;
 
 fn organization(row: &Row) -> Result<Organization, StoreError> {
+    let details = Details {
+        billing_email: row.get(4)?,
+        legal_name: row.get(5)?,
+        address: row.get(6)?,
+        country: row.parse_optional(7)?,
+        tax_id: row.get(8)?,
+        contact_email: row.get(9)?,
+        contact_phone: row.get(10)?,
+        website: row.get(11)?,
+    };
+    let since: Option<Ts> = row.get(14)?;
+    let reason: Option<String> = row.get(15)?;
     Ok(Organization {
         id: row.get(0)?,
         handle: row.get(1)?,
         name: row.get(2)?,
         description: row.get(3)?,
-        billing_email: row.get(4)?,
-        created_at: row.get(5)?,
-        updated_at: row.get(6)?,
+        details,
+        created_at: row.get(12)?,
+        updated_at: row.get(13)?,
+        suspension: since.map(|since| Suspension { since, reason: reason.unwrap_or_default() }),
     })
 }
 
 fn seat(row: &Row) -> Result<Seat, StoreError> {
-    Ok(Seat { organization: organization(row)?, role: row.parse(7)? })
+    Ok(Seat { organization: organization(row)?, role: row.parse(WIDTH)? })
+}
+
+/// What is written of an organization: `$1` to `$13`.
+fn written(organization: &Organization) -> Vec<Value> {
+    let details = &organization.details;
+    values![
+        organization.id,
+        &organization.handle,
+        &organization.name,
+        folded(&[&organization.name]),
+        &organization.description,
+        details.billing_email.clone(),
+        details.legal_name.clone(),
+        details.address.clone(),
+        details.country.map(|country| country.code()),
+        details.tax_id.clone(),
+        details.contact_email.clone(),
+        details.contact_phone.clone(),
+        details.website.clone(),
+    ]
 }
 
 /// Adds an organization with an empty log.
@@ -42,40 +90,86 @@ fn seat(row: &Row) -> Result<Seat, StoreError> {
 /// # Errors
 /// [`StoreError::Duplicate`] of `handle` when the handle is taken.
 pub async fn insert(tx: &mut Tx, organization: &Organization) -> Result<(), StoreError> {
+    let mut values = written(organization);
+    values.extend(values![organization.created_at, organization.updated_at, CHAIN_START]);
     tx.execute(
-        "insert into organizations (id, handle, name, description, billing_email, created_at, updated_at, sequence, head_hash, last_event_at)
-         values ($1, $2, $3, $4, $5, $6, $7, 0, $8, $6)",
-        params![
-            organization.id,
-            &organization.handle,
-            &organization.name,
-            &organization.description,
-            organization.billing_email.clone(),
-            organization.created_at,
-            organization.updated_at,
-            CHAIN_START,
-        ],
+        "insert into organizations (id, handle, name, name_key, description, billing_email, legal_name, address, country, tax_id,
+           contact_email, contact_phone, website, created_at, updated_at, sequence, head_hash, last_event_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $14)",
+        &values,
     )
     .await?;
     Ok(())
 }
 
-/// Whether a handle is taken; a deleted organization keeps its handle.
+/// Whether an organization other than `own` has a handle, or had it within a year; a deleted organization keeps its
+/// handle until it is erased. One statement, so that a handle on its way from present to past is seen on either side.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn handle_taken(conn: &mut Conn, handle: &str) -> Result<bool, StoreError> {
-    Ok(conn.fetch_optional("select id from organizations where handle = $1", params![handle]).await?.is_some())
+pub async fn handle_taken(conn: &mut Conn, handle: &str, own: Option<OrganizationId>, now: Ts) -> Result<bool, StoreError> {
+    let rows = conn
+        .fetch_all(
+            "select id from organizations where handle = $1
+             union all select organization_id from organization_handles where handle = $1 and until > $2",
+            params![handle, now],
+        )
+        .await?;
+    let owners = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<OrganizationId>, _>>()?;
+    Ok(owners.iter().any(|owner| Some(*owner) != own))
+}
+
+/// Keeps the handle that an organization had until now, and forgets that it had its present one before. A handle whose time
+/// with another organization is over goes with it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn keep_old_handle(tx: &mut Tx, renamed: &Organization, old: &str, until: Ts) -> Result<(), StoreError> {
+    tx.execute("delete from organization_handles where handle = $1", params![&renamed.handle]).await?;
+    tx.execute(
+        "insert into organization_handles (handle, organization_id, until) values ($1, $2, $3)
+         on conflict (handle) do update set organization_id = excluded.organization_id, until = excluded.until",
+        params![old, renamed.id, until],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Forgets old handles whose time is over.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete_old_handles(tx: &mut Tx, now: Ts) -> Result<u64, StoreError> {
+    tx.execute("delete from organization_handles where until <= $1", params![now]).await
+}
+
+/// The old handles of an organization that still lead to it, by handle.
+///
+/// # Errors
+/// Those of the database.
+pub async fn old_handles(conn: &mut Conn, id: OrganizationId, now: Ts) -> Result<Vec<(String, Ts)>, StoreError> {
+    conn.fetch_all(
+        "select handle, until from organization_handles where organization_id = $1 and until > $2 order by handle",
+        params![id, now],
+    )
+    .await?
+    .iter()
+    .map(|row| Ok((row.get(0)?, row.get(1)?)))
+    .collect()
 }
 
 /// Writes changed details.
 ///
 /// # Errors
-/// Those of the database.
-pub async fn update(tx: &mut Tx, organization: &Organization, now: Ts) -> Result<(), StoreError> {
+/// [`StoreError::Duplicate`] of `handle` when the handle is taken.
+pub async fn update(tx: &mut Tx, organization: &Organization) -> Result<(), StoreError> {
+    let mut values = written(organization);
+    values.push(organization.updated_at.into());
     tx.execute(
-        "update organizations set name = $2, description = $3, billing_email = $4, updated_at = $5 where id = $1",
-        params![organization.id, &organization.name, &organization.description, organization.billing_email.clone(), now],
+        "update organizations set handle = $2, name = $3, name_key = $4, description = $5, billing_email = $6, legal_name = $7,
+           address = $8, country = $9, tax_id = $10, contact_email = $11, contact_phone = $12, website = $13, updated_at = $14
+         where id = $1",
+        &values,
     )
     .await?;
     Ok(())
@@ -90,22 +184,31 @@ pub async fn delete(tx: &mut Tx, id: OrganizationId, now: Ts) -> Result<(), Stor
     Ok(())
 }
 
-/// The organization somebody sees under a handle or id, with the role there; `None` when there is none or who looks is
-/// not a member.
+/// The organization somebody sees under an id, its handle, or a handle it had within a year, with the role there; `None`
+/// when there is none, it was deleted, or who looks is no member. An old handle takes a second statement.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_for(conn: &mut Conn, key: &Key<OrganizationId>, viewer: &Viewer) -> Result<Option<Seat>, StoreError> {
-    let (filter, value) = match key {
-        Key::Id(id) => ("o.id = $1", Value::from(*id)),
-        Key::Handle(handle) => ("o.handle = $1", Value::from(handle)),
+pub async fn find_for(conn: &mut Conn, key: &Key<OrganizationId>, viewer: &Viewer, now: Ts) -> Result<Option<Seat>, StoreError> {
+    let found = |filter: &str| {
+        format!(
+            "select {COLUMNS}, m.role from organizations o
+             join memberships m on m.organization_id = o.id and m.user_id = $2
+             where {filter} and o.deleted_at is null"
+        )
     };
-    let sql = format!(
-        "select {COLUMNS}, m.role from organizations o
-         join memberships m on m.organization_id = o.id and m.user_id = $2
-         where {filter} and o.deleted_at is null"
-    );
-    let found = conn.fetch_optional(&sql, &[value, Value::from(viewer.user)]).await?.as_ref().map(seat).transpose()?;
+    let user = viewer.user;
+    let row = match key {
+        Key::Id(id) => conn.fetch_optional(&found("o.id = $1"), params![*id, user]).await?,
+        Key::Handle(handle) => match conn.fetch_optional(&found("o.handle = $1"), params![handle, user]).await? {
+            Some(row) => Some(row),
+            None => {
+                let was = "o.id in (select organization_id from organization_handles where handle = $1 and until > $3)";
+                conn.fetch_optional(&found(was), params![handle, user, now]).await?
+            }
+        },
+    };
+    let found = row.as_ref().map(seat).transpose()?;
     Ok(found.filter(|seat| viewer.sees(seat.organization.id)))
 }
 
@@ -118,48 +221,47 @@ pub async fn find(conn: &mut Conn, id: OrganizationId) -> Result<Option<Organiza
     conn.fetch_optional(&sql, params![id]).await?.as_ref().map(organization).transpose()
 }
 
-/// An organization by handle or id, whoever asks; `None` when there is none or it was deleted.
-///
-/// # Errors
-/// Those of the database.
-pub async fn find_by(conn: &mut Conn, key: &Key<OrganizationId>) -> Result<Option<Organization>, StoreError> {
-    let (filter, value) = match key {
-        Key::Id(id) => ("o.id = $1", Value::from(*id)),
-        Key::Handle(handle) => ("o.handle = $1", Value::from(handle)),
-    };
-    let sql = format!("select {COLUMNS} from organizations o where {filter} and o.deleted_at is null");
-    conn.fetch_optional(&sql, &[value]).await?.as_ref().map(organization).transpose()
+/// A condition that name or handle contain what is searched for, as the parameters after `values`.
+fn named_like(search: &str, values: &mut Vec<Value>) -> String {
+    let typed = contains(&search.trim().to_lowercase());
+    let words = folded(&[search]);
+    values.push(if words.is_empty() { typed.clone() } else { contains(&words).replace(' ', "%") }.into());
+    values.push(typed.into());
+    format!("(o.name_key like ${} escape '!' or o.handle like ${} escape '!')", values.len() - 1, values.len())
 }
 
-/// A page of the organizations somebody belongs to, in the order of their names; `after` is name and id of the last one
-/// of the page before.
+/// A page of the organizations somebody belongs to, in the order of their names; `search` is a part of name or handle, `after`
+/// is name and id of the last one of the page before.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn list_for(
     conn: &mut Conn,
     viewer: &Viewer,
+    search: &str,
     after: Option<(&str, OrganizationId)>,
     limit: i64,
 ) -> Result<Vec<Seat>, StoreError> {
     let mut values = values![viewer.user, limit];
-    let position = match after {
-        Some((name, id)) => {
-            values.extend(values![name, id]);
-            " and (o.name, o.id) > ($3, $4)"
-        }
-        None => "",
-    };
-    let within = viewer.only("o.id", &mut values);
-    let sql = format!(
+    let mut sql = format!(
         "select {COLUMNS}, m.role from memberships m join organizations o on o.id = m.organization_id
-         where m.user_id = $1 and o.deleted_at is null{position}{within} order by o.name, o.id limit $2"
+         where m.user_id = $1 and o.deleted_at is null"
     );
+    if let Some((name, id)) = after {
+        values.extend(values![name, id]);
+        sql.push_str(" and (o.name, o.id) > ($3, $4)");
+    }
+    if !search.trim().is_empty() {
+        let like = named_like(search, &mut values);
+        sql.push_str(&format!(" and {like}"));
+    }
+    sql.push_str(&viewer.only("o.id", &mut values));
+    sql.push_str(" order by o.name, o.id limit $2");
     conn.fetch_all(&sql, &values).await?.iter().map(seat).collect()
 }
 
 /// Locks organizations for the rest of the transaction, in the order of their ids so that two transactions never wait
-/// for each other, and answers which of them exist and are not deleted. Whoever changes something that a rule over
+/// for each other, and answers which of them are neither deleted nor suspended. Whoever changes something that a rule over
 /// several rows protects (the last maintainer, a choice of projects) locks first.
 ///
 /// # Errors
@@ -171,7 +273,10 @@ pub async fn lock(tx: &mut Tx, ids: &[OrganizationId]) -> Result<Vec<Organizatio
     let mut sorted = ids.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
-    let sql = format!("select id, deleted_at from organizations where id in ({}) order by id", placeholders(1, sorted.len()));
+    let sql = format!(
+        "select id, coalesce(deleted_at, suspended_at) from organizations where id in ({}) order by id",
+        placeholders(1, sorted.len())
+    );
     let values: Vec<Value> = sorted.into_iter().map(Value::from).collect();
     let rows = tx.lock(&sql, &values).await?;
     let mut live = Vec::with_capacity(rows.len());

@@ -7,7 +7,10 @@ use stoa_domain::{
     users::User,
 };
 
-use crate::{Conn, Row, StoreError, Tx, params};
+use crate::{
+    Conn, Row, StoreError, Tx, params,
+    users::{self, user},
+};
 
 /// A session as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,15 +66,16 @@ pub async fn insert(tx: &mut Tx, new: &NewSession<'_>, now: Ts, expires_at: Ts) 
     Ok(())
 }
 
-const COLUMNS: &str = "s.id, s.id_hash, s.data, s.created_at, s.last_used_at, s.proved_at, s.browser, s.address, s.expires_at,
-    u.id, u.email, u.name, u.operator, u.created_at";
+const COLUMNS: &str = "s.id, s.id_hash, s.data, s.created_at, s.last_used_at, s.proved_at, s.browser, s.address, s.expires_at";
+
+/// How many columns [`COLUMNS`] has; those of the user follow.
+const WIDTH: usize = 9;
 
 fn session(row: &Row) -> Result<SessionRow, StoreError> {
-    let user = User { id: row.get(9)?, email: row.get(10)?, name: row.get(11)?, operator: row.get(12)?, created_at: row.get(13)? };
     Ok(SessionRow {
         id: row.get(0)?,
         id_hash: row.get(1)?,
-        user,
+        user: user(row, WIDTH)?,
         data: row.get(2)?,
         created_at: row.get(3)?,
         last_used_at: row.get(4)?,
@@ -82,12 +86,16 @@ fn session(row: &Row) -> Result<SessionRow, StoreError> {
     })
 }
 
-/// A session that has not ended, with the account of who is signed in.
+/// A session that has not ended, with the account of who is signed in, unless that is suspended.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn find(conn: &mut Conn, id_hash: SecretHash, now: Ts) -> Result<Option<SessionRow>, StoreError> {
-    let sql = format!("select {COLUMNS} from sessions s join users u on u.id = s.user_id where s.id_hash = $1 and s.expires_at > $2");
+    let sql = format!(
+        "select {COLUMNS}, {} from sessions s join users u on u.id = s.user_id
+         where s.id_hash = $1 and s.expires_at > $2 and u.suspended_at is null",
+        users::COLUMNS
+    );
     conn.fetch_optional(&sql, params![id_hash, now]).await?.as_ref().map(session).transpose()
 }
 
@@ -97,8 +105,9 @@ pub async fn find(conn: &mut Conn, id_hash: SecretHash, now: Ts) -> Result<Optio
 /// Those of the database.
 pub async fn list(conn: &mut Conn, user: UserId, now: Ts) -> Result<Vec<SessionRow>, StoreError> {
     let sql = format!(
-        "select {COLUMNS} from sessions s join users u on u.id = s.user_id
-         where s.user_id = $1 and s.expires_at > $2 order by s.last_used_at desc, s.id desc"
+        "select {COLUMNS}, {} from sessions s join users u on u.id = s.user_id
+         where s.user_id = $1 and s.expires_at > $2 order by s.last_used_at desc, s.id desc",
+        users::COLUMNS
     );
     conn.fetch_all(&sql, params![user, now]).await?.iter().map(session).collect()
 }

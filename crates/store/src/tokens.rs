@@ -8,7 +8,11 @@ use stoa_domain::{
     users::User,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
+use crate::{
+    Conn, Row, StoreError, Tx, Value, params,
+    users::{COLUMNS, placeholders, user},
+    values,
+};
 
 /// Adds a personal token.
 ///
@@ -47,15 +51,12 @@ pub struct Presented {
 /// # Errors
 /// Those of the database.
 pub async fn find_personal(conn: &mut Conn, hash: SecretHash) -> Result<Option<Presented>, StoreError> {
-    let row = conn
-        .fetch_optional(
-            "select t.id, t.last_used_at, t.expires_at, t.limited, u.id, u.email, u.name, u.operator, u.created_at
-             from personal_tokens t join users u on u.id = t.user_id where t.token_hash = $1 and t.revoked_at is null",
-            params![hash],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let user = User { id: row.get(4)?, email: row.get(5)?, name: row.get(6)?, operator: row.get(7)?, created_at: row.get(8)? };
+    let sql = format!(
+        "select t.id, t.last_used_at, t.expires_at, t.limited, {COLUMNS} from personal_tokens t join users u on u.id = t.user_id
+         where t.token_hash = $1 and t.revoked_at is null"
+    );
+    let Some(row) = conn.fetch_optional(&sql, params![hash]).await? else { return Ok(None) };
+    let user = user(&row, 4)?;
     let id = row.get(0)?;
     let organizations = match row.get(3)? {
         true => Some(organizations_of(conn, &[id]).await?.into_iter().map(|(_, organization)| organization).collect()),

@@ -2,10 +2,24 @@
 
 use stoa_domain::{ids::UserId, time::Ts, users::User};
 
-use crate::{Conn, Row, StoreError, Tx, Value, params};
+use crate::{Conn, Row, StoreError, Tx, Value, params, values};
 
-fn user(row: &Row) -> Result<User, StoreError> {
-    Ok(User { id: row.get(0)?, email: row.get(1)?, name: row.get(2)?, operator: row.get(3)?, created_at: row.get(4)? })
+/// What [`user`] reads, of the table `users` as `u`.
+pub(crate) const COLUMNS: &str = "u.id, u.email, u.name, u.operator, u.created_at, u.suspended_at";
+
+/// How many columns [`COLUMNS`] has.
+const WIDTH: usize = 6;
+
+/// Reads [`COLUMNS`] that begin at `from`.
+pub(crate) fn user(row: &Row, from: usize) -> Result<User, StoreError> {
+    Ok(User {
+        id: row.get(from)?,
+        email: row.get(from + 1)?,
+        name: row.get(from + 2)?,
+        operator: row.get(from + 3)?,
+        created_at: row.get(from + 4)?,
+        suspended: row.get::<Option<Ts>>(from + 5)?.is_some(),
+    })
 }
 
 /// Adds an account.
@@ -26,11 +40,8 @@ pub async fn insert(tx: &mut Tx, user: &User, password_hash: Option<&str>) -> Re
 /// # Errors
 /// Those of the database.
 pub async fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, StoreError> {
-    conn.fetch_optional("select id, email, name, operator, created_at from users where id = $1", params![id])
-        .await?
-        .as_ref()
-        .map(user)
-        .transpose()
+    let sql = format!("select {COLUMNS} from users u where u.id = $1");
+    conn.fetch_optional(&sql, params![id]).await?.map(|row| user(&row, 0)).transpose()
 }
 
 /// An account by its address (in lower case), with its password hash.
@@ -38,11 +49,8 @@ pub async fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, StoreErro
 /// # Errors
 /// Those of the database.
 pub async fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
-    conn.fetch_optional("select id, email, name, operator, created_at, password_hash from users where email = $1", params![email])
-        .await?
-        .as_ref()
-        .map(|row| Ok((user(row)?, row.get(5)?)))
-        .transpose()
+    let sql = format!("select {COLUMNS}, u.password_hash from users u where u.email = $1");
+    conn.fetch_optional(&sql, params![email]).await?.map(|row| Ok((user(&row, 0)?, row.get(WIDTH)?))).transpose()
 }
 
 /// Whether the address of an account was proved to be the person's own.
@@ -82,9 +90,74 @@ pub async fn find_by_emails(conn: &mut Conn, emails: &[String]) -> Result<Vec<Us
     if emails.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("select id, email, name, operator, created_at from users where email in ({})", placeholders(1, emails.len()));
+    let sql = format!("select {COLUMNS} from users u where u.email in ({})", placeholders(1, emails.len()));
     let values: Vec<Value> = emails.iter().map(Value::from).collect();
-    conn.fetch_all(&sql, &values).await?.iter().map(user).collect()
+    conn.fetch_all(&sql, &values).await?.iter().map(|row| user(row, 0)).collect()
+}
+
+/// Adds accounts without passwords, in one statement.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] of `email` when an address has an account.
+pub async fn insert_many(tx: &mut Tx, users: &[User]) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value>> =
+        users.iter().map(|user| values![user.id, &user.email, &user.name, user.operator, user.created_at]).collect();
+    tx.insert_many("insert into users (id, email, name, operator, created_at)", 5, &rows, "").await?;
+    Ok(())
+}
+
+/// A page of all accounts in the order of their addresses; `search` is a part of address or name, `after` the address of the
+/// last one of the page before.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(conn: &mut Conn, search: &str, after: Option<&str>, limit: i64) -> Result<Vec<User>, StoreError> {
+    let mut values = values![limit, after.unwrap_or("")];
+    let mut sql = format!("select {COLUMNS} from users u where u.email > $2 and u.deleted_at is null");
+    if !search.trim().is_empty() {
+        values.push(contains(&search.trim().to_lowercase()).into());
+        sql.push_str(" and (u.email like $3 escape '!' or lower(u.name) like $3 escape '!')");
+    }
+    sql.push_str(" order by u.email limit $1");
+    conn.fetch_all(&sql, &values).await?.iter().map(|row| user(row, 0)).collect()
+}
+
+/// A pattern for `like … escape '!'`: texts that contain this one.
+pub(crate) fn contains(text: &str) -> String {
+    format!("%{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"))
+}
+
+/// Locks all operators for the rest of the transaction, and answers which of them are not suspended.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock_operators(tx: &mut Tx) -> Result<Vec<UserId>, StoreError> {
+    let rows = tx.lock("select id, suspended_at from users where operator = 1 and deleted_at is null order by id", params![]).await?;
+    let mut live = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if row.get::<Option<Ts>>(1)?.is_none() {
+            live.push(row.get(0)?);
+        }
+    }
+    Ok(live)
+}
+
+/// Suspends an account, or lifts its suspension.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_suspended(tx: &mut Tx, id: UserId, since: Option<Ts>) -> Result<(), StoreError> {
+    tx.execute("update users set suspended_at = $2 where id = $1", params![id, since]).await?;
+    Ok(())
+}
+
+/// Makes somebody an operator, or takes that back.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_operator(tx: &mut Tx, id: UserId, operator: bool) -> Result<(), StoreError> {
+    tx.execute("update users set operator = $2 where id = $1", params![id, operator]).await?;
+    Ok(())
 }
 
 /// The accounts of several ids that are not deleted, in one statement.
@@ -95,12 +168,9 @@ pub async fn find_many(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<User>, Sto
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!(
-        "select id, email, name, operator, created_at from users where id in ({}) and deleted_at is null",
-        placeholders(1, ids.len())
-    );
+    let sql = format!("select {COLUMNS} from users u where u.id in ({}) and u.deleted_at is null", placeholders(1, ids.len()));
     let values: Vec<Value> = ids.iter().copied().map(Value::from).collect();
-    conn.fetch_all(&sql, &values).await?.iter().map(user).collect()
+    conn.fetch_all(&sql, &values).await?.iter().map(|row| user(row, 0)).collect()
 }
 
 /// The names of several users, in one statement.

@@ -181,6 +181,12 @@ impl TestApp {
         self.account(users::NewUser { email, name: Some(name.to_owned()), password: Some(PASSWORD.into()), operator: false }).await
     }
 
+    /// A person with a [`PASSWORD`] who runs the installation.
+    pub async fn operator(&self, name: &str) -> Person {
+        let email = format!("{name}@people.example");
+        self.account(users::NewUser { email, name: Some(name.to_owned()), password: Some(PASSWORD.into()), operator: true }).await
+    }
+
     async fn account(&self, new: users::NewUser) -> Person {
         // Accounts sort by the time of their creation, so each gets a millisecond of its own.
         self.clock.advance(1_000);

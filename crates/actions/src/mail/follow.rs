@@ -87,10 +87,10 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
     Ok(letters)
 }
 
-/// Whether somebody is told of an event.
+/// Whether somebody is told of an event. Whom an import made a member knows nothing of this installation yet.
 fn is_told(event: &Event) -> bool {
     let kinds = [EventKind::MemberAdded, EventKind::MemberRoleChanged, EventKind::MemberRemoved, EventKind::OrganizationDeleted];
-    kinds.iter().any(|kind| kind.word() == event.kind)
+    kinds.iter().any(|kind| kind.word() == event.kind) && event.json()["imported"] != true
 }
 
 impl Context<'_> {

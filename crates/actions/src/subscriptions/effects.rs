@@ -179,7 +179,7 @@ pub(crate) async fn activate(act: &mut Act, mut subscription: Subscription, requ
 pub(crate) async fn still_open(act: &mut Act, subscription: &Subscription) -> Result<()> {
     let provider = organizations::find(&mut act.tx, subscription.provider).await?;
     let service = services::find(&mut act.tx, &Key::Id(subscription.service)).await?.ok_or(Error::NotFound("service"))?;
-    super::takes_subscriptions(&service, provider.is_some())
+    super::takes_subscriptions(&service, provider.is_some_and(|provider| provider.suspension.is_none()))
 }
 
 /// A choice to adopt, with what it adds and takes out.

@@ -108,16 +108,15 @@ fn record_end(act: &mut Act, one: &Subscription, concerned: &super::Concerned, c
     concerned.record(act, kind, concerned.data(json!({"state": state, "cause": cause})));
 }
 
-/// An organization is being deleted: what it consumes and what others consume of it ends, and nothing of it is asked for
-/// any more. Its partners are told in their logs.
+/// An organization is being deleted: its live subscriptions, what it consumes and what others consume of it, end, and
+/// nothing of it is asked for any more. Its partners are told in their logs.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn organization_deleted(act: &mut Act, organization: &Organization) -> Result<()> {
+pub async fn organization_deleted(act: &mut Act, organization: &Organization, live: &[Subscription]) -> Result<()> {
     let now = act.now();
-    let live = subscriptions::list_live(&mut act.tx, organization.id).await?;
-    let names = concerned_all(&mut act.tx, &live).await?;
-    for one in &live {
+    let names = concerned_all(&mut act.tx, live).await?;
+    for one in live {
         if let Some(concerned) = names.get(&one.id) {
             let cause = if one.organization == organization.id { "organization_deleted" } else { "provider_deleted" };
             record_end(act, one, concerned, cause);

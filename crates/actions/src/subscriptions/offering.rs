@@ -76,7 +76,7 @@ pub(super) async fn seen(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>)
     if service.published_at.is_some() && service.visibility != Visibility::Private {
         return Ok(service);
     }
-    let seat = organizations::find_for(conn, &Key::Id(service.provider), &caller.viewer()?).await?;
+    let seat = organizations::find_for(conn, &Key::Id(service.provider), &caller.viewer()?, caller.now).await?;
     seat.map(|_| service).ok_or(Error::NotFound("service"))
 }
 
@@ -95,10 +95,10 @@ pub async fn offering(
     let contract = services::find_contract(conn, service.provider, service.contract).await?.ok_or(Error::NotFound("contract"))?;
     let plans = services::list_plans(conn, service.provider, contract.id).await?;
     let provider = organizations::names(conn, &[service.provider]).await?.pop().ok_or(Error::NotFound("organization"))?;
-    let lives = organizations::find(conn, service.provider).await?.is_some();
-    let seats = organizations::list_for(conn, &viewer, None, MOST_SEATS).await?;
+    let lives = organizations::find(conn, service.provider).await?.is_some_and(|provider| provider.suspension.is_none());
+    let seats = organizations::list_for(conn, &viewer, "", None, MOST_SEATS).await?;
     let chosen = match organization {
-        Some(key) => Some(organizations::find_for(conn, key, &viewer).await?.ok_or(Error::NotFound("organization"))?),
+        Some(key) => Some(organizations::find_for(conn, key, &viewer, caller.now).await?.ok_or(Error::NotFound("organization"))?),
         None => seats.iter().find(|seat| verdict(seat.role, permission(&contract)) == Verdict::Allowed).or(seats.first()).cloned(),
     };
     let projects = match &chosen {

@@ -4,8 +4,10 @@ mod configuration;
 mod demo;
 mod doctor;
 mod failure;
+mod import;
 mod install;
 mod migrate;
+mod organizations;
 mod serve;
 mod users;
 
@@ -40,6 +42,16 @@ enum Command {
     Users {
         #[command(subcommand)]
         command: users::Users,
+    },
+    /// Organizations of all of this installation
+    Organizations {
+        #[command(subcommand)]
+        command: organizations::Organizations,
+    },
+    /// Take over data from another system
+    Import {
+        #[command(subcommand)]
+        command: import::Import,
     },
     /// Bring the database to this version
     Migrate,
@@ -77,6 +89,8 @@ impl Stoa {
                 Command::Serve => serve::run(&config).await,
                 Command::Demo => demo::run(&config).await,
                 Command::Users { command } => users::run(&config, command).await,
+                Command::Organizations { command } => organizations::run(&config, command).await,
+                Command::Import { command } => import::run(&config, command).await,
                 Command::Migrate => migrate::run(&config).await,
                 Command::Doctor => doctor::run(&config).await,
                 Command::Configuration(_) => configuration::run(&config),

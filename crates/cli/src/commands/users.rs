@@ -3,14 +3,18 @@
 use std::{io::Read as _, process::ExitCode};
 
 use clap::Subcommand;
-use stoa_actions::{Act, Caller, tokens, users};
+use stoa_actions::{Act, Caller, Stoa, operators, tokens, users};
 use stoa_domain::{
+    ids::UserId,
     text,
     tokens::{Lifetime, USUAL_DAYS},
 };
 
 use super::{Failure, Outcome, failure::print, install};
 use crate::config::Config;
+
+/// How many accounts are read at a time.
+const PAGE: i64 = 200;
 
 /// What can be done with accounts.
 #[derive(Subcommand)]
@@ -28,6 +32,32 @@ pub enum Users {
         /// Read the password from standard input
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// List accounts: id, address, what it is, name
+    List {
+        /// A part of address or name
+        #[arg(default_value = "")]
+        search: String,
+    },
+    /// Suspend an account: nobody signs in to it, and its tokens are refused
+    Suspend {
+        /// The address of the account
+        email: String,
+    },
+    /// Lift the suspension of an account
+    Unsuspend {
+        /// The address of the account
+        email: String,
+    },
+    /// Make somebody an operator, who runs this installation
+    MakeOperator {
+        /// The address of the account
+        email: String,
+    },
+    /// Take that back; an installation keeps at least one operator
+    UnmakeOperator {
+        /// The address of the account
+        email: String,
     },
     /// Print a new personal token and nothing else
     Token {
@@ -56,21 +86,74 @@ pub async fn run(config: &Config, command: Users) -> Outcome {
             act.commit().await?;
             print(&format!("{} {}", user.id, user.email))?;
         }
+        Users::List { search } => list(&stoa, &caller, &search).await?,
+        Users::Suspend { email } => {
+            act = Act::begin(&stoa, caller).await?;
+            let id = account(&mut act, &email).await?;
+            let user = operators::suspend_user(&mut act, id).await?;
+            act.commit().await?;
+            print(&format!("{} is suspended", user.email))?;
+        }
+        Users::Unsuspend { email } => {
+            act = Act::begin(&stoa, caller).await?;
+            let id = account(&mut act, &email).await?;
+            let user = operators::unsuspend_user(&mut act, id).await?;
+            act.commit().await?;
+            print(&format!("{} is not suspended", user.email))?;
+        }
+        Users::MakeOperator { email } => {
+            act = Act::begin(&stoa, caller).await?;
+            let id = account(&mut act, &email).await?;
+            let user = operators::set_operator(&mut act, id, true).await?;
+            act.commit().await?;
+            print(&format!("{} is an operator", user.email))?;
+        }
+        Users::UnmakeOperator { email } => {
+            act = Act::begin(&stoa, caller).await?;
+            let id = account(&mut act, &email).await?;
+            let user = operators::set_operator(&mut act, id, false).await?;
+            act.commit().await?;
+            print(&format!("{} is no operator", user.email))?;
+        }
         Users::Token { email, name, expires_in_days } => {
-            let email = text::email(&email).map_err(Failure::new)?;
             let new = tokens::NewToken { name, lifetime: Lifetime::Days(expires_in_days), organizations: None };
             act = Act::begin(&stoa, caller).await?;
-            let user = users::find_by_email(&mut act.tx, &email).await?;
-            let user = user.ok_or_else(|| {
-                Failure::new(format!("nobody has an account with the address {email}; create it with: stoa users create {email}"))
-            })?;
-            let (_, secret) = tokens::create_for(&mut act, user.id, new).await?;
+            let id = account(&mut act, &email).await?;
+            let (_, secret) = tokens::create_for(&mut act, id, new).await?;
             act.commit().await?;
             print(secret.expose())?;
         }
     }
     stoa.db.close().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn account(act: &mut Act, email: &str) -> Result<UserId, Failure> {
+    let email = text::email(email).map_err(Failure::new)?;
+    let user = users::find_by_email(&mut act.tx, &email).await?.ok_or_else(|| {
+        Failure::new(format!("nobody has an account with the address {email}; create it with: stoa users create {email}"))
+    })?;
+    Ok(user.id)
+}
+
+async fn list(stoa: &Stoa, caller: &Caller, search: &str) -> Result<(), Failure> {
+    let mut conn = stoa.db.read().await?;
+    let mut after: Option<String> = None;
+    loop {
+        let page = operators::users(&mut conn, caller, search, after.as_deref(), PAGE).await?;
+        for user in &page {
+            let what = match (user.operator, user.suspended) {
+                (_, true) => "suspended",
+                (true, false) => "operator",
+                (false, false) => "user",
+            };
+            print(&format!("{}  {}  {what}  {}", user.id, user.email, user.name))?;
+        }
+        match page.last() {
+            Some(last) => after = Some(last.email.clone()),
+            None => return Ok(()),
+        }
+    }
 }
 
 fn read_password() -> Result<String, Failure> {

@@ -14,8 +14,8 @@ use stoa_domain::{
     applications::NewApplication,
     contracts::NewContract,
     ids::{ApplicationId, SubscriptionId},
-    organizations::{Key, NewOrganization},
-    projects::NewProject,
+    naming::NewNaming,
+    organizations::{DetailsInput, Key, NewOrganization},
     resources::Conditions,
     services::{NewService, ServiceText},
     subscriptions::ChoiceInput,
@@ -106,13 +106,9 @@ impl Sample<'_> {
 
     async fn organization(&self, plan: &SampleOrganization) -> Result<()> {
         let mut act = self.act(&plan.maintainer, self.ago(BEGINS)).await?;
-        let new = NewOrganization {
-            name: plan.name.clone(),
-            handle: Some(plan.handle.clone()),
-            description: Some(plan.description.clone()),
-            billing_email: Some(plan.billing_email.clone()),
-        };
-        organizations::create(&mut act, new).await?;
+        let naming = NewNaming { name: plan.name.clone(), handle: Some(plan.handle.clone()), description: Some(plan.description.clone()) };
+        let details = DetailsInput { billing_email: Some(plan.billing_email.clone()), ..DetailsInput::default() };
+        organizations::create(&mut act, NewOrganization { naming, details }).await?;
         let key = Key::read(&plan.handle);
         let added: Vec<_> = plan
             .members
@@ -123,7 +119,7 @@ impl Sample<'_> {
             members::add(&mut act, &key, &added).await?;
         }
         for [name, handle, description] in &plan.projects {
-            let new = NewProject { name: name.clone(), handle: Some(handle.clone()), description: Some(description.clone()) };
+            let new = NewNaming { name: name.clone(), handle: Some(handle.clone()), description: Some(description.clone()) };
             projects::create(&mut act, &key, new).await?;
         }
         act.commit().await

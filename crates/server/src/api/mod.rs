@@ -8,6 +8,7 @@ pub mod grants;
 pub mod marketplace;
 pub mod me;
 pub mod members;
+pub mod operator;
 pub mod organizations;
 pub mod projects;
 pub mod requests;

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use stoa_actions::projects::{self, Listed};
 use stoa_domain::{
     ids::ProjectId,
+    naming::NewNaming,
     organizations::Key,
-    projects::{NewProject, Project, ProjectChange},
+    projects::{Project, ProjectChange},
     time::Ts,
 };
 use utoipa::ToSchema;
@@ -92,7 +93,7 @@ pub struct ProjectChangeBody {
 #[utoipa::path(post, path = "/api/v1/organizations/{org}/projects", tag = "projects", params(("org" = String, Path, description = "Handle or id")), request_body = NewProjectBody, responses((status = 201, description = "The project", body = ProjectView), Refusals))]
 pub async fn create(api: Api, ApiPath(org): ApiPath<String>, ApiJson(body): ApiJson<NewProjectBody>) -> ApiResult {
     let mut act = api.begin().await?;
-    let new = NewProject { name: body.name, handle: body.handle, description: body.description };
+    let new = NewNaming { name: body.name, handle: body.handle, description: body.description };
     let (_, project) = projects::create(&mut act, &Key::read(&org), new).await?;
     answer(act, StatusCode::CREATED, &ProjectView::from(project)).await
 }

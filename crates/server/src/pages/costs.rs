@@ -16,7 +16,7 @@ use stoa_actions::{
 use stoa_domain::{
     amounts::Cost,
     groupings::{CostKey, CostSummary, CostWord, Grouping},
-    ids::SubscriptionId,
+    ids::{OrganizationId, ProjectId, SubscriptionId},
     money::Currency,
     organizations::Key,
     periods::{MOST_DAYS, MOST_DAYS_TOGETHER, Period},
@@ -345,6 +345,25 @@ pub async fn of_this_month(conn: &mut Conn, caller: &Caller, seat: &Seat) -> Res
     let (_, costs) = costs::of_organization(conn, caller, &Key::Id(seat.organization.id), month).await?;
     let summary = costs.summary(&Grouping::by(&[CostWord::Subscription]))?;
     Ok(summary.rows.iter().filter_map(|row| Some((row.key.subscription?, row.cost.shown(row.key.currency)))).collect())
+}
+
+/// What each project of an organization cost this month, in each currency; a project that cost nothing is not among them.
+///
+/// # Errors
+/// 404, 503.
+pub async fn of_projects_this_month(
+    conn: &mut Conn,
+    caller: &Caller,
+    org: &Key<OrganizationId>,
+) -> PageResult<BTreeMap<ProjectId, String>> {
+    let (_, costs) = costs::of_organization(conn, caller, org, Period::month_of(caller.now.day())).await?;
+    let mut totals: BTreeMap<ProjectId, BTreeMap<Currency, Cost>> = BTreeMap::new();
+    for row in costs.summary(&Grouping::by(&[CostWord::Project]))?.rows {
+        if let Some(project) = row.key.project.filter(|_| !row.cost.is_zero()) {
+            totals.entry(project).or_default().insert(row.key.currency, row.cost);
+        }
+    }
+    Ok(totals.into_iter().map(|(project, totals)| (project, side_by_side(&totals))).collect())
 }
 
 /// Months to choose from on a subscription's page.

@@ -64,6 +64,9 @@ pub mod marketplace;
 pub mod members;
 pub mod offers;
 pub mod operator;
+pub mod operator_organizations;
+pub mod operator_users;
+pub mod organization_form;
 pub mod organizations;
 pub mod outbox;
 pub mod overview;
@@ -261,8 +264,8 @@ pub struct OrgHead {
     pub can_edit: bool,
     /// Whether the user may delete the organization.
     pub can_delete: bool,
-    /// Opens the deletion dialog with this error.
-    pub delete_error: Option<String>,
+    /// Why the operator suspended it; empty when it works.
+    pub suspended: String,
 }
 
 /// Counters beside the tabs of an organization; 0 is not shown.
@@ -566,7 +569,7 @@ pub(crate) mod sample {
             crumbs: Vec::new(),
             can_edit: true,
             can_delete: true,
-            delete_error: None,
+            suspended: String::new(),
         }
     }
 

@@ -1,6 +1,11 @@
 //! What all pages of the operator have in common. For everybody else there are no such pages.
 
-use super::Tab;
+use axum::response::Redirect;
+
+use super::{
+    Tab,
+    page::{Page, PageResult},
+};
 
 /// The head of the operator's pages.
 #[derive(Debug, Clone, Copy, Default)]
@@ -12,8 +17,18 @@ pub struct OperatorHead {
 impl OperatorHead {
     /// The tabs in their order.
     #[must_use]
-    pub fn tabs(&self) -> [Tab; 1] {
+    pub fn tabs(&self) -> [Tab; 3] {
         let tab = |key, label, path| Tab { key, label, path, count: 0 };
-        [tab("outbox", "Outbox", "/operator/outbox")]
+        [
+            tab("users", "Users", "/operator/users"),
+            tab("organizations", "Organizations", "/operator/organizations"),
+            tab("outbox", "Outbox", "/operator/outbox"),
+        ]
     }
+}
+
+/// `GET /operator`.
+pub async fn home(page: Page) -> PageResult<Redirect> {
+    stoa_actions::operators::allowed(&page.caller)?;
+    Ok(Redirect::to("/operator/users"))
 }

@@ -15,7 +15,7 @@ use stoa_domain::{
 };
 use stoa_store::Conn;
 
-use super::{Flash, OrgHead, Shell, TabCounts, hue, initials, times, visit::Visit};
+use super::{Flash, OrgHead, Shell, TabCounts, form::sentence, hue, initials, times, visit::Visit};
 use crate::{App, problem::ApiError, request_id::RequestId};
 
 /// What a handler of a page answers; refusals become pages of their own.
@@ -130,6 +130,7 @@ impl Page {
     /// 503.
     pub async fn org_head(&self, conn: &mut Conn, seat: &Seat, tab: &'static str) -> PageResult<OrgHead> {
         let counts = organizations::counts(conn, seat).await?;
+        self.visit.show_organization(&seat.organization.handle);
         Ok(head(seat, tab, &counts))
     }
 
@@ -179,14 +180,15 @@ pub fn head(seat: &Seat, tab: &'static str, counts: &organizations::Counts) -> O
         crumbs: Vec::new(),
         can_edit: may(seat, Permission::EditOrganization),
         can_delete: may(seat, Permission::DeleteOrganization),
-        delete_error: None,
+        suspended: organization.suspension.as_ref().map(|one| sentence(&one.reason)).unwrap_or_default(),
     }
 }
 
-/// Whether a seat's role allows something at once; what it does not allow is not offered.
+/// Whether a seat's role allows something at once, and its organization is not suspended; what is not allowed is not offered.
 #[must_use]
 pub fn may(seat: &Seat, permission: Permission) -> bool {
-    verdict(seat.role, permission) == Verdict::Allowed
+    let open = permission.only_looks() || seat.organization.suspension.is_none();
+    open && verdict(seat.role, permission) == Verdict::Allowed
 }
 
 /// Leads to the sign-in and from there back: to the page itself, or to the page whose form was sent.

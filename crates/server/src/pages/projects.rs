@@ -11,16 +11,19 @@ use stoa_actions::{
 };
 use stoa_domain::{
     ids::{OrganizationId, ProjectId},
+    naming::NewNaming,
     organizations::Key,
     permissions::Permission,
-    projects::{NewProject, ProjectChange},
+    projects::ProjectChange,
     resources::Resource,
     time::Ts,
 };
 use stoa_store::Conn;
 
 use super::{
-    Badge, Field, Flash, Link, OrgHead, Pager, Shell, filters,
+    Badge, Field, Flash, Link, OrgHead, Pager, Shell,
+    costs::of_projects_this_month,
+    filters,
     form::{FormErrors, PageForm},
     hue,
     page::{Page, PageResult, may},
@@ -198,6 +201,7 @@ async fn projects_page(page: &Page, conn: &mut Conn, org: &Key<OrganizationId>, 
         first: if after.is_some() { url.clone() } else { String::new() },
         next,
     };
+    let spent = of_projects_this_month(conn, &page.caller, &Key::Id(seat.organization.id)).await?;
     let using = projects::services_using(conn, &seat, &listed).await?;
     let services = |id: ProjectId| using.iter().filter(|(project, _)| *project == id).map(|(_, name)| name.as_str()).collect::<Vec<_>>();
     let rows = listed.iter().map(|one| ProjectRow {
@@ -208,7 +212,7 @@ async fn projects_page(page: &Page, conn: &mut Conn, org: &Key<OrganizationId>, 
         hue: hue(&one.project.handle),
         resources: u64::try_from(one.resources).unwrap_or(0),
         services: services(one.project.id).join(", "),
-        cost: String::new(),
+        cost: spent.get(&one.project.id).cloned().unwrap_or_else(|| "–".to_owned()),
     });
     let projects = rows.collect();
     let can_manage = may(&seat, Permission::ManageResources);
@@ -233,7 +237,7 @@ pub struct NewForm {
 pub async fn create(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): PageForm<NewForm>) -> PageResult {
     let org = Key::read(&org);
     let mut act = page.begin().await?;
-    let new = NewProject { name: form.name.clone(), handle: Some(form.handle.clone()), description: Some(form.description.clone()) };
+    let new = NewNaming { name: form.name.clone(), handle: Some(form.handle.clone()), description: Some(form.description.clone()) };
     match projects::create(&mut act, &org, new).await {
         Ok((seat, project)) => {
             let to = format!("/organizations/{}/projects/{}", seat.organization.handle, project.handle);

@@ -3,18 +3,16 @@
 use stoa_domain::permissions::{Permission, Role, Verdict, verdict};
 
 use axum::response::IntoResponse;
-use serde::Deserialize;
 use stoa_actions::organizations;
-use stoa_domain::{
-    ids::OrganizationId,
-    organizations::{Key, OrganizationChange},
-};
+use stoa_domain::{ids::OrganizationId, organizations::Key};
 use stoa_store::Conn;
 
 use super::{
-    Field, Flash, OrgHead, Shell, filters,
+    Flash, OrgHead, Pair, Shell, filters,
     form::{FormErrors, PageForm},
+    organization_form::{OrganizationFields, OrganizationForm},
     page::{Page, PageResult},
+    times,
 };
 use crate::extract::ApiPath;
 
@@ -30,16 +28,34 @@ pub struct SettingsPage {
     pub id: String,
     /// Errors of the form as a whole.
     pub errors: Vec<String>,
-    /// Its name.
-    pub name: Field,
-    /// Its description.
-    pub description: Field,
-    /// Where statements go.
-    pub billing_email: Field,
+    /// The details.
+    pub form: OrganizationFields,
+    /// Handles it had, each with the day until which it leads here.
+    pub old_handles: Vec<Pair>,
     /// The titles of the roles; see [`role_titles`].
     pub roles: Vec<String>,
     /// What each role may do; see [`role_matrix`].
     pub matrix: Vec<MatrixRow>,
+}
+
+impl SettingsPage {
+    /// The details, for those who may only read them.
+    #[must_use]
+    pub fn facts(&self) -> Vec<Pair> {
+        let form = &self.form;
+        vec![
+            Pair::new("Name", &form.name.value),
+            Pair::new("Description", &form.description.value),
+            Pair::new("Contact e-mail address", &form.contact_email.value),
+            Pair::new("Telephone", &form.contact_phone.value),
+            Pair::new("Website", &form.website.value),
+            Pair::new("Billing e-mail address", &form.billing_email.value),
+            Pair::new("Legal name", &form.legal_name.value),
+            Pair::new("Postal address", &form.address.value),
+            Pair::new("Country", form.country_name()),
+            Pair::new("VAT or tax number", &form.tax_id.value),
+        ]
+    }
 }
 
 /// One action of the matrix.
@@ -84,11 +100,11 @@ pub async fn show(page: Page, ApiPath(org): ApiPath<String>) -> PageResult {
 pub(super) async fn page_of(page: &Page, conn: &mut Conn, key: &Key<OrganizationId>) -> PageResult<SettingsPage> {
     let seat = organizations::get(conn, &page.caller, key).await?;
     let organization = &seat.organization;
+    let old = organizations::old_handles(conn, &seat, page.caller.now).await?;
     Ok(SettingsPage {
         id: organization.id.to_string(),
-        name: Field::new(&organization.name),
-        description: Field::new(&organization.description),
-        billing_email: Field::new(organization.billing_email.clone().unwrap_or_default()),
+        form: OrganizationFields::of(organization),
+        old_handles: old.into_iter().map(|(handle, until)| Pair::new(handle, times::long_day(until.day()))).collect(),
         errors: Vec::new(),
         roles: role_titles(),
         matrix: role_matrix(),
@@ -97,35 +113,19 @@ pub(super) async fn page_of(page: &Page, conn: &mut Conn, key: &Key<Organization
     })
 }
 
-/// The form of the details.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct DetailsForm {
-    name: String,
-    description: String,
-    billing_email: String,
-}
-
 /// `POST /organizations/{org}/settings`.
-pub async fn save(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): PageForm<DetailsForm>) -> PageResult {
+pub async fn save(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): PageForm<OrganizationForm>) -> PageResult {
     let key = Key::read(&org);
     let mut act = page.begin().await?;
-    let change = OrganizationChange {
-        name: Some(form.name.clone()),
-        description: Some(form.description.clone()),
-        billing_email: Some(form.billing_email.clone()),
-    };
-    match organizations::update(&mut act, &key, change).await {
+    match organizations::update(&mut act, &key, form.change()).await {
         Ok(seat) => page.done(act, format!("/organizations/{}/settings", seat.organization.handle), Flash::ok("Saved.")).await,
         Err(error) => {
             drop(act);
-            let mut errors = FormErrors::of(error)?;
+            let mut errors = FormErrors::of(error)?.code_at("handle_taken", "/handle");
             let status = errors.status;
             let mut conn = page.read().await?;
             let mut shown = page_of(&page, &mut conn, &key).await?;
-            shown.name = errors.field("/name", form.name);
-            shown.description = errors.field("/description", form.description);
-            shown.billing_email = errors.field("/billing_email", form.billing_email);
+            shown.form = shown.form.again(form, &mut errors);
             shown.errors = errors.rest();
             Ok(FormErrors::again(status, shown))
         }
@@ -135,7 +135,7 @@ pub async fn save(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): Pag
 #[cfg(test)]
 mod tests {
     use super::{SettingsPage, role_matrix, role_titles};
-    use crate::pages::{Field, sample};
+    use crate::pages::{Field, Pair, organization_form::OrganizationFields, sample};
 
     #[test]
     fn settings_can_be_changed_by_those_who_may() {
@@ -143,18 +143,22 @@ mod tests {
             shell: sample::shell("organizations"),
             org: sample::org("settings"),
             id: "org_01h455vb4pex5vsknk084sn02q".into(),
-            name: Field::new("Aurelia Energy"),
-            billing_email: Field::wrong("billing@", "This does not look like an e-mail address."),
+            form: OrganizationFields {
+                name: Field::new("Aurelia Energy"),
+                billing_email: Field::wrong("billing@", "This does not look like an e-mail address."),
+                ..OrganizationFields::empty()
+            },
+            old_handles: vec![Pair::new("aurelia-power", "12 March 2027")],
             roles: role_titles(),
             matrix: role_matrix(),
             ..SettingsPage::default()
         };
         let html = sample::render("settings", &page);
-        assert!(html.contains("Maintainer (you)") && html.contains("settings-confirm"));
+        assert!(html.contains("Maintainer (you)") && html.contains("/organizations/aurelia/delete"));
         page.org.can_edit = false;
         page.org.can_delete = false;
         page.org.role = "viewer".into();
         let html = sample::render("settings-viewer", &page);
-        assert!(html.contains("Editors and maintainers can change this.") && !html.contains("settings-confirm"));
+        assert!(html.contains("Editors and maintainers can change this.") && !html.contains("/organizations/aurelia/delete"));
     }
 }

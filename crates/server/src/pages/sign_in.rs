@@ -124,7 +124,7 @@ pub async fn show(visitor: Visitor, Query(Next { next }): Query<Next>) -> Respon
 pub async fn submit(visitor: Visitor, PageForm(form): PageForm<SignInForm>) -> PageResult {
     let user = match sessions::sign_in(&visitor.app.stoa.db, &form.email, &form.password).await {
         Ok(user) => user,
-        Err(error @ Error::BadSignIn) => return Ok(SignInPage::again(&visitor, form.email, &form.next, &error)),
+        Err(error @ (Error::BadSignIn | Error::Suspended)) => return Ok(SignInPage::again(&visitor, form.email, &form.next, &error)),
         Err(other) => return Err(other.into()),
     };
     let act = visitor.begin().await?;
@@ -239,7 +239,9 @@ pub async fn submit_passkey(visitor: Visitor, PageForm(form): PageForm<ProofForm
             act.commit().await?;
             Ok(signed_in(&visitor, &secret, &next))
         }
-        Err(error @ (Error::Unfit { .. } | Error::BadSignIn)) => Ok(SignInPage::again(&visitor, String::new(), &next, &error)),
+        Err(error @ (Error::Unfit { .. } | Error::BadSignIn | Error::Suspended)) => {
+            Ok(SignInPage::again(&visitor, String::new(), &next, &error))
+        }
         Err(other) => Err(other.into()),
     }
 }

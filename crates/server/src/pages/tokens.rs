@@ -86,7 +86,7 @@ async fn page_of(page: &Page, conn: &mut Conn, form: &NewTokenForm) -> PageResul
     let now = page.caller.now;
     let tokens = tokens::list(conn, &page.caller).await?;
     let names = tokens::organizations_of(conn, &tokens).await?;
-    let seats = organizations::list(conn, &page.caller, None, MOST_OFFERED).await?;
+    let seats = organizations::list(conn, &page.caller, "", None, MOST_OFFERED).await?;
     let organizations = seats.iter().map(|seat| {
         let id = seat.organization.id.to_string();
         let chosen = form.organization.contains(&id);

@@ -3,14 +3,14 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -19,7 +19,7 @@ use stoa_actions::{
     Error, ceremonies, members,
     sessions::{self, Device, Session},
 };
-use stoa_domain::{secrets::Secret, sessions::browser, time::SECOND};
+use stoa_domain::{ids::OrganizationId, organizations::Key, secrets::Secret, sessions::browser, time::SECOND};
 
 use super::{Flash, Link, Person, Shell, errors::ErrorPage, form::sentence};
 use crate::{
@@ -42,6 +42,7 @@ struct Known {
     device: Device,
     theme: &'static str,
     shown: AtomicBool,
+    organization: OnceLock<String>,
 }
 
 impl Visit {
@@ -63,6 +64,11 @@ impl Visit {
     /// In what somebody visits, and from where.
     pub fn device(&self) -> &Device {
         &self.0.device
+    }
+
+    /// Notes the present handle of the organization that the page is about.
+    pub fn show_organization(&self, handle: &str) {
+        self.0.organization.get_or_init(|| handle.to_owned());
     }
 
     /// What surrounds a page, without what must be read from the database. Takes the messages: they count as shown.
@@ -104,7 +110,11 @@ pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> 
         Err(error) => return as_page(&app, &Visit::default(), ApiError::from(error).into_response()).await,
     };
     request.extensions_mut().insert(visit.clone());
+    let asked = (request.method() == Method::GET).then(|| request.uri().clone());
     let mut response = next.run(request).await;
+    if let Some(to) = asked.as_ref().and_then(|asked| renamed(asked, visit.0.organization.get()?)) {
+        return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, to), (header::CACHE_CONTROL, "no-store".to_owned())]).into_response();
+    }
     let status = response.status();
     if wants_page && (status.is_client_error() || status.is_server_error()) && !guard::is_html(&response) {
         response = as_page(&app, &visit, response).await;
@@ -121,6 +131,17 @@ pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> 
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Where a page of an organization is, if it was asked for under a handle that the organization had before.
+fn renamed(asked: &Uri, handle: &str) -> Option<String> {
+    let path = asked.path().strip_prefix("/organizations/")?;
+    let (segment, rest) = path.split_once('/').map_or((path, String::new()), |(segment, rest)| (segment, format!("/{rest}")));
+    if segment == handle || matches!(Key::<OrganizationId>::read(segment), Key::Id(_)) {
+        return None;
+    }
+    let query = asked.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Some(format!("/organizations/{handle}{rest}{query}"))
 }
 
 fn accepts_html(headers: &HeaderMap) -> bool {
@@ -156,7 +177,8 @@ async fn look(app: &App, headers: &HeaderMap, peer: Option<SocketAddr>) -> Resul
     };
     let half = jar.get(half_name(app)).and_then(|cookie| Secret::read(cookie.value()));
     let device = device(headers, peer);
-    Ok(Visit(Arc::new(Known { presented, half, session, device, theme, shown: AtomicBool::new(false) })))
+    let (shown, organization) = (AtomicBool::new(false), OnceLock::new());
+    Ok(Visit(Arc::new(Known { presented, half, session, device, theme, shown, organization })))
 }
 
 fn is_https(app: &App) -> bool {

@@ -20,6 +20,8 @@ pub(crate) enum Gate {
     Anyone,
     /// Members of the organization with at least one of these roles: v, r, e, m. Strangers get 404.
     Roles(&'static str),
+    /// Those who run the installation; for every other person there is nothing: 404.
+    Operator,
     /// An application with its client credentials or access token; a person's token gets 403, nobody 401.
     Service,
     /// An application with its client credentials in the form; everybody else gets 401.
@@ -78,6 +80,15 @@ pub(crate) fn rows() -> Vec<Row> {
         row(delete.clone(), "/api/v1/organizations/{org}/members/{user}", MAINTAIN),
         row(get.clone(), "/api/v1/organizations/{org}/events", ALL),
         row(get.clone(), "/api/v1/organizations/{org}/events/export", MAINTAIN),
+        // the installation
+        row(get.clone(), "/api/v1/operator/users", Gate::Operator),
+        with(post.clone(), "/api/v1/operator/users", Gate::Operator, |_| json!({"email": "new@people.example"})),
+        with(patch.clone(), "/api/v1/operator/users/{user}", Gate::Operator, |_| json!({"suspended": true})),
+        row(get.clone(), "/api/v1/operator/organizations", Gate::Operator),
+        with(post.clone(), "/api/v1/operator/organizations/{org}/views", Gate::Operator, |_| json!({"what": "members", "reason": "help"})),
+        with(post.clone(), "/api/v1/operator/organizations/{org}/suspend", Gate::Operator, |_| json!({"reason": "unpaid"})),
+        row(post.clone(), "/api/v1/operator/organizations/{org}/unsuspend", Gate::Operator),
+        with(post.clone(), "/api/v1/operator/organizations/{org}/restore", Gate::Operator, |_| json!({"reason": "by mistake"})),
         // projects and their data
         row(get.clone(), "/api/v1/organizations/{org}/projects", ALL),
         with(post.clone(), "/api/v1/organizations/{org}/projects", EDIT, |_| json!({"name": "New"})),
@@ -150,6 +161,7 @@ pub(crate) fn rows() -> Vec<Row> {
 /// An organization with everything in it, four members with one role each, and a stranger.
 pub(crate) struct World {
     pub(crate) maintainer: Person,
+    pub(crate) operator: Person,
     editor: Person,
     reviewer: Person,
     viewer: Person,
@@ -182,6 +194,7 @@ impl World {
         let secret = text(&m.post(&format!("/api/v1/applications/{application}/secrets"), json!({})).await.expect(201), "id");
         let mut world = Self {
             maintainer,
+            operator: app.operator("opa").await,
             editor,
             reviewer,
             viewer,
@@ -293,6 +306,14 @@ async fn judge(app: &TestApp, row: &Row) -> Vec<String> {
         Gate::Anyone => {
             let status = world.ask(row, &world.stranger.client).await;
             note("anyone", status, passed(status) || (row.path.starts_with("/access/") && status == 200), "to pass");
+        }
+        Gate::Operator => {
+            for (who, person) in [("a stranger", &world.stranger), ("a maintainer", &world.maintainer)] {
+                let status = world.ask(row, &person.client).await;
+                note(who, status, status == 404, "404");
+            }
+            let status = world.ask(row, &world.operator.client).await;
+            note("an operator", status, passed(status), "to pass");
         }
         Gate::Service => {
             let status = world.ask(row, &world.maintainer.client).await;

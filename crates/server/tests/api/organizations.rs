@@ -68,4 +68,101 @@ api_tests! {
         ada.get("/api/v1/organizations?limit=0").await.expect_problem(422, "invalid");
         ada.get("/api/v1/organizations?cursor=zzz").await.expect_problem(422, "invalid");
     }
+
+    async fn all_details_are_kept_shown_and_changed(app: &TestApp) {
+        let ada = app.person("ada").await;
+        let details = json!({"billing_email": "bills@grid.example", "legal_name": "Grid Works GmbH", "address": "Quay 1\n20457 Hamburg",
+            "country": "de", "tax_id": "DE123456789", "contact_email": "Hello@Grid.example", "contact_phone": "+49 40 1234567",
+            "website": "https://grid.example"});
+        let mut new = details.clone();
+        new["name"] = json!("Grid");
+        let made = ada.post("/api/v1/organizations", new).await.expect(201);
+        for (key, value) in [("country", "DE"), ("contact_email", "hello@grid.example"), ("address", "Quay 1\n20457 Hamburg"), ("website", "https://grid.example")] {
+            assert_eq!(made[key], value, "{key}");
+        }
+        let problem = ada.patch("/api/v1/organizations/grid", json!({"country": "", "contact_phone": "12"})).await.expect_problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["pointer"], "/contact_phone");
+        let problem = ada.patch("/api/v1/organizations/grid", json!({"country": ""})).await.expect_problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["pointer"], "/country");
+        let none = json!({"legal_name": "", "address": "", "country": "", "tax_id": ""});
+        let changed = ada.patch("/api/v1/organizations/grid", none).await.expect(200);
+        assert_eq!((&changed["country"], &changed["billing_email"]), (&serde_json::Value::Null, &json!("bills@grid.example")));
+        // What tells about people stands nowhere in the log, which is kept for ever.
+        let events = ada.get("/api/v1/organizations/grid/events").await.expect(200).to_string();
+        assert!(events.contains("legal_name") && !events.contains("GmbH") && !events.contains("bills@"), "{events}");
+    }
+
+    async fn the_list_is_searched_by_parts_of_name_and_handle(app: &TestApp) {
+        let ada = app.person("ada").await;
+        for (name, handle) in [("Énergie du Nord", "nord"), ("Grid Works", "works"), ("100% Water_Works", "water")] {
+            ada.post("/api/v1/organizations", json!({"name": name, "handle": handle})).await.expect(201);
+        }
+        for (words, found) in [("energie", vec!["nord"]), ("ORK", vec!["water", "works"]), ("nor", vec!["nord"]), ("100%25", vec!["water"]), ("%25", vec![]), ("_", vec![]), ("zzz", vec![])] {
+            let page = ada.get(&format!("/api/v1/organizations?q={words}")).await.expect(200);
+            let handles: Vec<_> = page["items"].as_array().unwrap().iter().map(|one| one["handle"].as_str().unwrap().to_owned()).collect();
+            assert_eq!(handles, found, "{words}");
+        }
+        let first = ada.get("/api/v1/organizations?q=work&limit=1").await.expect(200);
+        let next = ada.get(&format!("/api/v1/organizations?q=work&limit=1&cursor={}", first["next_cursor"].as_str().unwrap())).await.expect(200);
+        assert_eq!((&first["items"][0]["handle"], &next["items"][0]["handle"], &next["next_cursor"]), (&json!("water"), &json!("works"), &serde_json::Value::Null));
+    }
+
+    async fn an_old_handle_leads_to_the_organization_for_a_year_and_is_nobody_elses(app: &TestApp) {
+        let (ada, eve) = (app.person_with_password("ada").await, app.person("eve").await);
+        ada.post("/api/v1/organizations", json!({"name": "Grid"})).await.expect(201);
+        ada.post("/api/v1/organizations/grid/projects", json!({"name": "North"})).await.expect(201);
+        let renamed = ada.patch("/api/v1/organizations/grid", json!({"handle": "power"})).await.expect(200);
+        assert_eq!(renamed["handle"], "power");
+        // The API takes the old one as an alias; pages lead on and keep the rest of the address.
+        assert_eq!(ada.get("/api/v1/organizations/grid").await.expect(200)["handle"], "power");
+        ada.get("/api/v1/organizations/grid/projects/north").await.expect(200);
+        ada.post("/api/v1/organizations/grid/projects", json!({"name": "South"})).await.expect(201);
+        let browser = app.signed_in(&ada).await;
+        let moved = browser.get("/organizations/grid/projects/north?open=x").await;
+        assert_eq!((moved.status, moved.header("location")), (308, "/organizations/power/projects/north?open=x"));
+        assert_eq!(browser.get("/organizations/grid").await.header("location"), "/organizations/power");
+        assert_eq!(browser.get("/organizations/power").await.status, 200);
+        // To others it is as if it never was, and they can't have it.
+        eve.get("/api/v1/organizations/grid").await.expect_problem(404, "not_found");
+        eve.post("/api/v1/organizations", json!({"name": "Mine", "handle": "grid"})).await.expect_problem(409, "handle_taken");
+        assert_ne!(eve.post("/api/v1/organizations", json!({"name": "Grid"})).await.expect(201)["handle"], "grid");
+        // Renaming back is possible, and turns the two round.
+        ada.patch("/api/v1/organizations/power", json!({"handle": "grid"})).await.expect(200);
+        assert_eq!(ada.get("/api/v1/organizations/power").await.expect(200)["handle"], "grid");
+        ada.patch("/api/v1/organizations/grid", json!({"handle": "power"})).await.expect(200);
+        app.clock.advance(366 * stoa_domain::time::DAY);
+        ada.get("/api/v1/organizations/grid").await.expect_problem(404, "not_found");
+        eve.post("/api/v1/organizations", json!({"name": "Mine", "handle": "grid"})).await.expect(201);
+        ada.patch("/api/v1/organizations/power", json!({"handle": "grid"})).await.expect_problem(409, "handle_taken");
+        let swept = stoa_actions::jobs::tick(&app.stoa, app.stoa.clock.now()).await.unwrap();
+        assert_eq!(swept.old_handles, 1);
+    }
+
+    async fn of_two_who_take_a_handle_at_once_one_gets_it(app: &TestApp) {
+        let mut people = Vec::new();
+        for number in 0..6 {
+            let person = app.person(&format!("person{number}")).await;
+            person.post("/api/v1/organizations", json!({"name": "Mine", "handle": format!("mine{number}")})).await.expect(201);
+            people.push(person);
+        }
+        let asked = people.iter().enumerate().map(|(number, person)| async move {
+            let path = format!("/api/v1/organizations/mine{number}");
+            person.patch(&path, json!({"handle": "wanted"})).await.status
+        });
+        let mut answers = futures::future::join_all(asked).await;
+        answers.sort_unstable();
+        assert_eq!(answers, [200, 409, 409, 409, 409, 409]);
+    }
+
+    async fn whether_a_handle_is_free_is_told_while_it_is_typed(app: &TestApp) {
+        let ada = app.person_with_password("ada").await;
+        ada.post("/api/v1/organizations", json!({"name": "Grid"})).await.expect(201);
+        let browser = app.signed_in(&ada).await;
+        for (query, said) in [("handle=power", "power is free."), ("handle=grid", "This handle is taken"), ("handle=A%20B", "A handle has 2 to 63"), ("handle=grid&of=grid", "grid is free."), ("handle=new", "reserved")] {
+            let answer = browser.get(&format!("/organizations/handle?{query}")).await;
+            assert!(answer.status == 200 && answer.text().contains(said), "{query}: {answer:?}");
+        }
+        let anonymous = app.browser().get("/organizations/handle?handle=x").await;
+        assert_eq!(anonymous.status, 303);
+    }
 }

@@ -1,0 +1,113 @@
+//! Erasing what a deleted organization leaves behind, apart from the ledger.
+//!
+//! Nothing remembers how far an erasure came: each statement finds what is still there, so whoever goes on begins where the
+//! last batch ended.
+
+use stoa_domain::{ids::OrganizationId, time::Ts};
+
+use crate::{StoreError, Tx, marketplace, params};
+
+/// What is erased, as statements with the organization as `$1` and the number of rows as `$2`, in an order that keeps
+/// references. Kept are: the organization's id and name, names of projects and services, contracts and plans, subscriptions
+/// with their grants, requests with who decided, usage, and the event log.
+const STEPS: [&str; 12] = [
+    "delete from access_tokens where token_hash in (select t.token_hash from access_tokens t
+       join applications a on a.id = t.application_id where a.organization_id = $1 limit $2)",
+    "delete from application_secrets where id in (select s.id from application_secrets s
+       join applications a on a.id = s.application_id where a.organization_id = $1 limit $2)",
+    "delete from service_categories where organization_id = $1 and service_id in
+       (select service_id from service_categories where organization_id = $1 limit $2)",
+    "update services set summary = '', description = '', categories = '[]' where organization_id = $1 and id in
+       (select id from services where organization_id = $1 and (summary <> '' or description <> '' or categories <> '[]') limit $2)",
+    "delete from applications where organization_id = $1 and id in
+       (select a.id from applications a where a.organization_id = $1
+        and not exists (select 1 from services s where s.application_id = a.id)
+        and not exists (select 1 from application_secrets x where x.application_id = a.id)
+        and not exists (select 1 from access_tokens t where t.application_id = a.id) limit $2)",
+    "update applications set description = '', redirect_uris = '[]' where organization_id = $1 and id in
+       (select id from applications where organization_id = $1 and (description <> '' or redirect_uris <> '[]') limit $2)",
+    "update projects set description = '' where organization_id = $1 and id in
+       (select id from projects where organization_id = $1 and description <> '' limit $2)",
+    "update subscriptions set note = '' where organization_id = $1 and id in
+       (select id from subscriptions where organization_id = $1 and note <> '' limit $2)",
+    "update requests set note = '' where organization_id = $1 and id in
+       (select id from requests where organization_id = $1 and note <> '' limit $2)",
+    "update request_decisions set comment = '' where organization_id = $1 and request_id in
+       (select request_id from request_decisions where organization_id = $1 and comment <> '' limit $2)",
+    "delete from memberships where organization_id = $1 and user_id in
+       (select user_id from memberships where organization_id = $1 limit $2)",
+    "delete from organization_handles where handle in
+       (select handle from organization_handles where organization_id = $1 limit $2)",
+];
+
+/// Takes the erasure of one organization upon this node until `until`: one deleted at or before `before` that no other node
+/// is erasing at `now`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn claim_erasure(tx: &mut Tx, before: Ts, now: Ts, until: Ts) -> Result<Option<OrganizationId>, StoreError> {
+    // A node that waited for this row reads it again and finds it taken.
+    let rows = tx
+        .lock(
+            "select id from organizations where deleted_at <= $1 and erased_at is null and (erasing_until is null or erasing_until <= $2)
+             order by deleted_at limit 1",
+            params![before, now],
+        )
+        .await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let id: OrganizationId = row.get(0)?;
+    tx.execute("update organizations set erasing_until = $2 where id = $1", params![id, until]).await?;
+    Ok(Some(id))
+}
+
+/// Keeps the erasure with this node for longer.
+///
+/// # Errors
+/// Those of the database.
+pub async fn renew_erasure(tx: &mut Tx, id: OrganizationId, until: Ts) -> Result<(), StoreError> {
+    tx.execute("update organizations set erasing_until = $2 where id = $1 and erased_at is null", params![id, until]).await?;
+    Ok(())
+}
+
+/// Erases up to so many rows of each kind; answers how many were changed, 0 when nothing is left.
+///
+/// # Errors
+/// Those of the database.
+pub async fn erase_some(tx: &mut Tx, id: OrganizationId, now: Ts, limit: i64) -> Result<u64, StoreError> {
+    // Bytes are noted as abandoned before what names them goes; the sweep removes them.
+    let noted = "insert into abandoned_blobs (blob_key, abandoned_at)
+                 select blob_key, cast($2 as bigint) from resources where organization_id = $1 order by blob_key limit $3
+                 on conflict (blob_key) do nothing";
+    tx.execute(noted, params![id, now, limit]).await?;
+    let mut changed = tx
+        .execute(
+            "delete from resources where organization_id = $1 and blob_key in
+               (select blob_key from resources where organization_id = $1 order by blob_key limit $2)",
+            params![id, limit],
+        )
+        .await?;
+    changed += marketplace::unindex_some(tx, id, limit).await?;
+    for step in STEPS {
+        changed += tx.execute(step, params![id, limit]).await?;
+    }
+    Ok(changed)
+}
+
+/// Removes what the organization's own row tells of people, sets its handle free, and marks it as erased; answers whether
+/// it was not before.
+///
+/// # Errors
+/// Those of the database.
+pub async fn finish_erasure(tx: &mut Tx, id: OrganizationId, now: Ts) -> Result<bool, StoreError> {
+    // No handle has the form of an id, so this one is nobody's.
+    let rows = tx
+        .execute(
+            "update organizations set erased_at = $2, handle = $3, description = '', billing_email = null, legal_name = null,
+               address = null, country = null, tax_id = null, contact_email = null, contact_phone = null, website = null,
+               suspended_reason = null
+             where id = $1 and erased_at is null",
+            params![id, now, id.to_string()],
+        )
+        .await?;
+    Ok(rows > 0)
+}
