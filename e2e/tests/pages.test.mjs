@@ -6,7 +6,7 @@ import { browserTest, signIn, startBrowser } from "../support/browser.mjs";
 import { inspect } from "../support/checks.mjs";
 import { startDemo } from "../support/stoa.mjs";
 
-const tabs = ["", "/members", "/projects", "/applications", "/services", "/subscriptions", "/requests", "/costs", "/activity", "/settings"];
+const tabs = ["", "/members", "/projects", "/applications", "/services", "/subscriptions", "/requests", "/costs", "/activity", "/settings", "/settings/domains"];
 
 describe("the pages of the demonstration", { concurrency: false }, () => {
   let browser;

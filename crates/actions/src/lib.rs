@@ -10,6 +10,7 @@ pub mod applications;
 mod caller;
 pub mod ceremonies;
 pub mod costs;
+pub mod domains;
 mod error;
 pub mod events;
 pub mod grants;

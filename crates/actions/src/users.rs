@@ -6,7 +6,7 @@ use stoa_domain::{
 };
 use stoa_store::{Conn, StoreError, users};
 
-use crate::{Act, Error, Result, Stoa, passwords};
+use crate::{Act, Error, Result, Stoa, Who, domains, passwords};
 
 /// The account to create.
 #[derive(Debug, Clone, Default)]
@@ -65,13 +65,19 @@ pub async fn create(act: &mut Act, new: PreparedUser) -> Result<User> {
     }
 }
 
-/// Notes that the address of an account is the person's own, as a mail or another provider has just proved.
+/// What follows when somebody has proved that the address of an account is their own, through a mail or another provider: the
+/// organization to which its domain belongs has a new member.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn address_verified(act: &mut Act, user: &User) -> Result<()> {
     let now = act.now();
-    Ok(users::set_email_verified(&mut act.tx, user.id, now).await?)
+    users::set_email_verified(&mut act.tx, user.id, now).await?;
+    // Whoever has just proved to own the account acts from here on.
+    if act.caller.who == Who::Anonymous {
+        act.caller.who = Who::User(user.clone());
+    }
+    domains::join(act, user).await
 }
 
 /// The account of an address, for the operator.

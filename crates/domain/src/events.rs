@@ -29,6 +29,10 @@ words! {
         OrganizationUnsuspended = "organization.unsuspended",
         /// An operator looked at it.
         OperatorViewed = "operator.viewed",
+        /// Whose mail domain people join by was verified.
+        DomainVerified = "organization.domain_verified",
+        /// It was given up.
+        DomainRemoved = "organization.domain_removed",
         /// A user became a member.
         MemberAdded = "member.added",
         /// A member's role changed.

@@ -8,6 +8,7 @@ pub mod applications;
 pub mod contracts;
 pub mod costs;
 pub mod countries;
+pub mod domains;
 pub mod events;
 pub mod groupings;
 pub mod ids;

@@ -69,6 +69,17 @@ pub enum Mail {
         /// When.
         at: Ts,
     },
+    /// An organization claims the domain of this role address.
+    DomainCode {
+        /// The organization's name.
+        organization: String,
+        /// The domain.
+        domain: String,
+        /// What verifies it.
+        code: String,
+        /// Who claims it.
+        by: String,
+    },
     /// Somebody became a member of an organization.
     MemberAdded {
         /// The organization's name.
@@ -122,6 +133,7 @@ impl Mail {
             Self::AddressChangeAsked { .. } => "address_change_asked",
             Self::AddressChanged { .. } => "address_changed",
             Self::AccountDeleted { .. } => "account_deleted",
+            Self::DomainCode { .. } => "domain_code",
             Self::MemberAdded { .. } => "member_added",
             Self::RoleChanged { .. } => "role_changed",
             Self::MemberRemoved { .. } => "member_removed",
@@ -141,6 +153,7 @@ impl Mail {
             Self::AddressChangeAsked { .. } => "Your account is to get another address".to_owned(),
             Self::AddressChanged { .. } => "Your account has another address now".to_owned(),
             Self::AccountDeleted { .. } => "Your account was deleted".to_owned(),
+            Self::DomainCode { organization, domain, .. } => format!("{organization} wants to verify {domain}"),
             Self::MemberAdded { organization, .. } => format!("You are now a member of {organization}"),
             Self::RoleChanged { organization, to, .. } => format!("You are now {} of {organization}", to.with_article()),
             Self::MemberRemoved { organization, .. } => format!("You are no longer a member of {organization}"),
@@ -157,6 +170,7 @@ impl Mail {
             | Self::ConfirmAddress { link, .. }
             | Self::AddressChangeAsked { link, .. }
             | Self::AddressChanged { link, .. } => Some(link),
+            Self::DomainCode { code, .. } => Some(code),
             Self::NoAccount { .. }
             | Self::PasswordChanged { .. }
             | Self::AccountDeleted { .. }

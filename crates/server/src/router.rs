@@ -143,6 +143,10 @@ fn pages() -> Router<App> {
         .route("/organizations/{org}/activity", get(pages::activity::list))
         .route("/organizations/{org}/activity/export", get(pages::activity::export))
         .route("/organizations/{org}/settings", get(pages::settings::show).post(pages::settings::save))
+        .route("/organizations/{org}/settings/domains", get(pages::domains::list).post(pages::domains::claim))
+        .route("/organizations/{org}/settings/domains/{domain}/verify", post(pages::domains::verify))
+        .route("/organizations/{org}/settings/domains/{domain}/role", post(pages::domains::set_role))
+        .route("/organizations/{org}/settings/domains/{domain}/remove", post(pages::domains::remove))
         // subscriptions
         .route("/marketplace/{service}/subscribe", get(pages::subscribe::show).post(pages::subscribe::submit))
         .route("/organizations/{org}/subscriptions", get(pages::subscriptions::list))

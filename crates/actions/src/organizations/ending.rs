@@ -16,7 +16,7 @@ use stoa_domain::{
     time::Ts,
 };
 use stoa_store::{
-    Conn, applications,
+    Conn, applications, domains,
     organizations::{self, Counts, Kept},
     subscriptions as kept,
 };
@@ -107,6 +107,8 @@ pub async fn delete(act: &mut Act, key: &Key<OrganizationId>, confirm: &str) -> 
     let ending = read(&mut act.tx, organization.id, now).await?;
     subscriptions::organization_deleted(act, &organization, &ending.subscriptions).await?;
     applications::revoke_secrets_of(&mut act.tx, organization.id, now).await?;
+    // Its mail domains are free for others; restored, it verifies them anew.
+    domains::delete_of(&mut act.tx, organization.id).await?;
     organizations::delete(&mut act.tx, organization.id, now).await?;
     let data = json!({
         "name": organization.name, "handle": organization.handle, "members": ending.counts.members,

@@ -67,9 +67,11 @@ fn letter(mail: &Mail) -> Letter {
         | Mail::AddressChangeAsked { .. }
         | Mail::AddressChanged { .. }
         | Mail::AccountDeleted { .. } => of_account(mail),
-        Mail::MemberAdded { .. } | Mail::RoleChanged { .. } | Mail::MemberRemoved { .. } | Mail::OrganizationDeleted { .. } => {
-            of_organization(mail)
-        }
+        Mail::DomainCode { .. }
+        | Mail::MemberAdded { .. }
+        | Mail::RoleChanged { .. }
+        | Mail::MemberRemoved { .. }
+        | Mail::OrganizationDeleted { .. } => of_organization(mail),
     }
 }
 
@@ -135,6 +137,20 @@ fn of_account(mail: &Mail) -> Letter {
 
 fn of_organization(mail: &Mail) -> Letter {
     match mail {
+        Mail::DomainCode { organization, domain, code, by } => {
+            let code = if code.is_empty() { "(it stands in the mail only)" } else { code };
+            letter_of(
+                &[
+                    format!(
+                        "{by} of {organization} wants people with addresses at {domain} to become its members by themselves. This went to you \
+                         because whoever reads this address speaks for the domain."
+                    ),
+                    format!("If that is right, give {by} this code: {code}"),
+                ],
+                None,
+                &["The code counts for a day. If you don't know of this, ignore it: without the code nothing happens."],
+            )
+        }
         Mail::MemberAdded { organization, link, role, by } => {
             letter_of(&[format!("{by} added you to {organization} as {}.", role.with_article())], Some(("Look at it", link)), &[])
         }

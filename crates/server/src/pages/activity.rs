@@ -253,6 +253,11 @@ impl Sentence<'_> {
             K::OrganizationSuspended => told("pause", "danger", "suspended the organization, as operator of the installation"),
             K::OrganizationUnsuspended => told("circle-check", "ok", "lifted the suspension, as operator of the installation"),
             K::OperatorViewed => told("eye", "warn", format!("looked at {} as operator of the installation", self.text("what"))),
+            K::DomainVerified => told("badge-check", "ok", format!("verified the domain {}", self.name("domain"))),
+            K::DomainRemoved => told("globe", "warn", format!("removed the domain {}", self.name("domain"))),
+            K::MemberAdded if self.is_about_the_actor() && self.data["domain"].is_string() => {
+                told("user-plus", "", format!("joined as {}, by the domain {}", self.text("role"), self.text("domain")))
+            }
             K::MemberAdded if self.is_about_the_actor() => told("user-plus", "", format!("joined as {}", self.text("role"))),
             K::MemberAdded => told("user-plus", "", format!("added {} as {}", self.person(), self.text("role"))),
             K::MemberRoleChanged => {

@@ -55,6 +55,7 @@ pub mod activity;
 pub mod applications;
 pub mod chart;
 pub mod costs;
+pub mod domains;
 pub mod errors;
 pub mod external;
 pub mod figures;

@@ -6,6 +6,7 @@ mod access;
 mod applications;
 mod authorization;
 mod costs;
+mod domains;
 mod ending;
 mod events;
 mod grants;
