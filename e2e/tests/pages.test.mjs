@@ -28,6 +28,10 @@ describe("the pages of the demonstration", { concurrency: false }, () => {
     await page.getByRole("alert").waitFor();
     page.errors.length = 0;
     await inspect(page, "sign in refused");
+    for (const path of ["/sign-up", "/forgot-password", "/account-deleted"]) {
+      await page.goto(demo.url + path);
+      await inspect(page, path);
+    }
   });
 
   browserTest("everything a maintainer sees", () => browser, async ({ page }) => {

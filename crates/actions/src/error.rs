@@ -2,6 +2,7 @@
 
 use stoa_domain::{
     ids::OrganizationId,
+    limits::TooMany,
     members::LastMaintainer,
     permissions::{Permission, Role},
     requests::CannotDecide,
@@ -99,6 +100,9 @@ pub enum Error {
     /// A condition of the request (`If-Match`, `If-None-Match`) does not hold.
     #[error("the version is another than the request's conditions ask for; read it again")]
     Stale,
+    /// So many attempts that they may be guesses.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// More bytes than allowed.
     #[error("a resource may have at most {limit} bytes")]
     TooLarge {
@@ -158,6 +162,7 @@ impl Error {
             Self::Invalid(_) => "invalid",
             Self::Unfit { code, .. } | Self::Conflict { code, .. } => code,
             Self::Stale => "precondition_failed",
+            Self::TooMany(_) => "too_many_attempts",
             Self::TooLarge { .. } => "too_large",
             Self::Body(_) => "bad_body",
             Self::Store(StoreError::Busy | StoreError::Unavailable(_)) => "unavailable",

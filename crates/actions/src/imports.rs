@@ -72,7 +72,7 @@ async fn found_or_added(act: &mut Act, new: &ImportedOrganization, imported: &mu
 /// Makes accounts and members of those who are none; answers all members of the file.
 async fn enrol(act: &mut Act, organization: &Organization, new: &ImportedOrganization, imported: &mut Imported) -> Result<Vec<User>> {
     let emails: Vec<String> = new.members.keys().cloned().collect();
-    let mut people = users::find_by_emails(&mut act.tx, &emails).await?;
+    let mut people = users::lock_by_emails(&mut act.tx, &emails).await?;
     let known: BTreeSet<String> = people.iter().map(|user| user.email.clone()).collect();
     let fresh: Vec<User> = emails
         .iter()

@@ -1,7 +1,7 @@
 //! What Stoa does by itself from time to time.
 
 use stoa_domain::time::Ts;
-use stoa_store::{ceremonies, idempotency, organizations, sessions, tokens};
+use stoa_store::{ceremonies, idempotency, limits, links, organizations, sessions, tokens};
 
 use crate::{KEEP_ANSWERS, Result, Stoa, mail, organizations::erase_next, resources};
 
@@ -25,6 +25,10 @@ pub struct Swept {
     pub old_handles: u64,
     /// Rows of deleted organizations whose time to be restored is over.
     pub erased: u64,
+    /// Links of mails whose time is over.
+    pub links: u64,
+    /// Counts of attempts that are regained.
+    pub attempts: u64,
     /// Bytes in the object store to which nothing refers any more.
     pub blobs: u64,
 }
@@ -44,6 +48,8 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         ceremonies: ceremonies::delete_expired(&mut tx, now).await?,
         old_handles: organizations::delete_old_handles(&mut tx, now).await?,
         erased: 0,
+        links: links::delete_expired(&mut tx, now).await?,
+        attempts: limits::delete_regained(&mut tx, now).await?,
         blobs: 0,
     };
     tx.commit().await?;

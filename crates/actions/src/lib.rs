@@ -17,6 +17,7 @@ pub mod grants;
 pub mod identities;
 pub mod imports;
 pub mod jobs;
+pub mod limits;
 pub mod mail;
 pub mod marketplace;
 pub mod members;

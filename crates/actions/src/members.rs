@@ -79,7 +79,7 @@ pub async fn add(act: &mut Act, key: &Key<OrganizationId>, new: &[NewMember]) ->
     organizations::lock(&mut act.tx, &[organization]).await?;
     let checked: Vec<Result<(String, Role), String>> = new.iter().map(check).collect();
     let emails: Vec<String> = checked.iter().flatten().map(|(email, _)| email.clone()).collect();
-    let accounts = users::find_by_emails(&mut act.tx, &emails).await?;
+    let accounts = users::lock_by_emails(&mut act.tx, &emails).await?;
     let ids: Vec<UserId> = accounts.iter().map(|user| user.id).collect();
     let mut present = members::find_many(&mut act.tx, organization, &ids).await?;
     let now = act.now();
@@ -148,10 +148,17 @@ pub async fn remove(act: &mut Act, key: &Key<OrganizationId>, user: UserId) -> R
     let seat = seats::allowed(&mut act.tx, &act.caller, key, permission).await?;
     let organization = seat.organization.id;
     let member = locked(act, organization, user, None).await?;
-    members::delete(&mut act.tx, organization, user).await?;
-    let data = json!({"role": member.role, "left": leaves});
-    act.record(&[organization], EventKind::MemberRemoved, Subject::new("user", user), data);
+    end(act, organization, &member, leaves).await?;
     Ok(member)
+}
+
+/// Ends a membership with all that hangs on it, on whatever path; the guard of the last maintainer has passed it, and the
+/// organization is locked.
+pub(crate) async fn end(act: &mut Act, organization: OrganizationId, member: &Member, leaves: bool) -> Result<()> {
+    members::delete(&mut act.tx, organization, member.user).await?;
+    let data = json!({"role": member.role, "left": leaves});
+    act.record(&[organization], EventKind::MemberRemoved, Subject::new("user", member.user), data);
+    Ok(())
 }
 
 /// The member, read under the organization's lock so that two changes at the same moment see each other, if the change

@@ -7,6 +7,7 @@ use stoa_access::LiveClient;
 use stoa_domain::{
     events::{EventKind, Subject},
     ids::{ApplicationId, TokenId},
+    limits::{Attempt, Door},
     secrets::{Secret, SecretKind},
     services::DataPermission,
     subscriptions::Subscription,
@@ -15,7 +16,7 @@ use stoa_domain::{
 };
 use stoa_store::{StoreError, access, applications, tokens};
 
-use crate::{Act, Caller, Error, ServiceCaller, Stoa, Who};
+use crate::{Act, Caller, Error, ServiceCaller, Stoa, Who, limits};
 
 /// Why an OAuth request was refused. The codes are those of RFC 6749, 7009 and 8707.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +60,7 @@ impl Refused {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope(_) => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
-            Self::Failed(Error::Store(StoreError::Busy | StoreError::Unavailable(_))) => "temporarily_unavailable",
+            Self::Failed(Error::TooMany(_) | Error::Store(StoreError::Busy | StoreError::Unavailable(_))) => "temporarily_unavailable",
             Self::Failed(_) => "server_error",
         }
     }
@@ -73,11 +74,23 @@ pub struct Credentials<'a> {
     pub client_secret: &'a str,
 }
 
-/// The application with these credentials. Notes the use of the secret, hourly at most.
+/// The application with these credentials. Notes the use of the secret, hourly at most. Wrong credentials count as attempts;
+/// right ones never wait, so nobody can shut an application out by guessing.
 ///
 /// # Errors
-/// [`Refused::InvalidClient`].
-pub async fn authenticate(stoa: &Stoa, credentials: &Credentials<'_>, now: Ts) -> Result<Arc<LiveClient>, Refused> {
+/// [`Refused::InvalidClient`]; [`Error::TooMany`] after many wrong ones.
+pub async fn authenticate(stoa: &Stoa, credentials: &Credentials<'_>, network: &str, now: Ts) -> Result<Arc<LiveClient>, Refused> {
+    match recognize(stoa, credentials, now).await {
+        Err(Refused::InvalidClient) => {
+            let attempt = Attempt { door: Door::ApplicationSecret, account: credentials.client_id, network };
+            limits::take(stoa, attempt, now).await?;
+            Err(Refused::InvalidClient)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn recognize(stoa: &Stoa, credentials: &Credentials<'_>, now: Ts) -> Result<Arc<LiveClient>, Refused> {
     let id: ApplicationId = credentials.client_id.parse().map_err(|_| Refused::InvalidClient)?;
     let secret = Secret::read(credentials.client_secret).ok_or(Refused::InvalidClient)?;
     if secret.kind() != SecretKind::ApplicationSecret {

@@ -1,12 +1,18 @@
 //! Proving again who one is: before dangerous acts (step-up), and as the second step of a sign-in.
 
-use stoa_domain::{ids::UserId, second_factors::MOST_ATTEMPTS, secrets::Secret, users::User};
+use stoa_domain::{
+    ids::UserId,
+    limits::{Attempt, Door},
+    second_factors::MOST_ATTEMPTS,
+    secrets::Secret,
+    users::User,
+};
 use stoa_store::{Conn, sessions as kept, users};
 
 use crate::{
     Act, Caller, Error, Result, Stoa,
     ceremonies::{self, Kind},
-    passkeys, passwords,
+    limits, passkeys, passwords,
     second_factors::{self, Factors},
     sessions::Session,
 };
@@ -53,9 +59,12 @@ fn wrong() -> Error {
 /// Proves for a session who sits there: dangerous acts are not asked about again for a quarter of an hour.
 ///
 /// # Errors
-/// `wrong_proof`, `begin_again`, `passkey_refused` (422).
+/// `wrong_proof`, `begin_again`, `passkey_refused` (422); [`Error::TooMany`].
 pub async fn renew(stoa: &Stoa, caller: &Caller, session: &Session, proof: &Proof) -> Result<()> {
     let user = caller.user_id()?;
+    // As a sign-in counts, so that a session left alone does not help to guess.
+    let attempt = Attempt { door: Door::SignIn, account: &session.user.email, network: &session.device.address };
+    limits::take(stoa, attempt, caller.now).await?;
     let mut act;
     match proof {
         Proof::Password(password) => {
@@ -82,7 +91,8 @@ pub async fn renew(stoa: &Stoa, caller: &Caller, session: &Session, proof: &Proo
     }
     let now = act.now();
     kept::set_proved(&mut act.tx, session.id_hash, now).await?;
-    act.commit().await
+    act.commit().await?;
+    limits::give_back(stoa, attempt).await
 }
 
 /// Whose passkey it is that signs in; it is both steps at once.

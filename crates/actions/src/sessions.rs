@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use stoa_domain::{
     ids::SessionId,
+    limits::{Attempt, Door},
     secrets::{Secret, SecretHash, SecretKind},
     sessions as rules, text,
     time::{DAY, HOUR, Ts},
@@ -14,7 +15,7 @@ use stoa_store::{
     users,
 };
 
-use crate::{Act, Caller, Error, Result, passwords, proofs};
+use crate::{Act, Caller, Error, Result, Stoa, limits, passwords, proofs};
 
 /// How long a session lasts after its last use, in microseconds.
 pub const LIFE: i64 = 14 * DAY;
@@ -70,12 +71,19 @@ pub struct Session {
     pub expires_at: Ts,
 }
 
-/// The account of an address and a password.
+/// The account of an address and a password, for somebody in that network.
 ///
 /// # Errors
 /// [`Error::BadSignIn`], the same and after the same work for known and unknown addresses; [`Error::Suspended`] with the
-/// right password only.
-pub async fn sign_in(db: &Db, email: &str, password: &str) -> Result<User> {
+/// right password only; [`Error::TooMany`]. Whoever is let in gives the attempt back with [`limits::give_back`], after the
+/// second step where there is one.
+pub async fn sign_in(stoa: &Stoa, email: &str, password: &str, network: &str, now: Ts) -> Result<User> {
+    let attempt = Attempt { door: Door::SignIn, account: email, network };
+    limits::take(stoa, attempt, now).await?;
+    check(&stoa.db, email, password).await
+}
+
+async fn check(db: &Db, email: &str, password: &str) -> Result<User> {
     let found = match text::email(email) {
         Ok(email) => {
             let mut conn = db.read().await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stoa_access::Access;
-use stoa_domain::{ids::Id, secrets::Secret, secrets::SecretKind, time::Ts};
+use stoa_domain::{ids::Id, secrets::Secret, secrets::SecretKind, time::Ts, users::SignUp};
 use stoa_store::{Db, blobs::Blobs};
 
 use crate::providers::Provider;
@@ -46,6 +46,8 @@ pub struct Stoa {
     pub providers: Arc<[Provider]>,
     /// What the operator limits.
     pub limits: Limits,
+    /// Who may make an account without the operator.
+    pub sign_up: SignUp,
 }
 
 impl Stoa {

@@ -1,10 +1,18 @@
-//! Accounts: creating them (by the operator), and reading one's own.
+//! Accounts: creating them, changing one's own, and what follows from a proved address.
+
+pub mod address;
+mod delete;
+pub mod links;
+pub mod password;
+pub mod sign_up;
 
 use stoa_domain::{
     text::{self, Faults},
     users::{self as rules, User},
 };
 use stoa_store::{Conn, StoreError, users};
+
+pub use delete::delete;
 
 use crate::{Act, Error, Result, Stoa, Who, domains, passwords};
 
@@ -86,4 +94,19 @@ pub async fn address_verified(act: &mut Act, user: &User) -> Result<()> {
 /// Those of the database.
 pub async fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>> {
     Ok(users::find_by_email(conn, email).await?.map(|(user, _)| user))
+}
+
+/// Changes the caller's name.
+///
+/// # Errors
+/// 401, 422.
+pub async fn rename(act: &mut Act, name: &str) -> Result<User> {
+    let me = act.caller.whole_person()?.clone();
+    let mut faults = Faults::new();
+    let name = faults.check("/name", rules::check_name(name));
+    let name = faults.or(name)?;
+    if name != me.name {
+        users::set_name(&mut act.tx, me.id, &name).await?;
+    }
+    Ok(User { name, ..me })
 }

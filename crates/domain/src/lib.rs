@@ -13,6 +13,8 @@ pub mod events;
 pub mod groupings;
 pub mod ids;
 pub mod imports;
+pub mod limits;
+pub mod links;
 pub mod mail;
 pub mod marketplace;
 pub mod members;

@@ -50,6 +50,11 @@ pub enum Mail {
         /// Where it is confirmed.
         link: SecretLink,
     },
+    /// An account wants this address, which has an account of its own.
+    AddressTaken {
+        /// The address it has now.
+        from: String,
+    },
     /// The account of this address is to get another.
     AddressChangeAsked {
         /// The address it shall get.
@@ -130,6 +135,7 @@ impl Mail {
             Self::NoAccount { .. } => "no_account",
             Self::PasswordChanged { .. } => "password_changed",
             Self::ConfirmAddress { .. } => "confirm_address",
+            Self::AddressTaken { .. } => "address_taken",
             Self::AddressChangeAsked { .. } => "address_change_asked",
             Self::AddressChanged { .. } => "address_changed",
             Self::AccountDeleted { .. } => "account_deleted",
@@ -150,6 +156,7 @@ impl Mail {
             Self::NoAccount { .. } => "There is no account with this address".to_owned(),
             Self::PasswordChanged { .. } => "Your password was changed".to_owned(),
             Self::ConfirmAddress { .. } => "Confirm your new address".to_owned(),
+            Self::AddressTaken { .. } => "This address has an account already".to_owned(),
             Self::AddressChangeAsked { .. } => "Your account is to get another address".to_owned(),
             Self::AddressChanged { .. } => "Your account has another address now".to_owned(),
             Self::AccountDeleted { .. } => "Your account was deleted".to_owned(),
@@ -172,6 +179,7 @@ impl Mail {
             | Self::AddressChanged { link, .. } => Some(link),
             Self::DomainCode { code, .. } => Some(code),
             Self::NoAccount { .. }
+            | Self::AddressTaken { .. }
             | Self::PasswordChanged { .. }
             | Self::AccountDeleted { .. }
             | Self::MemberAdded { .. }

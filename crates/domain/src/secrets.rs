@@ -20,10 +20,12 @@ pub enum SecretKind {
     Session,
     /// Something half done: a sign-in before its second step, a passkey being made.
     Ceremony,
+    /// A link of a mail.
+    Link,
 }
 
 impl SecretKind {
-    const ALL: [Self; 5] = [Self::PersonalToken, Self::AccessToken, Self::ApplicationSecret, Self::Session, Self::Ceremony];
+    const ALL: [Self; 6] = [Self::PersonalToken, Self::AccessToken, Self::ApplicationSecret, Self::Session, Self::Ceremony, Self::Link];
 
     /// The text every secret of this kind begins with.
     pub const fn prefix(self) -> &'static str {
@@ -33,6 +35,7 @@ impl SecretKind {
             Self::ApplicationSecret => "stoa_sec_",
             Self::Session => "stoa_ses_",
             Self::Ceremony => "stoa_cer_",
+            Self::Link => "stoa_lnk_",
         }
     }
 }

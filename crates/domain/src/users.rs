@@ -59,9 +59,87 @@ pub fn name_from_email(email: &str) -> String {
     email.split('@').next().unwrap_or(email).to_owned()
 }
 
+/// Who may make an account without the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum SignUp {
+    /// Nobody.
+    Closed,
+    /// Everybody who has an address.
+    #[default]
+    Open,
+    /// Those with an address of one of these domains, in lower case.
+    Domains(Vec<String>),
+}
+
+/// The address is of a domain that gets no accounts here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("accounts here are for addresses of {}", .0.join(", "))]
+pub struct OtherDomain(Vec<String>);
+
+impl SignUp {
+    /// Whether an address may become an account.
+    ///
+    /// # Errors
+    /// [`OtherDomain`], for a closed sign-up too.
+    pub fn admits(&self, email: &str) -> Result<(), OtherDomain> {
+        let host = email.rsplit_once('@').map_or("", |(_, host)| host);
+        match self {
+            Self::Open => Ok(()),
+            Self::Closed => Err(OtherDomain(Vec::new())),
+            Self::Domains(domains) if domains.iter().any(|domain| domain == host) => Ok(()),
+            Self::Domains(domains) => Err(OtherDomain(domains.clone())),
+        }
+    }
+}
+
+impl std::str::FromStr for SignUp {
+    type Err = &'static str;
+
+    fn from_str(words: &str) -> Result<Self, &'static str> {
+        match words.trim() {
+            "open" => Ok(Self::Open),
+            "closed" => Ok(Self::Closed),
+            words => {
+                let domains: Vec<String> = words.split(',').map(|domain| domain.trim().to_lowercase()).collect();
+                let fits = domains.iter().all(|domain| text::email(&format!("a@{domain}")).is_ok());
+                if fits { Ok(Self::Domains(domains)) } else { Err("write open, closed, or domains such as grid.example, works.example") }
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for SignUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Open => f.write_str("open"),
+            Self::Closed => f.write_str("closed"),
+            Self::Domains(domains) => f.write_str(&domains.join(", ")),
+        }
+    }
+}
+
+/// What a person is called whose account was deleted.
+pub const DELETED: &str = "Deleted account";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sign_up_is_open_closed_or_for_whole_domains() {
+        assert_eq!("open".parse(), Ok(SignUp::Open));
+        assert_eq!("closed".parse(), Ok(SignUp::Closed));
+        let limited: SignUp = "Grid.example, works.example".parse().unwrap();
+        assert_eq!(limited.to_string(), "grid.example, works.example");
+        assert!(limited.admits("ada@grid.example").is_ok());
+        for other in ["ada@sub.grid.example", "ada@evil-grid.example", "ada@grid.example.evil.example"] {
+            assert!(limited.admits(other).is_err(), "{other}");
+        }
+        assert!(SignUp::Closed.admits("ada@grid.example").is_err());
+        for wrong in ["", "everybody", "@grid.example", "grid.example,"] {
+            assert!(wrong.parse::<SignUp>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn passwords_are_judged_by_length_alone() {

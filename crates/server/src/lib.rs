@@ -10,6 +10,7 @@ mod guard;
 mod health;
 pub mod mail;
 mod metrics;
+pub mod network;
 mod oauth;
 mod once;
 pub mod pages;
@@ -21,7 +22,7 @@ pub mod router;
 use axum::serve::ListenerExt as _;
 
 pub use app::App;
-pub use axum::Router;
+pub use axum::{Router, http::HeaderName};
 pub use router::{openapi, router};
 
 /// Serves a router on a listener until `shutdown` is over; requests under way then end first.

@@ -23,7 +23,7 @@ use stoa_domain::{
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use crate::{App, problem::ApiError, request_id::RequestId};
+use crate::{App, network::ClientAddress, problem::ApiError, request_id::RequestId};
 
 /// No answer of these endpoints may be kept by anybody in between.
 const NO_STORE: [(HeaderName, &str); 2] = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
@@ -49,10 +49,12 @@ impl<E: Into<Refused>> From<E> for RefusedAnswer {
 impl IntoResponse for RefusedAnswer {
     fn into_response(self) -> Response {
         let error = self.0.code().to_owned();
+        let mut retry_after = None;
         let (status, error_description) = match self.0 {
             Refused::Failed(failure) => {
                 let failure = ApiError::from(failure);
                 failure.log();
+                retry_after = failure.retry_after();
                 (failure.status(), failure.problem().detail)
             }
             Refused::InvalidClient => (StatusCode::UNAUTHORIZED, Refused::InvalidClient.to_string()),
@@ -62,6 +64,9 @@ impl IntoResponse for RefusedAnswer {
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Basic realm=\"stoa\", charset=\"UTF-8\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -106,7 +111,7 @@ struct Authenticated {
     now: Ts,
 }
 
-async fn authenticated(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Authenticated, Refused> {
+async fn authenticated(app: &App, from: ClientAddress, headers: &HeaderMap, body: &[u8]) -> Result<Authenticated, Refused> {
     let fields = Fields::read(headers, body)?;
     let now = app.stoa.clock.now();
     let basic = basic(headers)?;
@@ -119,7 +124,7 @@ async fn authenticated(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Au
         (None, Some(id), Some(secret)) => Credentials { client_id: id, client_secret: secret },
         (None, _, _) => return Err(Refused::InvalidClient),
     };
-    let client = oauth::authenticate(&app.stoa, &credentials, now).await?;
+    let client = oauth::authenticate(&app.stoa, &credentials, &from.network(), now).await?;
     Ok(Authenticated { client, fields, now })
 }
 
@@ -192,10 +197,11 @@ pub struct TokenView {
         (status = 200, description = "The token", body = TokenView),
         (status = 400, description = "invalid_request, invalid_scope, invalid_target or unsupported_grant_type", body = OAuthError),
         (status = 401, description = "invalid_client", body = OAuthError),
+        (status = 429, description = "Too many wrong credentials; `Retry-After` says when to try again", body = OAuthError),
         (status = 503, description = "Try again in a moment", body = OAuthError),
     ))]
-pub async fn token(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, RefusedAnswer> {
-    let Authenticated { client, fields, now } = authenticated(&app, &headers, &body).await?;
+pub async fn token(State(app): State<App>, from: ClientAddress, headers: HeaderMap, body: Bytes) -> Result<Response, RefusedAnswer> {
+    let Authenticated { client, fields, now } = authenticated(&app, from, &headers, &body).await?;
     if fields.required("grant_type")? != "client_credentials" {
         return Err(Refused::UnsupportedGrantType.into());
     }
@@ -256,10 +262,11 @@ pub struct IntrospectionView {
         (status = 200, description = "What it is; not active for anything unknown, expired, revoked or closed", body = IntrospectionView),
         (status = 400, description = "invalid_request", body = OAuthError),
         (status = 401, description = "invalid_client", body = OAuthError),
+        (status = 429, description = "Too many wrong credentials; `Retry-After` says when to try again", body = OAuthError),
         (status = 503, description = "Try again in a moment", body = OAuthError),
     ))]
-pub async fn introspect(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, RefusedAnswer> {
-    let Authenticated { fields, now, .. } = authenticated(&app, &headers, &body).await?;
+pub async fn introspect(State(app): State<App>, from: ClientAddress, headers: HeaderMap, body: Bytes) -> Result<Response, RefusedAnswer> {
+    let Authenticated { fields, now, .. } = authenticated(&app, from, &headers, &body).await?;
     let view = match oauth::introspect(&app.stoa, fields.required("token")?, now).await? {
         None => IntrospectionView::default(),
         Some(found) => IntrospectionView {
@@ -287,15 +294,17 @@ pub async fn introspect(State(app): State<App>, headers: HeaderMap, body: Bytes)
         (status = 200, description = "It opens nothing any more"),
         (status = 400, description = "invalid_request, or unauthorized_client for a token of another application", body = OAuthError),
         (status = 401, description = "invalid_client", body = OAuthError),
+        (status = 429, description = "Too many wrong credentials; `Retry-After` says when to try again", body = OAuthError),
         (status = 503, description = "Try again in a moment", body = OAuthError),
     ))]
 pub async fn revoke(
     State(app): State<App>,
+    from: ClientAddress,
     request_id: Option<RequestId>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, RefusedAnswer> {
-    let Authenticated { client, fields, now } = authenticated(&app, &headers, &body).await?;
+    let Authenticated { client, fields, now } = authenticated(&app, from, &headers, &body).await?;
     let token = fields.required("token")?;
     oauth::revoke(&app.stoa, &client, token, now, request_id.map(|id| id.0)).await?;
     Ok((StatusCode::OK, NO_STORE).into_response())

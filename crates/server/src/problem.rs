@@ -6,7 +6,10 @@ use axum::{
 };
 use serde::Serialize;
 use stoa_actions::{Error, Refusal};
-use stoa_domain::text::{Fault, Faults};
+use stoa_domain::{
+    limits::TooMany,
+    text::{Fault, Faults},
+};
 use stoa_store::StoreError;
 use utoipa::{IntoResponses, ToSchema};
 
@@ -95,6 +98,7 @@ impl ApiError {
                 Error::Invalid(_) | Error::Unfit { .. } => StatusCode::UNPROCESSABLE_ENTITY,
                 Error::Conflict { .. } => StatusCode::CONFLICT,
                 Error::Stale => StatusCode::PRECONDITION_FAILED,
+                Error::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
                 Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
                 Error::Body(_) => StatusCode::BAD_REQUEST,
                 Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
@@ -139,6 +143,14 @@ impl ApiError {
         }
     }
 
+    /// After how many seconds the same request may succeed.
+    pub fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Action(Error::TooMany(TooMany(seconds))) => Some(*seconds),
+            _ => (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
+        }
+    }
+
     /// Logs what must not be told to the caller.
     pub fn log(&self) {
         if let Self::Action(error @ (Error::Store(_) | Error::Hashing(_) | Error::Sealing)) = self {
@@ -167,6 +179,7 @@ impl IntoResponse for ApiError {
             _ => None,
         };
         let status = self.status();
+        let retry_after = self.retry_after();
         let problem = self.problem();
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
@@ -174,8 +187,8 @@ impl IntoResponse for ApiError {
         if let Some(challenge) = self.challenge() {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.extensions_mut().insert(Told { problem, refusal });
         response
@@ -211,6 +224,13 @@ pub enum Refusals {
     /// Invalid input.
     #[response(status = 422, description = "The input is not valid", content_type = "application/problem+json")]
     Invalid(#[to_schema] Problem),
+    /// So many attempts that they may be guesses.
+    #[response(
+        status = 429,
+        description = "Too many attempts; `Retry-After` says when to try again",
+        content_type = "application/problem+json"
+    )]
+    TooMany(#[to_schema] Problem),
     /// The database is out of reach.
     #[response(status = 503, description = "Try again in a moment", content_type = "application/problem+json")]
     Unavailable(#[to_schema] Problem),

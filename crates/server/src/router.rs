@@ -26,7 +26,7 @@ struct Document;
 fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         // account
-        .routes(routes!(api::me::get))
+        .routes(routes!(api::me::get, api::me::update, api::me::delete))
         .routes(routes!(api::me::tokens_list, api::me::tokens_create))
         .routes(routes!(api::me::tokens_revoke))
         .routes(routes!(api::sessions::list, api::sessions::end_all))
@@ -131,6 +131,14 @@ fn pages() -> Router<App> {
         .route("/account/security/passkeys/finish", post(pages::passkeys::finish))
         .route("/account/tokens", get(pages::tokens::list))
         .route("/account/tokens/{token}/revoke", post(pages::tokens::revoke))
+        .route("/account/name", post(pages::account::rename))
+        .route("/account-deleted", get(pages::link::account_deleted))
+        .route("/sign-up", get(pages::sign_up::show).post(pages::sign_up::submit))
+        .route("/sign-up/confirm", get(pages::sign_up::confirm).post(pages::sign_up::finish))
+        .route("/forgot-password", get(pages::forgotten::show).post(pages::forgotten::submit))
+        .route("/set-password", get(pages::forgotten::set).post(pages::forgotten::finish))
+        .route("/confirm-address", get(pages::link::confirm_address).post(pages::link::confirmed_address))
+        .route("/undo-address", get(pages::link::undo_address).post(pages::link::undone_address))
         // organizations
         .route("/organizations", get(pages::organizations::list))
         .route("/organizations/handle", get(pages::organization_form::handle_state))
@@ -204,6 +212,9 @@ fn dangerous(app: &App) -> Router<App> {
         .route("/account/security/providers/{provider}/link", post(pages::external::link))
         .route("/account/security/identities/{identity}/unlink", post(pages::external::unlink))
         .route("/account/tokens", post(pages::tokens::create))
+        .route("/account/address", post(pages::account::change_address))
+        .route("/account/password", post(pages::account::change_password))
+        .route("/account/delete", post(pages::account::delete))
         .route("/organizations/{org}/delete", post(pages::organizations::delete))
         .route_layer(middleware::from_fn_with_state(app.clone(), pages::step_up::layer))
 }

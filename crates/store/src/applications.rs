@@ -317,6 +317,15 @@ pub async fn revoke_secret(tx: &mut Tx, application: ApplicationId, secret: Secr
     Ok(rows > 0)
 }
 
+/// The applications, not deleted, that a person owns.
+///
+/// # Errors
+/// Those of the database.
+pub async fn own(conn: &mut Conn, user: UserId) -> Result<Vec<ApplicationId>, StoreError> {
+    let rows = conn.fetch_all("select id from applications where user_id = $1 and deleted_at is null order by id", params![user]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 /// The names of several applications, deleted ones included, in one statement.
 ///
 /// # Errors

@@ -13,6 +13,8 @@ pub mod grants;
 pub mod idempotency;
 pub mod identities;
 pub mod installation_keys;
+pub mod limits;
+pub mod links;
 pub mod mail;
 pub mod marketplace;
 pub mod members;

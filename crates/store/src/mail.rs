@@ -161,6 +161,16 @@ pub async fn delete_before(tx: &mut Tx, before: Ts) -> Result<u64, StoreError> {
     tx.execute("delete from outgoing_mails where created_at < $1", params![before]).await
 }
 
+/// Forgets all mails to an address, and those to others that name it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete_about(tx: &mut Tx, address: &str) -> Result<u64, StoreError> {
+    let literal = address.replace('!', "!!").replace('_', "!_").replace('%', "!%");
+    let sql = "delete from outgoing_mails where recipient = $1 or data like $2 escape '!'";
+    tx.execute(sql, params![address, format!("%\"{literal}\"%")]).await
+}
+
 /// The logs that go on beyond what was read for mails, of those that moved at or after an instant; with the position.
 ///
 /// # Errors

@@ -98,6 +98,21 @@ pub async fn count_maintainers(conn: &mut Conn, organization: OrganizationId) ->
     Ok(usize::try_from(row.get::<i64>(0)?).unwrap_or(0))
 }
 
+/// All memberships of a user, those in deleted organizations too, each with its organization.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<(OrganizationId, Member)>, StoreError> {
+    let rows = conn
+        .fetch_all(
+            "select u.id, u.email, u.name, m.role, m.since, m.organization_id from memberships m join users u on u.id = m.user_id
+             where m.user_id = $1 order by m.organization_id",
+            params![user],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get(5)?, member(row)?))).collect()
+}
+
 /// Adds members, in one statement.
 ///
 /// # Errors

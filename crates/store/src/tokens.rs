@@ -137,6 +137,16 @@ pub async fn revoke_personal(tx: &mut Tx, user: UserId, id: TokenId, now: Ts) ->
     Ok(rows > 0)
 }
 
+/// Removes all personal tokens of a user.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete_personal_of(tx: &mut Tx, user: UserId) -> Result<u64, StoreError> {
+    let limits = "delete from personal_token_organizations where token_id in (select id from personal_tokens where user_id = $1)";
+    tx.execute(limits, params![user]).await?;
+    tx.execute("delete from personal_tokens where user_id = $1", params![user]).await
+}
+
 /// Adds an access token.
 ///
 /// # Errors

@@ -1,6 +1,10 @@
 //! People's accounts.
 
-use stoa_domain::{ids::UserId, time::Ts, users::User};
+use stoa_domain::{
+    ids::UserId,
+    time::Ts,
+    users::{DELETED, User},
+};
 
 use crate::{Conn, Row, StoreError, Tx, Value, params, values};
 
@@ -82,17 +86,18 @@ pub async fn password_hash(conn: &mut Conn, id: UserId) -> Result<Option<String>
     }
 }
 
-/// The accounts of several addresses, in one statement.
+/// The accounts of several addresses, in one statement, locked for the rest of the transaction: none of them is deleted or gets
+/// another address meanwhile.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_by_emails(conn: &mut Conn, emails: &[String]) -> Result<Vec<User>, StoreError> {
+pub async fn lock_by_emails(tx: &mut Tx, emails: &[String]) -> Result<Vec<User>, StoreError> {
     if emails.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("select {COLUMNS} from users u where u.email in ({})", placeholders(1, emails.len()));
+    let sql = format!("select {COLUMNS} from users u where u.email in ({}) order by u.id", placeholders(1, emails.len()));
     let values: Vec<Value> = emails.iter().map(Value::from).collect();
-    conn.fetch_all(&sql, &values).await?.iter().map(|row| user(row, 0)).collect()
+    tx.lock(&sql, &values).await?.iter().map(|row| user(row, 0)).collect()
 }
 
 /// Adds accounts without passwords, in one statement.
@@ -157,6 +162,56 @@ pub async fn set_suspended(tx: &mut Tx, id: UserId, since: Option<Ts>) -> Result
 /// Those of the database.
 pub async fn set_operator(tx: &mut Tx, id: UserId, operator: bool) -> Result<(), StoreError> {
     tx.execute("update users set operator = $2 where id = $1", params![id, operator]).await?;
+    Ok(())
+}
+
+/// An account by id, locked for the rest of the transaction; `None` for a deleted one.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<User>, StoreError> {
+    let sql = format!("select {COLUMNS} from users u where u.id = $1 and u.deleted_at is null");
+    tx.lock(&sql, params![id]).await?.first().map(|row| user(row, 0)).transpose()
+}
+
+/// Changes what a person is called.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_name(tx: &mut Tx, id: UserId, name: &str) -> Result<(), StoreError> {
+    tx.execute("update users set name = $2 where id = $1", params![id, name]).await?;
+    Ok(())
+}
+
+/// Sets a password, or takes it away.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_password(tx: &mut Tx, id: UserId, password_hash: Option<&str>) -> Result<(), StoreError> {
+    tx.execute("update users set password_hash = $2 where id = $1", params![id, password_hash]).await?;
+    Ok(())
+}
+
+/// Gives an account another address.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] of `email` when the address has an account.
+pub async fn set_email(tx: &mut Tx, id: UserId, email: &str) -> Result<(), StoreError> {
+    tx.execute("update users set email = $2 where id = $1", params![id, email]).await?;
+    Ok(())
+}
+
+/// Erases what is personal in an account. The row stays, because rows that tell what happened refer to it; its address, which
+/// must be unique, becomes the id, which is no address.
+///
+/// # Errors
+/// Those of the database.
+pub async fn erase(tx: &mut Tx, id: UserId, now: Ts) -> Result<(), StoreError> {
+    tx.execute(
+        "update users set email = $2, name = $3, password_hash = null, operator = 0, deleted_at = $4 where id = $1",
+        params![id, id.to_string(), DELETED, now],
+    )
+    .await?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use axum::http::HeaderName;
 use sha2::{Digest, Sha256};
 use stoa_access::Access;
 use stoa_actions::{Act, Caller, Clock, Entropy, Limits, Stoa, providers::Provider, resources, tokens, users};
@@ -17,7 +18,7 @@ use stoa_domain::{
     ids::{MailId, UserId},
     mail::{Mail, Outgoing},
     time::Ts,
-    users::User,
+    users::{SignUp, User},
 };
 use stoa_server::{
     App,
@@ -88,6 +89,10 @@ pub struct TestApp {
 pub struct Setup {
     /// What sends mails.
     pub mailer: Option<Arc<Mailer>>,
+    /// Who may make an account.
+    pub sign_up: SignUp,
+    /// The header in which a proxy writes where a request comes from.
+    pub address_header: Option<HeaderName>,
 }
 
 /// A mail of the outbox, as a test takes it.
@@ -156,8 +161,9 @@ impl TestApp {
             public_url: url.as_str().into(),
             providers: Arc::new([]),
             limits: Limits { resource_bytes: 1024 * 1024 },
+            sign_up: setup.sign_up,
         };
-        let router = stoa_server::router(App::new(stoa.clone()).with_mailer(setup.mailer));
+        let router = stoa_server::router(App::new(stoa.clone()).with_mailer(setup.mailer).with_address_header(setup.address_header));
         let server = tokio::spawn(async move {
             axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await.expect("the server runs");
         });

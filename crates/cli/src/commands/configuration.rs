@@ -38,6 +38,8 @@ pub fn run(config: &Config) -> Outcome {
     print(&format!("resource_limit = {}", config.resource_limit))?;
     print(&format!("smtp = {:?}", config.mail.shown))?;
     print(&format!("mail_from = {:?}", config.mail.from))?;
+    print(&format!("sign_up = {:?}", config.sign_up.to_string()))?;
+    print(&format!("address_header = {:?}", config.address_header.as_ref().map_or("", |name| name.as_str())))?;
     print(&format!("log = {:?}", config.log))?;
     print(&format!("log_format = {format:?}"))?;
     Ok(ExitCode::SUCCESS)

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use stoa_actions::Stoa;
-use stoa_server::App;
 
 use super::{Failure, Outcome, failure::print, install, serve};
 use crate::{
@@ -21,7 +20,7 @@ pub async fn run(config: &Config) -> Outcome {
     let now = stoa.clock.now();
     sample::fill(&stoa, now).await?;
     introduce(&config)?;
-    let outcome = serve::serve(App::new(stoa).with_mailer(config.mail.mailer()), listener, serve::told_to_stop()).await;
+    let outcome = serve::serve(install::app(&config, stoa), listener, serve::told_to_stop()).await;
     folder.close().map_err(|error| Failure::because("the temporary folder", &error))?;
     outcome
 }

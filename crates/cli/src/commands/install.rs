@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use stoa_access::Access;
 use stoa_actions::{Limits, Stoa};
+use stoa_server::App;
 use stoa_store::{DatabaseUrl, Db, blobs::Blobs};
 
 use super::Failure;
@@ -57,5 +58,11 @@ pub async fn stoa(config: &Config) -> Result<Stoa, Failure> {
         public_url: config.public_url.as_str().into(),
         providers: config.oidc.clone().into(),
         limits: Limits { resource_bytes: config.resource_limit },
+        sign_up: config.sign_up.clone(),
     })
+}
+
+/// What serves an installation.
+pub fn app(config: &Config, stoa: Stoa) -> App {
+    App::new(stoa).with_mailer(config.mail.mailer()).with_address_header(config.address_header.clone())
 }

@@ -19,7 +19,7 @@ pub async fn run(config: &Config) -> Outcome {
     let stoa = install::stoa(config).await?;
     let listener = bind(config.listen).await?;
     print(&format!("Stoa listens on http://{}", listener.local_addr().map_err(Failure::new)?))?;
-    serve(App::new(stoa).with_mailer(config.mail.mailer()), listener, told_to_stop()).await
+    serve(install::app(config, stoa), listener, told_to_stop()).await
 }
 
 /// Takes the address.

@@ -11,7 +11,7 @@ pub struct Key {
 }
 
 /// All keys.
-pub const KEYS: [Key; 10] = [
+pub const KEYS: [Key; 12] = [
     Key { name: "listen", usual: "127.0.0.1:8080", meaning: "The IP address and port to listen on." },
     Key { name: "data", usual: "data", meaning: "The folder of everything that lies in files. It is made when it is missing." },
     Key {
@@ -49,6 +49,18 @@ pub const KEYS: [Key; 10] = [
         name: "mail_from",
         usual: "Stoa <stoa@HOST>",
         meaning: "The address mails come from, with or without a name. `HOST` is that of `public_url`.",
+    },
+    Key {
+        name: "sign_up",
+        usual: "open",
+        meaning: "Who may make an account: `open` (whoever has an address), `closed` (nobody; operators create accounts), or domains such as \
+                  `grid.example, works.example`, whose addresses may.",
+    },
+    Key {
+        name: "address_header",
+        usual: "",
+        meaning: "The header in which the proxy in front writes the client's IP address, such as `X-Forwarded-For` (its last address counts) or \
+                  `X-Real-IP`. Set it only when nobody reaches Stoa but through that proxy; otherwise the address of the connection counts.",
     },
     Key {
         name: "log",

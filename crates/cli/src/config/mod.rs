@@ -20,6 +20,8 @@ use figment::{
     value::{Dict, Value},
 };
 use stoa_actions::providers::Provider;
+use stoa_domain::users::SignUp;
+use stoa_server::HeaderName;
 use stoa_store::DatabaseUrl;
 
 pub use keys::{KEYS, reference};
@@ -104,6 +106,12 @@ pub struct Options {
     /// The address mails come from [default: stoa@ the host of the public URL] [variable: STOA_MAIL_FROM]
     #[arg(long, value_name = "ADDRESS", global = true)]
     pub mail_from: Option<String>,
+    /// Who may make an account: open, closed, or domains such as grid.example [default: open] [variable: STOA_SIGN_UP]
+    #[arg(long, value_name = "WHO", global = true)]
+    pub sign_up: Option<String>,
+    /// The header in which the proxy in front writes the client's IP address [variable: STOA_ADDRESS_HEADER]
+    #[arg(long, value_name = "NAME", global = true)]
+    pub address_header: Option<String>,
     /// What to log [default: info] [variable: STOA_LOG]
     #[arg(long, value_name = "FILTER", global = true)]
     pub log: Option<String>,
@@ -123,6 +131,8 @@ impl Options {
             ("resource_limit", &self.resource_limit),
             ("smtp", &self.smtp),
             ("mail_from", &self.mail_from),
+            ("sign_up", &self.sign_up),
+            ("address_header", &self.address_header),
             ("log", &self.log),
             ("log_format", &self.log_format),
         ];
@@ -149,6 +159,10 @@ pub struct Config {
     pub mail: MailServer,
     /// Other providers whose accounts open accounts here.
     pub oidc: Vec<Provider>,
+    /// Who may make an account.
+    pub sign_up: SignUp,
+    /// The header in which the proxy in front writes the client's IP address.
+    pub address_header: Option<HeaderName>,
     /// What to log, in the syntax of `tracing`'s `EnvFilter`.
     pub log: String,
     /// How to log.
@@ -215,13 +229,31 @@ impl Config {
         let storage = or("storage", data.join("blobs").display().to_string()).read(str::parse)?;
         let resource_limit = or("resource_limit", "1GiB".to_owned()).read(read_size)?;
         let mail = MailServer::read(&or("smtp", String::new()), &or("mail_from", mail::usual_sender(&public_url)))?;
+        let sign_up = or("sign_up", "open".to_owned()).read(str::parse)?;
+        let address_header = or("address_header", String::new()).read(|name| match name {
+            "" => Ok(None),
+            name => HeaderName::from_bytes(name.as_bytes()).map(Some).map_err(|_| "write the name of one header, such as X-Forwarded-For"),
+        })?;
         let log = or("log", "info".to_owned()).read(|text| {
             tracing_subscriber::EnvFilter::try_new(text)
                 .map(|_| text.to_owned())
                 .map_err(|_| "write a level (error, warn, info, debug, trace) or a filter such as info,stoa_store=debug")
         })?;
         let log_format = or("log_format", "text".to_owned()).read(str::parse)?;
-        Ok(Self { listen, data, database, public_url, storage, resource_limit, mail, oidc: Vec::new(), log, log_format })
+        Ok(Self {
+            listen,
+            data,
+            database,
+            public_url,
+            storage,
+            resource_limit,
+            mail,
+            sign_up,
+            address_header,
+            oidc: Vec::new(),
+            log,
+            log_format,
+        })
     }
 }
 
@@ -321,6 +353,8 @@ mod tests {
             ("log", "a=b=c"),
             ("smtp", "mail.example"),
             ("mail_from", "nobody"),
+            ("sign_up", "everybody"),
+            ("address_header", "x forwarded for"),
         ] {
             let told = told(key, value);
             assert!(told.starts_with(&format!("{key} = {value:?}")), "{told}");

@@ -2,17 +2,17 @@
 
 use axum::{http::StatusCode, response::IntoResponse};
 use serde::{Deserialize, Serialize};
-use stoa_actions::{Error, tokens};
+use stoa_actions::{Error, tokens, users};
 use stoa_domain::{
     ids::{OrganizationId, TokenId, UserId},
     time::Ts,
     tokens::{Lifetime, PersonalToken},
 };
 use stoa_store::organizations::Named;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    extract::{Api, ApiJson, ApiPath, ApiResult, answer, done},
+    extract::{Api, ApiJson, ApiPath, ApiQuery, ApiResult, answer, done},
     paging::Page,
     problem::Refusals,
 };
@@ -34,6 +34,42 @@ pub struct PersonView {
 pub async fn get(api: Api) -> ApiResult {
     let me = api.caller.person()?;
     Ok(axum::Json(PersonView { id: me.id, email: me.email.clone(), name: me.name.clone() }).into_response())
+}
+
+/// What to change about me.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct MeChange {
+    /// What I am called.
+    pub name: Option<String>,
+}
+
+/// Changes my name. Address and password are changed on the account's page, which asks for the present password.
+#[utoipa::path(patch, path = "/api/v1/me", tag = "account", request_body = MeChange, responses((status = 200, description = "Who I am", body = PersonView), Refusals))]
+pub async fn update(api: Api, ApiJson(body): ApiJson<MeChange>) -> ApiResult {
+    let mut act = api.begin().await?;
+    let me = match &body.name {
+        Some(name) => users::rename(&mut act, name).await?,
+        None => act.caller.person()?.clone(),
+    };
+    answer(act, StatusCode::OK, &PersonView { id: me.id, email: me.email, name: me.name }).await
+}
+
+/// The address again.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeleteQuery {
+    /// The address of the account, as a confirmation.
+    #[serde(default)]
+    pub confirm: String,
+}
+
+/// Deletes my account: memberships, tokens, sessions and my own applications end, name and address are erased. 409
+/// `last_maintainer` while an organization would lose its last one.
+#[utoipa::path(delete, path = "/api/v1/me", tag = "account", params(DeleteQuery), responses((status = 204, description = "Deleted"), Refusals))]
+pub async fn delete(api: Api, ApiQuery(query): ApiQuery<DeleteQuery>) -> ApiResult {
+    let mut act = api.begin().await?;
+    users::delete(&mut act, &query.confirm).await?;
+    done(act).await
 }
 
 /// A personal token without its secret.

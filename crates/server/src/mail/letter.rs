@@ -64,6 +64,7 @@ fn letter(mail: &Mail) -> Letter {
         | Mail::NoAccount { .. }
         | Mail::PasswordChanged { .. }
         | Mail::ConfirmAddress { .. }
+        | Mail::AddressTaken { .. }
         | Mail::AddressChangeAsked { .. }
         | Mail::AddressChanged { .. }
         | Mail::AccountDeleted { .. } => of_account(mail),
@@ -117,6 +118,13 @@ fn of_account(mail: &Mail) -> Letter {
             &[format!("The account of {from} shall get this address. Confirm that the address is yours.")],
             Some(("Confirm this address", link)),
             &[ONE_HOUR, NOT_YOU],
+        ),
+        Mail::AddressTaken { from } => letter_of(
+            &[format!(
+                "The account of {from} shall get this address, but there is another account with it. An address belongs to one account."
+            )],
+            None,
+            &["If you want it there, delete the other account or give it another address first.", NOT_YOU],
         ),
         Mail::AddressChangeAsked { to, link } => letter_of(
             &[format!("Your account shall get the address {to}. That happens as soon as the new address is confirmed.")],

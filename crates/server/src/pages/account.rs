@@ -1,10 +1,19 @@
-//! The signed-in user's own pages: their head with tabs, and the profile.
+//! One's own account: name, address, password, and its end.
 
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
+use serde::Deserialize;
+use stoa_actions::{
+    Error, limits,
+    users::{self, address, password},
+};
+use stoa_domain::limits::{Attempt, Door};
+use stoa_store::Conn;
 
 use super::{
-    Person, Shell, filters,
+    Field, Flash, Person, Shell, filters,
+    form::{FormErrors, PageForm},
     page::{Page, PageResult},
+    visit,
 };
 
 /// The head of the account's pages.
@@ -24,30 +33,154 @@ impl AccountHead {
     }
 }
 
-/// `GET /account`.
+/// `GET /account`, and again with errors.
 #[derive(Debug, Default, askama::Template, askama_web::WebTemplate)]
 #[template(path = "account.html")]
 pub struct AccountPage {
     /// What surrounds the page.
     pub shell: Shell,
-    /// The head with the tabs.
+    /// The head of the account's pages.
     pub head: AccountHead,
+    /// Whether I have a password.
+    pub has_password: bool,
+    /// My name.
+    pub name: Field,
+    /// The address I want.
+    pub email: Field,
+    /// The password I want.
+    pub new_password: Field,
+    /// Why the account was not deleted.
+    pub deletion: Vec<String>,
+}
+
+async fn page_of(page: &Page, conn: &mut Conn) -> PageResult<AccountPage> {
+    Ok(AccountPage {
+        shell: page.shell(conn, "").await?,
+        head: AccountHead::of(page, "profile"),
+        has_password: password::is_set(conn, &page.caller).await?,
+        name: Field::new(&page.me().name),
+        ..AccountPage::default()
+    })
 }
 
 /// `GET /account`.
 pub async fn show(page: Page) -> PageResult {
     let mut conn = page.read().await?;
-    Ok(AccountPage { shell: page.shell(&mut conn, "").await?, head: AccountHead::of(&page, "profile") }.into_response())
+    Ok(page_of(&page, &mut conn).await?.into_response())
+}
+
+/// Shows the page again with what is wrong.
+async fn again(page: &Page, error: Error, put: impl FnOnce(&mut AccountPage, FormErrors)) -> PageResult {
+    let errors = FormErrors::of(error)?;
+    let status = errors.status;
+    let mut conn = page.read().await?;
+    let mut shown = page_of(page, &mut conn).await?;
+    put(&mut shown, errors);
+    Ok(FormErrors::again(status, shown))
+}
+
+/// Another name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct NameForm {
+    name: String,
+}
+
+/// `POST /account/name`.
+pub async fn rename(page: Page, PageForm(form): PageForm<NameForm>) -> PageResult {
+    let mut act = page.begin().await?;
+    match users::rename(&mut act, &form.name).await {
+        Ok(_) => page.done(act, "/account", Flash::ok("Saved.")).await,
+        Err(error) => {
+            drop(act);
+            again(&page, error, |shown, mut errors| shown.name = errors.field("/name", form.name)).await
+        }
+    }
+}
+
+/// Another address.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct AddressForm {
+    email: String,
+}
+
+/// `POST /account/address`, after a fresh proof of who asks.
+pub async fn change_address(page: Page, PageForm(form): PageForm<AddressForm>) -> PageResult {
+    let attempt = Attempt { door: Door::AddressChange, account: &page.me().email, network: &page.from.network() };
+    limits::take(&page.app.stoa, attempt, page.caller.now).await?;
+    let mut act = page.begin().await?;
+    match address::ask(&mut act, &form.email).await {
+        Ok(()) => {
+            let text = format!("A mail was sent to {}. Open its link, and the address is changed.", form.email.trim());
+            page.done(act, "/account", Flash::ok(text)).await
+        }
+        Err(error) => {
+            drop(act);
+            again(&page, error, |shown, mut errors| shown.email = errors.field("/email", form.email)).await
+        }
+    }
+}
+
+/// Another password.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct PasswordForm {
+    password: String,
+}
+
+/// `POST /account/password`, after a fresh proof of who asks.
+pub async fn change_password(page: Page, PageForm(form): PageForm<PasswordForm>) -> PageResult {
+    let hash = match password::choose(&page.app.stoa, &form.password).await {
+        Ok(hash) => hash,
+        Err(error) => return again(&page, error, |shown, mut errors| shown.new_password = errors.field("/password", "")).await,
+    };
+    let mut act = page.begin().await?;
+    password::change(&mut act, &hash, page.session().id_hash).await?;
+    page.done(act, "/account", Flash::ok("Your password was changed. Your other sessions have ended.")).await
+}
+
+/// The end.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DeleteForm {
+    confirm: String,
+}
+
+/// `POST /account/delete`, after a fresh proof of who asks.
+pub async fn delete(page: Page, PageForm(form): PageForm<DeleteForm>) -> PageResult {
+    let mut act = page.begin().await?;
+    match users::delete(&mut act, &form.confirm).await {
+        Ok(()) => {
+            act.commit().await?;
+            let mut response = Redirect::to("/account-deleted").into_response();
+            visit::set_cookie(&mut response, visit::no_cookie(&page.app));
+            Ok(response)
+        }
+        Err(error) => {
+            drop(act);
+            again(&page, error, |shown, errors| shown.deletion = errors.rest()).await
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{AccountHead, AccountPage};
-    use crate::pages::{Person, sample};
+    use crate::pages::{Field, Person, sample};
 
     #[test]
-    fn the_profile_names_its_owner() {
-        let head = AccountHead { person: Person::new("Mira Sand", "mira@aurelia.example"), tab: "profile" };
-        assert!(sample::render("account", &AccountPage { shell: sample::shell(""), head }).contains("mira@aurelia.example"));
+    fn who_may_not_go_is_told_why() {
+        let page = AccountPage {
+            shell: sample::shell(""),
+            head: AccountHead { person: Person::new("Mira Sand", "mira@aurelia.example"), tab: "profile" },
+            has_password: true,
+            name: Field::new("Mira Sand"),
+            deletion: vec!["You are the only maintainer of Aurelia Energy.".into()],
+            ..AccountPage::default()
+        };
+        let html = sample::render("account", &page);
+        assert!(html.contains("only maintainer of Aurelia Energy") && html.contains("Change password"));
+        assert!(sample::render("account-without-password", &AccountPage { has_password: false, ..page }).contains("Set password"));
     }
 }

@@ -16,7 +16,7 @@ use stoa_domain::{
 use stoa_store::Conn;
 
 use super::{Flash, OrgHead, Shell, TabCounts, form::sentence, hue, initials, times, visit::Visit};
-use crate::{App, problem::ApiError, request_id::RequestId};
+use crate::{App, network::ClientAddress, problem::ApiError, request_id::RequestId};
 
 /// What a handler of a page answers; refusals become pages of their own.
 pub type PageResult<T = Response> = Result<T, ApiError>;
@@ -30,6 +30,8 @@ pub struct Visitor {
     pub caller: Caller,
     /// The session and what the browser remembers.
     pub visit: Visit,
+    /// Where the request comes from.
+    pub from: ClientAddress,
 }
 
 impl Visitor {
@@ -80,7 +82,8 @@ impl FromRequestParts<App> for Visitor {
         let who = visit.session().map_or(Who::Anonymous, |session| Who::User(session.user.clone()));
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         let caller = Caller { who, within: None, now: app.stoa.clock.now(), request_id };
-        Ok(Self { app: app.clone(), caller, visit })
+        let from = ClientAddress::from_request_parts(parts, app).await?;
+        Ok(Self { app: app.clone(), caller, visit, from })
     }
 }
 

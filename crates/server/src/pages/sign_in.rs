@@ -8,12 +8,16 @@ use axum::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use stoa_actions::{
-    Act, Error, passkeys,
+    Act, Error, limits, passkeys,
     proofs::{self, Proof},
     second_factors,
     sessions::{self, FirstStep},
 };
-use stoa_domain::{secrets::Secret, users::User};
+use stoa_domain::{
+    limits::{Attempt, Door},
+    secrets::Secret,
+    users::{SignUp, User},
+};
 
 use super::{
     Choice, Shell, filters,
@@ -40,6 +44,8 @@ pub struct SignInPage {
     pub passkeys: bool,
     /// Other providers whose accounts open accounts here.
     pub providers: Vec<Choice>,
+    /// Whether one can make an account oneself.
+    pub sign_up: bool,
 }
 
 impl SignInPage {
@@ -48,7 +54,16 @@ impl SignInPage {
         shell.user = None;
         let passkeys = passkeys::are_possible(&visitor.app.stoa.public_url);
         let next_query = next_query(&next);
-        Self { shell, email, next, next_query, error, passkeys, providers: provider_choices(visitor) }
+        Self {
+            shell,
+            email,
+            next,
+            next_query,
+            error,
+            passkeys,
+            providers: provider_choices(visitor),
+            sign_up: visitor.app.stoa.sign_up != SignUp::Closed,
+        }
     }
 
     /// The page shown again because something failed.
@@ -122,7 +137,7 @@ pub async fn show(visitor: Visitor, Query(Next { next }): Query<Next>) -> Respon
 
 /// `POST /sign-in`.
 pub async fn submit(visitor: Visitor, PageForm(form): PageForm<SignInForm>) -> PageResult {
-    let user = match sessions::sign_in(&visitor.app.stoa.db, &form.email, &form.password).await {
+    let user = match sessions::sign_in(&visitor.app.stoa, &form.email, &form.password, &visitor.from.network(), visitor.caller.now).await {
         Ok(user) => user,
         Err(error @ (Error::BadSignIn | Error::Suspended)) => return Ok(SignInPage::again(&visitor, form.email, &form.next, &error)),
         Err(other) => return Err(other.into()),
@@ -136,7 +151,10 @@ pub(super) async fn after_first_step(visitor: &Visitor, mut act: Act, user: &Use
     let first = sessions::after_first_step(&mut act, user, visitor.visit.device(), visitor.visit.presented()).await?;
     act.commit().await?;
     match first {
-        FirstStep::In(secret) => Ok(signed_in(visitor, &secret, next)),
+        FirstStep::In(secret) => {
+            regain(visitor, user).await?;
+            Ok(signed_in(visitor, &secret, next))
+        }
         FirstStep::SecondStep(half) => {
             let to = format!("/sign-in/second-step{}", next_query(local_path(next).unwrap_or_default()));
             let mut response = Redirect::to(&to).into_response();
@@ -144,6 +162,13 @@ pub(super) async fn after_first_step(visitor: &Visitor, mut act: Act, user: &Use
             Ok(response)
         }
     }
+}
+
+/// Whoever got in was no guesser. Before the second step that is not known, so that a password alone does not give new
+/// attempts at codes.
+async fn regain(visitor: &Visitor, user: &User) -> PageResult<()> {
+    let attempt = Attempt { door: Door::SignIn, account: &user.email, network: &visitor.from.network() };
+    Ok(limits::give_back(&visitor.app.stoa, attempt).await?)
 }
 
 /// Leads in, with the session's cookie.
@@ -211,6 +236,7 @@ pub async fn submit_second_step(visitor: Visitor, PageForm(form): PageForm<Proof
         Ok(Some(user)) => {
             let secret = sessions::begin(&mut act, &user, visitor.visit.device(), visitor.visit.presented()).await?;
             act.commit().await?;
+            regain(&visitor, &user).await?;
             return Ok(signed_in(&visitor, &secret, &next));
         }
         Ok(None) => {
@@ -282,6 +308,7 @@ mod tests {
             error: Some("E-mail address or password is wrong.".into()),
             passkeys: true,
             providers: vec![Choice::new("example", "Example", false)],
+            sign_up: true,
         };
         let html = sample::render("sign-in", &page);
         assert!(html.contains("mira@aurelia.example") && html.contains("is wrong"));

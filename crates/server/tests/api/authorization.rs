@@ -57,6 +57,9 @@ pub(crate) fn rows() -> Vec<Row> {
     vec![
         // account
         row(get.clone(), "/api/v1/me", Gate::Anyone),
+        with(patch.clone(), "/api/v1/me", Gate::Anyone, |_| json!({"name": "Somebody else"})),
+        // Without the confirmation, so that whoever asks stays for the rows that follow.
+        row(delete.clone(), "/api/v1/me", Gate::Anyone),
         row(get.clone(), "/api/v1/me/tokens", Gate::Anyone),
         with(post.clone(), "/api/v1/me/tokens", Gate::Anyone, |_| json!({"name": "x"})),
         row(delete.clone(), "/api/v1/me/tokens/{token}", Gate::Roles("-")),

@@ -226,7 +226,8 @@ api_tests! {
     async fn the_operator_can_have_a_mail_tried_again(app: &TestApp) {
         let mailbox = Mailbox::start(Manner::Refuses { reply: 550 }).await;
         let mailer = Arc::new(mailer(&mailbox, ""));
-        let own = TestApp::start_with(app.database().fresh().await, Setup { mailer: Some(Arc::clone(&mailer)) }).await;
+        let setup = Setup { mailer: Some(Arc::clone(&mailer)), ..Setup::default() };
+        let own = TestApp::start_with(app.database().fresh().await, setup).await;
         let app = &own;
         enqueue(app, &["ada"]).await;
         assert_eq!(app.mails().await.len(), 1);

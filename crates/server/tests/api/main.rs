@@ -36,4 +36,5 @@ mod subscriptions;
 mod tokens;
 mod trade;
 mod usage;
+mod users;
 mod world;

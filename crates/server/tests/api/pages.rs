@@ -182,7 +182,7 @@ api_tests! {
         anonymous.get("/api/v1/nothing").await.expect_problem(404, "not_found");
         let answer = anonymous.send(anonymous.request(Method::GET, "/nothing").header("accept", "text/html,*/*;q=0.8")).await;
         assert!(page(&answer, 404).contains("There is nothing here"));
-        anonymous.send(anonymous.request(Method::DELETE, "/api/v1/me")).await.expect_problem(405, "method_not_allowed");
+        anonymous.send(anonymous.request(Method::DELETE, "/api/v1/me/tokens")).await.expect_problem(405, "method_not_allowed");
         let browser = app.signed_in(&app.person_with_password("ada").await).await;
         let html = page(&browser.get("/organizations/nowhere").await, 404);
         assert!(html.contains("There is no such organization, or you may not see it."), "{html}");
