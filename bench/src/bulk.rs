@@ -2,7 +2,7 @@
 
 use stoa_domain::{
     events::CHAIN_START,
-    ids::{Id, OrganizationId, ProjectId, SubscriptionId, UserId},
+    ids::{Id, OrganizationId, ProjectId, SubscriptionId, TeamId, UserId},
     time::{DAY, Day, Ts},
 };
 use stoa_store::{Db, Tx, Value, params, values};
@@ -58,6 +58,11 @@ impl Bulk {
         Ok(())
     }
 
+    /// The address of a member that [`Bulk::members`] made.
+    pub fn address(organization: &str, number: usize) -> String {
+        format!("person-{number}@{organization}.example").replace('_', "-")
+    }
+
     /// Adds members to an organization, each a person of their own.
     ///
     /// # Errors
@@ -67,13 +72,31 @@ impl Bulk {
         let person = |number: usize| id::<UserId>(now, organization.bytes()[15], number);
         let tag = organization.to_string();
         self.insert("insert into users (id, email, name, operator, created_at)", 5, count, |number| {
-            values![person(number), format!("person-{number}@{tag}.example").replace('_', "-"), format!("Person {number}"), 0_i64, now]
+            values![person(number), Self::address(&tag, number), format!("Person {number}"), 0_i64, now]
         })
         .await?;
         self.insert("insert into memberships (organization_id, user_id, role, since)", 4, count, |number| {
             values![organization, person(number), if number % 3 == 0 { "editor" } else { "viewer" }, now]
         })
         .await
+    }
+
+    /// Adds teams to an organization whose members [`Bulk::members`] made: each with five of the `members` people.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn teams(&self, organization: OrganizationId, count: usize, members: usize) -> Result<(), Failure> {
+        let now = self.now;
+        let team = |number: usize| id::<TeamId>(now, organization.bytes()[15], number);
+        let person = |number: usize| id::<UserId>(now, organization.bytes()[15], number % members);
+        let head = "insert into teams (organization_id, id, name, name_key, description, created_at, updated_at)";
+        self.insert(head, 7, count, |number| {
+            values![organization, team(number), format!("Team {number}"), format!("team {number}"), "", now, now]
+        })
+        .await?;
+        let head = "insert into team_members (organization_id, team_id, user_id, since)";
+        let places = members.min(5);
+        self.insert(head, 4, count * places, |number| values![organization, team(number / places), person(number), now]).await
     }
 
     /// Adds organizations of one person, each with a project; their ids.
