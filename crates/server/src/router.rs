@@ -144,7 +144,7 @@ fn pages() -> Router<App> {
         .route("/organizations/handle", get(pages::organization_form::handle_state))
         .route("/organizations/new", get(pages::organizations::new).post(pages::organizations::create))
         .route("/organizations/{org}", get(pages::overview::show))
-        .route("/organizations/{org}/delete", get(pages::organizations::confirm).post(pages::organizations::delete))
+        .route("/organizations/{org}/delete", get(pages::organizations::confirm))
         .route("/organizations/{org}/members", get(pages::members::list).post(pages::members::add))
         .route("/organizations/{org}/members/{user}/role", post(pages::members::change_role))
         .route("/organizations/{org}/members/{user}/remove", post(pages::members::remove))
