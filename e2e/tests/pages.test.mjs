@@ -6,7 +6,7 @@ import { browserTest, signIn, startBrowser } from "../support/browser.mjs";
 import { inspect } from "../support/checks.mjs";
 import { startDemo } from "../support/stoa.mjs";
 
-const tabs = ["", "/members", "/projects", "/applications", "/services", "/subscriptions", "/requests", "/costs", "/activity", "/settings", "/settings/domains"];
+const tabs = ["", "/members", "/teams", "/projects", "/applications", "/services", "/subscriptions", "/requests", "/costs", "/activity", "/settings", "/settings/domains"];
 
 describe("the pages of the demonstration", { concurrency: false }, () => {
   let browser;
@@ -38,7 +38,7 @@ describe("the pages of the demonstration", { concurrency: false }, () => {
     await signIn(page, demo, demo.signIns.maintainer);
     await visit(page, ["/organizations", "/organizations/new", "/account", "/account/security", "/account/tokens", "/requests", "/marketplace", "/marketplace?q=map", "/marketplace/load-forecast", "/marketplace/load-forecast/subscribe"], "maintainer");
     await visit(page, tabs.map((tab) => `/organizations/grid${tab}`), "maintainer");
-    await visit(page, ["/organizations/grid/projects/north"], "maintainer");
+    await visit(page, ["/organizations/grid/projects/north", "/organizations/grid/access", "/organizations/grid/members/import", "/applications"], "maintainer");
     await page.goto(`${demo.url}/organizations/grid/subscriptions`);
     const first = await page.getByRole("link", { name: "Load Forecast" }).first().getAttribute("href");
     for (const tab of ["usage", "projects", "permissions"]) await visit(page, [`${first.replace(/\/(usage|projects|permissions)$/, "")}/${tab}`], "maintainer");

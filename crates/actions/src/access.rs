@@ -224,7 +224,9 @@ async fn weigh(stoa: &Stoa, caller: &Caller, question: &Question, owners: &mut O
                 Some(viewer) => Ok(Weighed::Person(viewer)),
                 None => answered(Reason::UnknownToken),
             },
-            SecretKind::ApplicationSecret | SecretKind::Session | SecretKind::Ceremony | SecretKind::Link => answered(Reason::UnknownToken),
+            SecretKind::ApplicationSecret | SecretKind::Session | SecretKind::Invitation | SecretKind::Ceremony | SecretKind::Link => {
+                answered(Reason::UnknownToken)
+            }
         },
         Subject::Token(None) => answered(Reason::UnknownToken),
         Subject::Unknown => answered(Reason::UnknownSubject),

@@ -1,19 +1,24 @@
-//! Registering applications, their secrets, and deleting them.
+//! Registering applications, their secrets, giving them away, and deleting them.
 
 use serde_json::json;
 use stoa_domain::{
+    access::Reason,
     applications::{Application, ApplicationChange, ApplicationSecret, MOST_LIVE_SECRETS, NewApplication, Owner},
     events::{EventKind, Subject},
     ids::{ApplicationId, OrganizationId, SecretId},
     organizations::Key,
     permissions::Permission,
     secrets::{Secret, SecretKind},
+    sharing::{self, Tie},
 };
-use stoa_store::{Conn, applications, organizations, tokens};
+use stoa_store::{Conn, applications, organizations, sharing as shares, tokens, users};
 
-pub use stoa_store::applications::{Seen, Uses};
+pub use stoa_store::{
+    applications::{Seen, Uses, Which},
+    sharing::Share,
+};
 
-use crate::{Act, Caller, Error, Result, seats};
+use crate::{Act, Caller, Error, Refusal, Result, seats};
 
 /// An application with what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +29,10 @@ pub struct Whole {
     pub secrets: Vec<ApplicationSecret>,
     /// The services, not retired, that it stands behind.
     pub services: Vec<Uses>,
+    /// With whom it is shared.
+    pub shares: Vec<Share>,
+    /// The name of the person whose it is; empty where it belongs to an organization.
+    pub owner_name: String,
 }
 
 /// Registers an application of the caller, or of an organization.
@@ -49,6 +58,7 @@ pub async fn create(act: &mut Act, owner: Option<&Key<OrganizationId>>, new: New
         redirect_uris: draft.redirect_uris,
         created_at: now,
         updated_at: now,
+        created_by: Some(user),
     };
     applications::insert(&mut act.tx, &application).await?;
     let data = json!({
@@ -57,19 +67,36 @@ pub async fn create(act: &mut Act, owner: Option<&Key<OrganizationId>>, new: New
     let concerned: Vec<_> = seat.iter().map(|seat| seat.organization.id).collect();
     act.record(&concerned, EventKind::ApplicationCreated, Subject::new("application", application.id), data);
     let organization = seat.as_ref().map(|seat| (seat.organization.handle.clone(), seat.organization.name.clone()));
-    Ok(Seen { application, role: seat.map(|seat| seat.role), organization, live_secrets: 0 })
+    let tie = seat.as_ref().map_or(Tie::Owner, |seat| Tie::Member { role: seat.role, open: true, creator: true });
+    Ok(Seen { application, ties: vec![tie], organization, live_secrets: 0 })
 }
 
-/// The application, if the caller sees it and may do `permission` with it: with one's own everything, with an
-/// organization's by role.
-async fn allowed(conn: &mut Conn, caller: &Caller, id: ApplicationId, permission: Permission) -> Result<Seen> {
+/// The application, if the caller sees it and may do `permission` with it.
+pub(crate) async fn allowed(conn: &mut Conn, caller: &Caller, id: ApplicationId, permission: Permission) -> Result<Seen> {
     let seen = applications::find_for(conn, id, &caller.viewer()?).await?.ok_or(Error::NotFound("application"))?;
-    if let Owner::Organization(owner) = seen.application.owner
-        && !permission.only_looks()
-    {
-        seats::allowed(conn, caller, &Key::Id(owner), permission).await?;
+    let decided = sharing::decide(&seen.ties, permission);
+    if decided.reason.allows() {
+        if let Owner::Organization(owner) = seen.application.owner
+            && !permission.only_looks()
+        {
+            seats::allowed(conn, caller, &Key::Id(owner), permission).await?;
+        }
+        return Ok(seen);
     }
-    Ok(seen)
+    let (Some(role), Reason::RoleRefuses | Reason::NeedsRequest) = (decided.path.and_then(|path| path.role()), decided.reason) else {
+        return Err(Error::NotFound("application"));
+    };
+    let (organization_id, organization) = home(conn, &seen).await?.ok_or(Error::NotFound("application"))?;
+    Err(Refusal { role, organization, organization_id, permission }.into())
+}
+
+/// The organization within which an application is used: the one that owns it, or with which it is shared.
+async fn home(conn: &mut Conn, seen: &Seen) -> Result<Option<(OrganizationId, String)>> {
+    if let (Owner::Organization(id), Some((_, name))) = (seen.application.owner, &seen.organization) {
+        return Ok(Some((id, name.clone())));
+    }
+    let shared = shares::list(conn, seen.application.id).await?;
+    Ok(shared.into_iter().next().map(|share| (share.organization, share.name)))
 }
 
 /// An application that the caller may see, with its live secrets and the services it stands behind.
@@ -80,27 +107,49 @@ pub async fn get(conn: &mut Conn, caller: &Caller, id: ApplicationId) -> Result<
     let seen = allowed(conn, caller, id, Permission::View).await?;
     let secrets = applications::list_secrets(conn, id).await?;
     let services = applications::services_of(conn, &[id]).await?;
-    Ok(Whole { seen, secrets, services })
+    let shares = shares::list(conn, id).await?;
+    let owner_name = owner_name(conn, caller, &seen).await?;
+    Ok(Whole { seen, secrets, services, shares, owner_name })
 }
 
-/// A page of the caller's applications and of those of the caller's organizations (or of one of them), in the order of
-/// their names.
+async fn owner_name(conn: &mut Conn, caller: &Caller, seen: &Seen) -> Result<String> {
+    let me = caller.person()?;
+    match seen.application.owner {
+        Owner::Organization(_) => Ok(String::new()),
+        Owner::User(id) if id == me.id => Ok(me.name.clone()),
+        Owner::User(id) => Ok(users::names(conn, &[id]).await?.pop().map(|(_, name)| name).unwrap_or_default()),
+    }
+}
+
+/// Which applications to list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filter<'a> {
+    /// Only the caller's own.
+    pub own: bool,
+    /// Only those of this organization and those shared with it or with its teams.
+    pub organization: Option<&'a Key<OrganizationId>>,
+    /// Only those whose name has this in it.
+    pub search: Option<&'a str>,
+}
+
+/// A page of the applications the caller sees, in the order of their names.
 ///
 /// # Errors
 /// 401, 404 for an organization the caller does not belong to.
 pub async fn list(
     conn: &mut Conn,
     caller: &Caller,
-    organization: Option<&Key<OrganizationId>>,
+    filter: Filter<'_>,
     after: Option<(&str, ApplicationId)>,
     limit: i64,
 ) -> Result<Vec<Seen>> {
     let viewer = caller.viewer()?;
-    let organization = match organization {
+    let organization = match filter.organization {
         Some(key) => Some(seats::allowed(conn, caller, key, Permission::View).await?.organization.id),
         None => None,
     };
-    Ok(applications::list_for(conn, &viewer, organization, after, limit).await?)
+    let which = Which { own: filter.own, organization, search: filter.search };
+    Ok(applications::list_for(conn, &viewer, which, after, limit).await?)
 }
 
 /// The services, not retired, that applications stand behind; for those who were let see the applications.
@@ -112,9 +161,20 @@ pub async fn services_of(conn: &mut Conn, seen: &[Seen]) -> Result<Vec<Uses>> {
     Ok(applications::services_of(conn, &ids).await?)
 }
 
-/// The application for a change, locked, with the services it stands behind and the organizations whose logs tell of it:
-/// the owner, and the providers of those services, because their tokens depend on it.
-async fn for_change(act: &mut Act, id: ApplicationId) -> Result<(Seen, Vec<Uses>, Vec<OrganizationId>)> {
+/// An application that is being changed: locked, with what depends on it.
+pub(crate) struct Changing {
+    pub(crate) seen: Seen,
+    /// The services, not retired, that it stands behind.
+    pub(crate) services: Vec<Uses>,
+    /// With whom it is shared.
+    pub(crate) shares: Vec<Share>,
+    /// The organizations whose logs tell of it: its owner, the one it is shared with, and the providers of those services,
+    /// because their tokens depend on it.
+    pub(crate) concerned: Vec<OrganizationId>,
+}
+
+/// The application for a change, locked, and with it the organizations concerned and `also`.
+pub(crate) async fn for_change(act: &mut Act, id: ApplicationId, also: &[OrganizationId]) -> Result<Changing> {
     let seen = allowed(&mut act.tx, &act.caller, id, Permission::ManageResources).await?;
     let mut concerned = Vec::new();
     if let Owner::Organization(owner) = seen.application.owner {
@@ -122,13 +182,27 @@ async fn for_change(act: &mut Act, id: ApplicationId) -> Result<(Seen, Vec<Uses>
     }
     // Organizations before the application, in one order, as wherever services are written.
     concerned.extend(applications::services_of(&mut act.tx, &[id]).await?.iter().map(|one| one.provider));
-    organizations::lock(&mut act.tx, &concerned).await?;
+    concerned.extend(shares::list(&mut act.tx, id).await?.iter().map(|share| share.organization));
+    let locked: Vec<_> = concerned.iter().chain(also).copied().collect();
+    organizations::lock(&mut act.tx, &locked).await?;
     if !applications::lock(&mut act.tx, id).await? {
         return Err(Error::NotFound("application"));
     }
     let services = applications::services_of(&mut act.tx, &[id]).await?;
+    let shares = shares::list(&mut act.tx, id).await?;
     concerned.extend(services.iter().map(|one| one.provider));
-    Ok((seen, services, concerned))
+    concerned.extend(shares.iter().map(|share| share.organization));
+    Ok(Changing { seen, services, shares, concerned })
+}
+
+/// Refuses what is for the owner alone: a share gives the use of an application, not the right to give it away.
+fn for_owner(caller: &Caller, seen: &Seen, what: &str) -> Result<()> {
+    match seen.application.owner {
+        Owner::User(owner) if owner != caller.user_id()? => {
+            Err(Error::NotYours { detail: format!("this application belongs to the person who registered it, who alone may {what}") })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Changes an application's details.
@@ -136,7 +210,7 @@ async fn for_change(act: &mut Act, id: ApplicationId) -> Result<(Seen, Vec<Uses>
 /// # Errors
 /// 401, 404, 403, 422.
 pub async fn update(act: &mut Act, id: ApplicationId, change: ApplicationChange) -> Result<Whole> {
-    let (mut seen, services, concerned) = for_change(act, id).await?;
+    let Changing { mut seen, services, shares, concerned } = for_change(act, id, &[]).await?;
     let secrets = applications::list_secrets(&mut act.tx, id).await?;
     let before = seen.application.clone();
     let mut changed = change.apply(&before)?;
@@ -146,7 +220,9 @@ pub async fn update(act: &mut Act, id: ApplicationId, change: ApplicationChange)
         act.record(&concerned, EventKind::ApplicationUpdated, Subject::new("application", id), difference(&before, &changed));
         seen.application = changed;
     }
-    Ok(Whole { seen, secrets, services })
+    let (conn, caller) = act.reading();
+    let owner_name = owner_name(conn, caller, &seen).await?;
+    Ok(Whole { seen, secrets, services, shares, owner_name })
 }
 
 fn difference(from: &Application, to: &Application) -> serde_json::Value {
@@ -163,23 +239,118 @@ fn difference(from: &Application, to: &Application) -> serde_json::Value {
     data
 }
 
-/// Deletes an application: its secrets and tokens open nothing from the next request on.
+/// What the deletion of an application takes along. [`delete`] does exactly this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// The application.
+    pub seen: Seen,
+    /// The services, not retired, that stand in its way.
+    pub services: Vec<Uses>,
+    /// How many live subscriptions those have.
+    pub subscriptions: i64,
+    /// The secrets that open nothing any more.
+    pub secrets: Vec<ApplicationSecret>,
+    /// How many access tokens open nothing any more.
+    pub tokens: i64,
+    /// Who does not see it any more.
+    pub shares: Vec<Share>,
+}
+
+impl Deletion {
+    /// Why it cannot happen yet; `None` where it can.
+    pub fn blocked(&self) -> Option<String> {
+        let names: Vec<_> = self.services.iter().map(|service| service.name.as_str()).collect();
+        let live = match self.subscriptions {
+            0 => String::new(),
+            1 => " (1 live subscription)".to_owned(),
+            more => format!(" ({more} live subscriptions)"),
+        };
+        match names.as_slice() {
+            [] => None,
+            [one] => Some(format!("{one}{live} signs in with this application; retire the service first")),
+            more => Some(format!("{}{live} sign in with this application; retire these services first", more.join(", "))),
+        }
+    }
+}
+
+/// What the deletion of an application would take along, for whoever may delete it.
+///
+/// # Errors
+/// 401, 404, 403.
+pub async fn deletion(conn: &mut Conn, caller: &Caller, id: ApplicationId) -> Result<Deletion> {
+    let seen = allowed(conn, caller, id, Permission::ManageResources).await?;
+    let services = applications::services_of(conn, &[id]).await?;
+    let shares = shares::list(conn, id).await?;
+    plan_deletion(conn, caller, seen, services, shares).await
+}
+
+async fn plan_deletion(conn: &mut Conn, caller: &Caller, seen: Seen, services: Vec<Uses>, shares: Vec<Share>) -> Result<Deletion> {
+    for_owner(caller, &seen, "delete it")?;
+    let id = seen.application.id;
+    Ok(Deletion {
+        subscriptions: applications::count_subscriptions(conn, id).await?,
+        secrets: applications::list_secrets(conn, id).await?,
+        tokens: tokens::count_access_of(conn, id, caller.now).await?,
+        seen,
+        services,
+        shares,
+    })
+}
+
+/// Deletes an application: its secrets and tokens open nothing from the next request on, and nobody sees it any more.
 ///
 /// # Errors
 /// 401, 404, 403; `in_use` (409) while a service that is not retired stands on it.
 pub async fn delete(act: &mut Act, id: ApplicationId) -> Result<Seen> {
-    let (seen, services, concerned) = for_change(act, id).await?;
-    if !services.is_empty() {
-        let names: Vec<_> = services.iter().map(|service| service.name.as_str()).collect();
-        let detail = format!("{} signs in with this application; retire it first, or give it another application", names.join(", "));
-        return Err(Error::conflict("in_use", detail));
+    let Changing { seen, services, shares: shared, concerned } = for_change(act, id, &[]).await?;
+    let (conn, caller) = act.reading();
+    let deletion = plan_deletion(conn, caller, seen, services, shared).await?;
+    if let Some(reason) = deletion.blocked() {
+        return Err(Error::conflict("in_use", reason));
     }
     let now = act.now();
     applications::delete(&mut act.tx, id, now).await?;
     tokens::delete_access_of(&mut act.tx, id, None).await?;
-    let data = json!({"name": seen.application.name});
+    shares::delete_all(&mut act.tx, id).await?;
+    let data = json!({
+        "name": deletion.seen.application.name, "secrets": deletion.secrets.len(), "tokens": deletion.tokens,
+        "shares": deletion.shares.len(),
+    });
     act.record(&concerned, EventKind::ApplicationDeleted, Subject::new("application", id), data);
-    Ok(seen)
+    Ok(deletion.seen)
+}
+
+/// Gives the caller's application to an organization, which it then belongs to for good.
+///
+/// # Errors
+/// 401, 404, 403; `transferred` (409) when it belongs to an organization already, `shared_elsewhere` (409) when it is
+/// shared with another one.
+pub async fn transfer(act: &mut Act, id: ApplicationId, to: &Key<OrganizationId>) -> Result<Seen> {
+    let seat = seats::allowed(&mut act.tx, &act.caller, to, Permission::ManageResources).await?;
+    let organization = seat.organization.id;
+    let changing = for_change(act, id, &[organization]).await?;
+    for_owner(&act.caller, &changing.seen, "give it away")?;
+    if let Owner::Organization(_) = changing.seen.application.owner {
+        return Err(Error::conflict("transferred", "this application belongs to an organization already and stays there"));
+    }
+    if let Some(share) = changing.shares.iter().find(|share| share.organization != organization) {
+        return Err(shared_elsewhere(&share.name));
+    }
+    let now = act.now();
+    shares::transfer(&mut act.tx, organization, &[id], now).await?;
+    let mut concerned = changing.concerned;
+    concerned.push(organization);
+    let data = json!({"name": changing.seen.application.name, "organization": organization, "cause": "given"});
+    act.record(&concerned, EventKind::ApplicationTransferred, Subject::new("application", id), data);
+    let viewer = act.caller.viewer()?;
+    applications::find_for(&mut act.tx, id, &viewer).await?.ok_or(Error::NotFound("application"))
+}
+
+/// The refusal to use an application within two organizations.
+pub(crate) fn shared_elsewhere(with: &str) -> Error {
+    let detail =
+        format!("this application is shared with {with}; an application is shared within one organization, so take it back there first");
+    Error::conflict("shared_elsewhere", detail)
 }
 
 /// Makes a secret for an application. Its text is shown once.
@@ -187,7 +358,7 @@ pub async fn delete(act: &mut Act, id: ApplicationId) -> Result<Seen> {
 /// # Errors
 /// 401, 404, 403; `too_many_secrets` (409).
 pub async fn create_secret(act: &mut Act, id: ApplicationId) -> Result<(Seen, ApplicationSecret, Secret)> {
-    let (seen, _, concerned) = for_change(act, id).await?;
+    let Changing { seen, concerned, .. } = for_change(act, id, &[]).await?;
     if applications::list_secrets(&mut act.tx, id).await?.len() >= MOST_LIVE_SECRETS {
         let detail = format!("an application has at most {MOST_LIVE_SECRETS} live secrets; revoke one that is not used any more");
         return Err(Error::conflict("too_many_secrets", detail));
@@ -205,7 +376,7 @@ pub async fn create_secret(act: &mut Act, id: ApplicationId) -> Result<(Seen, Ap
 /// # Errors
 /// 401, 404, 403.
 pub async fn revoke_secret(act: &mut Act, id: ApplicationId, secret: SecretId) -> Result<Seen> {
-    let (seen, _, concerned) = for_change(act, id).await?;
+    let Changing { seen, concerned, .. } = for_change(act, id, &[]).await?;
     let live = applications::list_secrets(&mut act.tx, id).await?;
     let revoked = live.into_iter().find(|one| one.id == secret).ok_or(Error::NotFound("secret"))?;
     let now = act.now();

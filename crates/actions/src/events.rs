@@ -102,7 +102,9 @@ pub async fn people(conn: &mut Conn, events: &[Event]) -> Result<BTreeMap<String
     let mut programs = BTreeSet::new();
     for event in events {
         let actor = event.actor_id.as_deref().unwrap_or_default();
-        ids.extend([actor, &event.subject.id].into_iter().filter_map(|id| id.parse::<UserId>().ok()));
+        let data = event.json();
+        let named = data["user"].as_str().unwrap_or_default();
+        ids.extend([actor, &event.subject.id, named].into_iter().filter_map(|id| id.parse::<UserId>().ok()));
         programs.extend(actor.parse::<ApplicationId>().ok());
     }
     let people = users::names(conn, &Vec::from_iter(ids)).await?.into_iter().map(|(id, name)| (id.to_string(), name));

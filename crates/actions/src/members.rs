@@ -1,31 +1,67 @@
 //! Members: adding, changing roles, removing, leaving.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use stoa_domain::{
     events::{EventKind, Subject},
-    ids::{OrganizationId, UserId},
+    ids::{ApplicationId, OrganizationId, UserId},
+    invitations::Invitation,
     members::{Member, keep_a_maintainer},
     organizations::Key,
     permissions::{Permission, Role},
+    teams::Team,
     text::{self, Faults},
+    time::Ts,
 };
-use stoa_store::{Conn, members, organizations, users};
+use stoa_store::{Conn, invitations as kept, members, organizations, requests, sharing as shared, teams, tokens, users};
 
-use crate::{Act, Caller, Error, Result, seats};
+use crate::{
+    Act, Caller, Error, Result,
+    invitations::{self, Invitee},
+    seats, sharing,
+};
 
-/// The most members that one call may add.
+/// The most people that one call of the API may add.
 pub const MOST_ADDED: usize = 100;
 
 /// The most names that [`who_may`] gives.
 pub const MOST_NAMED: i64 = 5;
 
 /// One person to add.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewMember {
-    /// The address of the person's account.
+    /// The address of the person's account, or to which an invitation goes.
     pub email: String,
+    /// What the person is called, for the invitation; may be empty.
+    pub name: String,
     /// The role to give.
     pub role: String,
+}
+
+/// What is to become of one person to add. [`add`] does exactly this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Planned {
+    /// Has an account and becomes a member at once.
+    Add(Member),
+    /// Has no account and gets an invitation.
+    Invite {
+        /// The address.
+        email: String,
+        /// The name; may be empty.
+        name: String,
+        /// The role.
+        role: Role,
+        /// Whether it takes the place of one that waits.
+        again: bool,
+    },
+    /// Is a member already; nothing changes.
+    AlreadyMember(Member),
+    /// Can't be added, for this reason.
+    Invalid {
+        /// What is wrong and what to do.
+        reason: String,
+    },
 }
 
 /// What became of one person to add.
@@ -33,6 +69,8 @@ pub struct NewMember {
 pub enum Added {
     /// Is a member now.
     Added(Member),
+    /// Was sent an invitation.
+    Invited(Invitation),
     /// Was a member before; nothing changed.
     AlreadyMember(Member),
     /// Was not added, for this reason.
@@ -42,7 +80,7 @@ pub enum Added {
     },
 }
 
-/// A page of an organization's members; `after` is the last user of the page before.
+/// A page of an organization's members, all or those with `search` in name or address; `after` is the last user of the page before.
 ///
 /// # Errors
 /// 401, 404.
@@ -50,12 +88,33 @@ pub async fn list(
     conn: &mut Conn,
     caller: &Caller,
     key: &Key<OrganizationId>,
+    search: Option<&str>,
     after: Option<UserId>,
     limit: i64,
 ) -> Result<(seats::Seat, Vec<Member>)> {
     let seat = seats::allowed(conn, caller, key, Permission::View).await?;
-    let page = members::list(conn, seat.organization.id, after, limit).await?;
+    let page = members::list(conn, seat.organization.id, search, after, limit).await?;
     Ok((seat, page))
+}
+
+/// The members of an organization with these addresses.
+///
+/// # Errors
+/// 401, 404; 422 for an address of nobody who is a member.
+pub async fn by_emails(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>, emails: &[&str]) -> Result<Vec<Member>> {
+    let seat = seats::allowed(conn, caller, key, Permission::View).await?;
+    if emails.len() > MOST_ADDED {
+        return Err(Error::fault("/members", format!("give at most {MOST_ADDED} people")));
+    }
+    let mut faults = Faults::new();
+    let emails: Vec<String> = emails.iter().filter_map(|email| faults.check("/emails", text::email(email))).collect();
+    let accounts = users::find_by_emails(conn, &emails).await?;
+    let ids: Vec<UserId> = accounts.iter().map(|user| user.id).collect();
+    let found = members::find_many(conn, seat.organization.id, &ids).await?;
+    for email in emails.iter().filter(|email| found.iter().all(|member| member.email != **email)) {
+        faults.add("/emails", format!("{email} is not a member of {}", seat.organization.name));
+    }
+    Ok(faults.or(Some(found))?)
 }
 
 /// The names of some members whose role allows `permission`: whom to ask. For those who were let see the organization.
@@ -66,50 +125,98 @@ pub async fn who_may(conn: &mut Conn, organization: OrganizationId, permission: 
     Ok(members::names_with_roles(conn, organization, &permission.allowed_roles(), MOST_NAMED).await?)
 }
 
-/// Adds people who have an account, each with a role; answers what became of each, in the order given.
+/// Adds people, each with a role: who has an account is a member at once, others get an invitation. Answers what became of
+/// each, in the order given.
 ///
 /// # Errors
-/// 401, 404, 403; 422 unless 1 to 100 people are given.
-pub async fn add(act: &mut Act, key: &Key<OrganizationId>, new: &[NewMember]) -> Result<Vec<Added>> {
+/// 401, 404, 403; 422 unless 1 to `most` people are given.
+pub async fn add(act: &mut Act, key: &Key<OrganizationId>, new: &[NewMember], most: usize) -> Result<Vec<Added>> {
     let seat = seats::allowed(&mut act.tx, &act.caller, key, Permission::ManageMembers).await?;
     let organization = seat.organization.id;
-    if new.is_empty() || new.len() > MOST_ADDED {
-        return Err(Error::fault("/members", format!("give 1 to {MOST_ADDED} people")));
-    }
     organizations::lock(&mut act.tx, &[organization]).await?;
+    let now = act.now();
+    check_size(new, most)?;
+    let emails: Vec<String> = new.iter().filter_map(|one| text::email(&one.email).ok()).collect();
+    users::lock_by_emails(&mut act.tx, &emails).await?;
+    let planned = plan(&mut act.tx, organization, new, most, now).await?;
+    let mut added = Vec::new();
+    let mut invitees = Vec::new();
+    for one in &planned {
+        match one {
+            Planned::Add(member) => {
+                act.record(&[organization], EventKind::MemberAdded, Subject::new("user", member.user), json!({"role": member.role}));
+                added.push(member.clone());
+            }
+            Planned::Invite { email, name, role, .. } => invitees.push(Invitee { email: email.clone(), name: name.clone(), role: *role }),
+            Planned::AlreadyMember(_) | Planned::Invalid { .. } => {}
+        }
+    }
+    members::insert_many(&mut act.tx, organization, &added).await?;
+    let mut invited = invitations::invite(act, organization, invitees).await?.into_iter();
+    let result = |one: Planned| match one {
+        Planned::Add(member) => Added::Added(member),
+        Planned::Invite { .. } => match invited.next() {
+            Some(invitation) => Added::Invited(invitation),
+            None => Added::Invalid { reason: "the invitation was not made; try again".to_owned() },
+        },
+        Planned::AlreadyMember(member) => Added::AlreadyMember(member),
+        Planned::Invalid { reason } => Added::Invalid { reason },
+    };
+    Ok(planned.into_iter().map(result).collect())
+}
+
+/// What [`add`] would do with each person, without doing it.
+///
+/// # Errors
+/// 401, 404, 403; 422 unless 1 to `most` people are given.
+pub async fn preview(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>, new: &[NewMember], most: usize) -> Result<Vec<Planned>> {
+    let seat = seats::allowed(conn, caller, key, Permission::ManageMembers).await?;
+    plan(conn, seat.organization.id, new, most, caller.now).await
+}
+
+async fn plan(conn: &mut Conn, organization: OrganizationId, new: &[NewMember], most: usize, now: Ts) -> Result<Vec<Planned>> {
+    check_size(new, most)?;
     let checked: Vec<Result<(String, Role), String>> = new.iter().map(check).collect();
     let emails: Vec<String> = checked.iter().flatten().map(|(email, _)| email.clone()).collect();
-    let accounts = users::lock_by_emails(&mut act.tx, &emails).await?;
+    let accounts = users::find_by_emails(conn, &emails).await?;
     let ids: Vec<UserId> = accounts.iter().map(|user| user.id).collect();
-    let mut present = members::find_many(&mut act.tx, organization, &ids).await?;
-    let now = act.now();
-    let mut results = Vec::with_capacity(new.len());
-    let mut added = Vec::new();
-    for one in checked {
+    let mut present = members::find_many(conn, organization, &ids).await?;
+    let waiting = kept::pending_for(conn, organization, &emails).await?;
+    let mut invited: BTreeSet<String> = BTreeSet::new();
+    let mut planned = Vec::with_capacity(new.len());
+    for (one, new) in checked.into_iter().zip(new) {
         let (email, role) = match one {
             Ok(good) => good,
             Err(reason) => {
-                results.push(Added::Invalid { reason });
+                planned.push(Planned::Invalid { reason });
                 continue;
             }
         };
         let Some(user) = accounts.iter().find(|user| user.email == email) else {
-            let reason = "nobody has an account with this address; ask the operator to create one".to_owned();
-            results.push(Added::Invalid { reason });
+            let again = waiting.iter().any(|one| one.email == email);
+            planned.push(match (text::optional_line(&new.name, 120), invited.insert(email.clone())) {
+                (_, false) => Planned::Invalid { reason: "this address stands in the list before".to_owned() },
+                (Err(bad), true) => Planned::Invalid { reason: format!("the name: {bad}") },
+                (Ok(name), true) => Planned::Invite { email, name, role, again },
+            });
             continue;
         };
         if let Some(member) = present.iter().find(|member| member.user == user.id) {
-            results.push(Added::AlreadyMember(member.clone()));
+            planned.push(Planned::AlreadyMember(member.clone()));
             continue;
         }
         let member = Member { user: user.id, email, name: user.name.clone(), role, since: now };
-        act.record(&[organization], EventKind::MemberAdded, Subject::new("user", user.id), json!({"role": role}));
         present.push(member.clone());
-        added.push(member.clone());
-        results.push(Added::Added(member));
+        planned.push(Planned::Add(member));
     }
-    members::insert_many(&mut act.tx, organization, &added).await?;
-    Ok(results)
+    Ok(planned)
+}
+
+fn check_size(new: &[NewMember], most: usize) -> Result<()> {
+    if new.is_empty() || new.len() > most {
+        return Err(Error::fault("/members", format!("give 1 to {most} people")));
+    }
+    Ok(())
 }
 
 fn check(new: &NewMember) -> Result<(String, Role), String> {
@@ -138,6 +245,39 @@ pub async fn change_role(act: &mut Act, key: &Key<OrganizationId>, user: UserId,
     Ok(Member { role, ..member })
 }
 
+/// What a member loses by going. [`remove`] does exactly this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaving {
+    /// The member.
+    pub member: Member,
+    /// The teams in which the member is.
+    pub teams: Vec<Team>,
+    /// The member's own applications that are shared with the organization and stay there.
+    pub applications: Vec<(ApplicationId, String)>,
+    /// How many open requests of the organization the member could decide.
+    pub requests: i64,
+    /// How many personal tokens the member has, which lose the organization.
+    pub tokens: usize,
+}
+
+/// What a member would lose by going; for the member, and for those who may remove members.
+///
+/// # Errors
+/// 401, 404, 403.
+pub async fn leaving(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>, user: UserId) -> Result<Leaving> {
+    let leaves = caller.user_id()? == user;
+    let permission = if leaves { Permission::View } else { Permission::ManageMembers };
+    let organization = seats::allowed(conn, caller, key, permission).await?.organization.id;
+    let member = members::find(conn, organization, user).await?.ok_or(Error::NotFound("member"))?;
+    Ok(Leaving {
+        teams: teams::of_member(conn, organization, user).await?,
+        applications: shared::of_owner(conn, organization, user).await?,
+        requests: requests::count_decidable_in(conn, user, organization).await?,
+        tokens: tokens::list_personal(conn, user).await?.len(),
+        member,
+    })
+}
+
 /// Removes a member. Members may always remove themselves (leave); others take a maintainer.
 ///
 /// # Errors
@@ -155,8 +295,11 @@ pub async fn remove(act: &mut Act, key: &Key<OrganizationId>, user: UserId) -> R
 /// Ends a membership with all that hangs on it, on whatever path; the guard of the last maintainer has passed it, and the
 /// organization is locked.
 pub(crate) async fn end(act: &mut Act, organization: OrganizationId, member: &Member, leaves: bool) -> Result<()> {
+    let teams = teams::remove_from_all(&mut act.tx, organization, member.user).await?;
+    let applications = sharing::member_gone(act, organization, member.user).await?;
+    tokens::leave(&mut act.tx, organization, member.user).await?;
     members::delete(&mut act.tx, organization, member.user).await?;
-    let data = json!({"role": member.role, "left": leaves});
+    let data = json!({"role": member.role, "left": leaves, "teams": teams, "applications": applications});
     act.record(&[organization], EventKind::MemberRemoved, Subject::new("user", member.user), data);
     Ok(())
 }

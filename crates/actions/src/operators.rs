@@ -208,7 +208,7 @@ pub async fn view(act: &mut Act, key: &Key<OrganizationId>, what: View, why: &st
     let id = kept.organization.id;
     let counts = organizations::counts(&mut act.tx, id).await?;
     let members = match what {
-        View::Members => members::list(&mut act.tx, id, None, SHOWN).await?,
+        View::Members => members::list(&mut act.tx, id, None, None, SHOWN).await?,
         View::Details | View::Subscriptions => Vec::new(),
     };
     let subscriptions = match what {

@@ -1,9 +1,10 @@
 //! The first line of every action: the organization, seen by the caller, and for this permission.
 
 use stoa_domain::{
+    access::{Action, Reason},
     ids::OrganizationId,
     organizations::{Key, Organization},
-    permissions::{Permission, Verdict, verdict},
+    permissions::{Permission, Verdict},
 };
 use stoa_store::{Conn, organizations};
 
@@ -35,15 +36,15 @@ pub async fn at_least_request(
     permission: Permission,
 ) -> Result<(Seat, Verdict)> {
     let seat = organizations::find_for(conn, key, &caller.viewer()?, caller.now).await?.ok_or(Error::NotFound("organization"))?;
-    match verdict(seat.role, permission) {
-        Verdict::Refused => Err(refusal(&seat, permission)),
-        verdict => {
-            if !permission.only_looks() {
-                not_suspended(&seat.organization)?;
-            }
-            Ok((seat, verdict))
-        }
+    let verdict = match Action::Role(permission).decide_for(Some(seat.role)) {
+        Reason::RoleAllows => Verdict::Allowed,
+        Reason::NeedsRequest => Verdict::Request,
+        _ => return Err(refusal(&seat, permission)),
+    };
+    if !permission.only_looks() {
+        not_suspended(&seat.organization)?;
     }
+    Ok((seat, verdict))
 }
 
 /// Refuses changes of an organization that the operator suspended. For those who were let see it.

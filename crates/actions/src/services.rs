@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use stoa_domain::{
+    applications::Owner,
     contracts::{ContractDraft, NewContract, PriceHint},
     events::{EventKind, Subject},
-    ids::{OrganizationId, ServiceId},
+    ids::{ApplicationId, OrganizationId, ServiceId},
     naming,
     organizations::{Key, Organization},
     permissions::{Permission, Verdict},
@@ -14,7 +15,7 @@ use stoa_domain::{
     services::{Contract, NewService, Service, ServiceChange, ServiceState},
     text::{self, Faults},
 };
-use stoa_store::{Conn, StoreError, marketplace, organizations, services};
+use stoa_store::{Conn, StoreError, applications, marketplace, organizations, services};
 
 pub use stoa_store::services::{Demand, KeptPlan, OfferedService, SeenService};
 
@@ -60,8 +61,12 @@ pub async fn create(act: &mut Act, organization: &Key<OrganizationId>, new: NewS
     let mut faults = Faults::new();
     let application = new.application.parse().ok();
     let draft = new.check(&mut faults);
+    // The organization before the application, in the order of whoever deletes the application at the same moment.
+    if organizations::lock(&mut act.tx, &[provider.id]).await?.is_empty() {
+        return Err(Error::NotFound("organization"));
+    }
     if let Some(application) = application
-        && !services::lock_application(&mut act.tx, provider.id, application).await?
+        && !lock_application(act, provider.id, application).await?
     {
         faults.add("/application", "write the id of an application that belongs to this organization");
     }
@@ -99,6 +104,16 @@ pub async fn create(act: &mut Act, organization: &Key<OrganizationId>, new: NewS
     });
     act.record(&[provider.id], EventKind::ServiceCreated, Subject::new("service", id), data);
     Ok(ServiceDetails { service, provider, contract, plans })
+}
+
+/// Whether an application is there, belongs to the organization and, where a person asks, is seen by that person. Locked,
+/// so that it is not deleted before what needs it is written.
+async fn lock_application(act: &mut Act, organization: OrganizationId, application: ApplicationId) -> Result<bool> {
+    if !applications::lock(&mut act.tx, application).await? {
+        return Ok(false);
+    }
+    let found = applications::find(&mut act.tx, application).await?;
+    Ok(found.is_some_and(|found| found.owner == Owner::Organization(organization)))
 }
 
 async fn free_handle(act: &mut Act, given: Option<&str>, name: &str) -> Result<String> {
@@ -308,7 +323,7 @@ pub async fn publish(act: &mut Act, key: &Key<ServiceId>, note: &str) -> Result<
 pub async fn publish_now(act: &mut Act, service: &Service) -> Result<Service> {
     let service = locked(act, service).await?;
     let state = service.state.publish()?;
-    if !services::lock_application(&mut act.tx, service.provider, service.application).await? {
+    if !lock_application(act, service.provider, service.application).await? {
         return Err(Error::conflict("application_gone", "the application of this service was deleted; a service needs its application"));
     }
     move_to(act, service, state, EventKind::ServicePublished).await

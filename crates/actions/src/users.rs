@@ -14,7 +14,7 @@ use stoa_store::{Conn, StoreError, users};
 
 pub use delete::delete;
 
-use crate::{Act, Error, Result, Stoa, Who, domains, passwords};
+use crate::{Act, Error, Result, Stoa, Who, domains, invitations, passwords};
 
 /// The account to create.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +74,7 @@ pub async fn create(act: &mut Act, new: PreparedUser) -> Result<User> {
 }
 
 /// What follows when somebody has proved that the address of an account is their own, through a mail or another provider: the
-/// organization to which its domain belongs has a new member.
+/// invitations that wait for it become memberships, and the organization to which its domain belongs has a new member.
 ///
 /// # Errors
 /// Those of the database.
@@ -85,6 +85,7 @@ pub async fn address_verified(act: &mut Act, user: &User) -> Result<()> {
     if act.caller.who == Who::Anonymous {
         act.caller.who = Who::User(user.clone());
     }
+    invitations::accept_all(act, user).await?;
     domains::join(act, user).await
 }
 

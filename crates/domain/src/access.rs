@@ -15,6 +15,8 @@ words! {
         Granted = "granted",
         /// The person's role allows it.
         RoleAllows = "role_allows",
+        /// It is the person's own.
+        Owner = "owner",
         /// The token is unknown, or it was revoked, or its secret or application was.
         UnknownToken = "unknown_token",
         /// The token's time is over.
@@ -35,6 +37,10 @@ words! {
         NeedsRequest = "needs_request",
         /// The person is not a member of the organization.
         NotAMember = "not_a_member",
+        /// The application is neither the person's own nor shared with an organization or team of theirs.
+        NotShared = "not_shared",
+        /// The application is shared with teams only, and the person is in none of them.
+        NotInTeam = "not_in_team",
         /// There is no such organization or project, or who asks may not see it.
         NotVisible = "not_visible",
         /// Subjects of this type, or such an id, are not known.
@@ -49,7 +55,7 @@ words! {
 impl Reason {
     /// Whether it is a yes.
     pub const fn allows(self) -> bool {
-        matches!(self, Self::Granted | Self::RoleAllows)
+        matches!(self, Self::Granted | Self::RoleAllows | Self::Owner)
     }
 }
 

@@ -61,6 +61,34 @@ words! {
         SecretRevoked = "application.secret_revoked",
         /// One of its access tokens was given back (RFC 7009).
         TokenRevoked = "application.token_revoked",
+        /// An application was shared with an organization or with a team of it.
+        ApplicationShared = "application.shared",
+        /// An application is not shared with it any more.
+        ApplicationUnshared = "application.unshared",
+        /// An application became the organization's own.
+        ApplicationTransferred = "application.transferred",
+        /// A team was created.
+        TeamCreated = "team.created",
+        /// Its details changed.
+        TeamUpdated = "team.updated",
+        /// It was deleted.
+        TeamDeleted = "team.deleted",
+        /// A member was put into it.
+        TeamMemberAdded = "team.member_added",
+        /// A member was taken out of it.
+        TeamMemberRemoved = "team.member_removed",
+        /// Somebody without an account was invited.
+        InvitationCreated = "invitation.created",
+        /// The invitation was sent once more.
+        InvitationResent = "invitation.resent",
+        /// It was accepted.
+        InvitationAccepted = "invitation.accepted",
+        /// It was declined.
+        InvitationDeclined = "invitation.declined",
+        /// It was taken back.
+        InvitationRevoked = "invitation.revoked",
+        /// Its time is over.
+        InvitationExpired = "invitation.expired",
         /// A service was drafted.
         ServiceCreated = "service.created",
         /// Its details changed.

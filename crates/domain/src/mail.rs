@@ -116,6 +116,17 @@ pub enum Mail {
         /// Who did it.
         by: String,
     },
+    /// Somebody without an account is invited into an organization.
+    Invitation {
+        /// The organization's name.
+        organization: String,
+        /// Who invites.
+        by: String,
+        /// The role.
+        role: Role,
+        /// Where it is answered.
+        link: SecretLink,
+    },
     /// An organization was deleted.
     OrganizationDeleted {
         /// Its name.
@@ -143,6 +154,7 @@ impl Mail {
             Self::MemberAdded { .. } => "member_added",
             Self::RoleChanged { .. } => "role_changed",
             Self::MemberRemoved { .. } => "member_removed",
+            Self::Invitation { .. } => "invitation",
             Self::OrganizationDeleted { .. } => "organization_deleted",
         }
     }
@@ -164,6 +176,7 @@ impl Mail {
             Self::MemberAdded { organization, .. } => format!("You are now a member of {organization}"),
             Self::RoleChanged { organization, to, .. } => format!("You are now {} of {organization}", to.with_article()),
             Self::MemberRemoved { organization, .. } => format!("You are no longer a member of {organization}"),
+            Self::Invitation { organization, .. } => format!("You are invited to {organization}"),
             Self::OrganizationDeleted { organization, .. } => format!("{organization} was deleted"),
         }
     }
@@ -176,6 +189,7 @@ impl Mail {
             | Self::ResetPassword { link }
             | Self::ConfirmAddress { link, .. }
             | Self::AddressChangeAsked { link, .. }
+            | Self::Invitation { link, .. }
             | Self::AddressChanged { link, .. } => Some(link),
             Self::DomainCode { code, .. } => Some(code),
             Self::NoAccount { .. }

@@ -22,10 +22,13 @@ pub enum SecretKind {
     Ceremony,
     /// A link of a mail.
     Link,
+    /// The link of an invitation.
+    Invitation,
 }
 
 impl SecretKind {
-    const ALL: [Self; 6] = [Self::PersonalToken, Self::AccessToken, Self::ApplicationSecret, Self::Session, Self::Ceremony, Self::Link];
+    const ALL: [Self; 7] =
+        [Self::PersonalToken, Self::AccessToken, Self::ApplicationSecret, Self::Session, Self::Ceremony, Self::Link, Self::Invitation];
 
     /// The text every secret of this kind begins with.
     pub const fn prefix(self) -> &'static str {
@@ -36,6 +39,7 @@ impl SecretKind {
             Self::Session => "stoa_ses_",
             Self::Ceremony => "stoa_cer_",
             Self::Link => "stoa_lnk_",
+            Self::Invitation => "stoa_inv_",
         }
     }
 }

@@ -104,7 +104,9 @@ pub async fn authenticate(app: &App, secret: &Secret, now: Ts) -> ApiResult<(Who
             Some(live) => Ok((Who::Service(live.into()), None)),
             None => Err(Error::InvalidToken.into()),
         },
-        SecretKind::ApplicationSecret | SecretKind::Session | SecretKind::Ceremony | SecretKind::Link => Err(Error::InvalidToken.into()),
+        SecretKind::ApplicationSecret | SecretKind::Session | SecretKind::Invitation | SecretKind::Ceremony | SecretKind::Link => {
+            Err(Error::InvalidToken.into())
+        }
     }
 }
 

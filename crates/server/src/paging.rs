@@ -48,6 +48,31 @@ impl Paging {
     }
 }
 
+/// Which page of a list, and of which rows.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Finding {
+    /// Only those that have this in their name (of people: or in their address).
+    pub q: Option<String>,
+    /// How many items, at most 200; 50 when absent.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
+    pub limit: Option<String>,
+    /// The `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl Finding {
+    /// What to look for, where something is.
+    pub fn search(&self) -> Option<&str> {
+        self.q.as_deref().map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    /// Which page.
+    pub fn paging(&self) -> Paging {
+        Paging { limit: self.limit.clone(), cursor: self.cursor.clone() }
+    }
+}
+
 /// A page of a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Page<T: ToSchema> {

@@ -3,14 +3,22 @@
 use stoa_domain::{
     applications::{Application, ApplicationSecret, Owner},
     ids::{ApplicationId, OrganizationId, SecretId, ServiceId, UserId},
-    permissions::Role,
+    permissions::{Permission, Role},
     secrets::SecretHash,
+    sharing::{self, Tie},
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, Viewer, params, users::placeholders, values};
+use crate::{
+    Conn, Row, StoreError, Tx, Value, Viewer, params,
+    sharing::{reached, ties},
+    teams::contains,
+    users::placeholders,
+    values,
+};
 
-const COLUMNS: &str = "a.id, a.user_id, a.organization_id, a.name, a.description, a.redirect_uris, a.created_at, a.updated_at";
+const COLUMNS: &str = "a.id, a.user_id, a.organization_id, a.name, a.description, a.redirect_uris, a.created_at, a.updated_at, \
+                       a.created_by";
 
 /// Applications that are not deleted, nor their organizations.
 const LIVE: &str = "applications a left join organizations o on o.id = a.organization_id
@@ -30,6 +38,7 @@ fn application(row: &Row) -> Result<Application, StoreError> {
         redirect_uris: row.json(5)?,
         created_at: row.get(6)?,
         updated_at: row.get(7)?,
+        created_by: row.get(8)?,
     })
 }
 
@@ -47,8 +56,8 @@ pub async fn insert(tx: &mut Tx, application: &Application) -> Result<(), StoreE
         Owner::Organization(organization) => (None, Some(organization)),
     };
     tx.execute(
-        "insert into applications (id, user_id, organization_id, name, description, redirect_uris, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into applications (id, user_id, organization_id, name, description, redirect_uris, created_at, updated_at, created_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         params![
             application.id,
             user,
@@ -58,6 +67,7 @@ pub async fn insert(tx: &mut Tx, application: &Application) -> Result<(), StoreE
             json(&application.redirect_uris),
             application.created_at,
             application.updated_at,
+            application.created_by,
         ],
     )
     .await?;
@@ -126,77 +136,114 @@ pub async fn lock(tx: &mut Tx, id: ApplicationId) -> Result<bool, StoreError> {
 pub struct Seen {
     /// The application.
     pub application: Application,
-    /// The user's role in the owning organization; `None` for the user's own application.
-    pub role: Option<Role>,
-    /// The owning organization's handle and name; `None` for the user's own application.
+    /// What ties the user to it.
+    pub ties: Vec<Tie>,
+    /// The owning organization's handle and name; `None` for a person's application.
     pub organization: Option<(String, String)>,
     /// How many of its secrets are live.
     pub live_secrets: i64,
 }
 
-const SEEN: &str = ", m.role, o.handle, o.name,
+impl Seen {
+    /// The role that counts: one that may manage it, where there is one. `None` for the owner, who may do everything.
+    pub fn role(&self) -> Option<Role> {
+        sharing::decide(&self.ties, Permission::ManageResources).path.and_then(|path| path.role())
+    }
+
+    /// Whether the user may do something with it.
+    pub fn allows(&self, permission: Permission) -> bool {
+        sharing::decide(&self.ties, permission).reason.allows()
+    }
+}
+
+const SEEN: &str = ", o.handle, o.name,
     (select count(*) from application_secrets s where s.application_id = a.id and s.revoked_at is null)";
 
 fn seen(row: &Row) -> Result<Seen, StoreError> {
     let handle: Option<String> = row.get(9)?;
     let name: Option<String> = row.get(10)?;
-    Ok(Seen { application: application(row)?, role: row.parse_optional(8)?, organization: handle.zip(name), live_secrets: row.get(11)? })
+    Ok(Seen { application: application(row)?, ties: Vec::new(), organization: handle.zip(name), live_secrets: row.get(11)? })
 }
 
-/// The application somebody sees under an id: one's own, or one of an organization one belongs to.
+/// Fills in what ties somebody to each; in one statement.
+async fn tie(conn: &mut Conn, viewer: &Viewer, mut seen: Vec<Seen>) -> Result<Vec<Seen>, StoreError> {
+    let ids: Vec<_> = seen.iter().map(|one| one.application.id).collect();
+    for tied in ties(conn, &[viewer.user], &ids).await?.into_iter().filter(|tied| tied.counts_for(viewer)) {
+        seen.iter_mut().filter(|one| one.application.id == tied.application).for_each(|one| one.ties.push(tied.tie.clone()));
+    }
+    Ok(seen)
+}
+
+/// The application a user sees under an id; two statements.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn find_for(conn: &mut Conn, id: ApplicationId, viewer: &Viewer) -> Result<Option<Seen>, StoreError> {
-    let sql = format!(
-        "select {COLUMNS}{SEEN} from applications a
-         left join organizations o on o.id = a.organization_id
-         left join memberships m on m.organization_id = a.organization_id and m.user_id = $2
-         where a.id = $1 and a.deleted_at is null and o.deleted_at is null and (a.user_id = $2 or m.user_id is not null)"
-    );
-    let found = conn.fetch_optional(&sql, params![id, viewer.user]).await?.as_ref().map(seen).transpose()?;
-    Ok(found.filter(|seen| match seen.application.owner {
-        Owner::User(_) => viewer.sees_own(),
-        Owner::Organization(organization) => viewer.sees(organization),
-    }))
+    let found = find_seen(conn, id).await?.into_iter().collect();
+    let seen = tie(conn, viewer, found).await?.pop();
+    Ok(seen.filter(|seen| !sharing::paths(&seen.ties).is_empty()))
 }
 
-/// A page of the applications a user sees, all or those of one organization, in the order of their names; `after` is
-/// name and id of the last one of the page before.
+/// An application as nobody in particular sees it: without ties.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_seen(conn: &mut Conn, id: ApplicationId) -> Result<Option<Seen>, StoreError> {
+    let sql = format!("select {COLUMNS}{SEEN} from {LIVE} and a.id = $1");
+    conn.fetch_optional(&sql, params![id]).await?.as_ref().map(seen).transpose()
+}
+
+/// Which of the applications a user sees a list shows; all, when nothing is said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Which<'a> {
+    /// Only the user's own.
+    pub own: bool,
+    /// Only those of an organization and those shared with it or with its teams.
+    pub organization: Option<OrganizationId>,
+    /// Only those whose name has this in it.
+    pub search: Option<&'a str>,
+}
+
+/// A page of the applications a user sees, in the order of their names; `after` is name and id of the last one of the
+/// page before. Two statements.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn list_for(
     conn: &mut Conn,
     viewer: &Viewer,
-    organization: Option<OrganizationId>,
+    which: Which<'_>,
     after: Option<(&str, ApplicationId)>,
     limit: i64,
 ) -> Result<Vec<Seen>, StoreError> {
     let mut values = values![viewer.user, limit];
-    let within = viewer.only("a.organization_id", &mut values);
+    let reached = reached(viewer, &mut values);
     let mut next = |value: Value| {
         values.push(value);
         values.len()
     };
-    let ids = match organization {
-        Some(organization) => format!("select id from applications where organization_id = ${}", next(organization.into())),
-        None => "select id from applications where user_id = $1 union all
-                 select x.id from memberships y join applications x on x.organization_id = y.organization_id where y.user_id = $1"
-            .to_owned(),
-    };
+    let mut filter = String::new();
+    if which.own {
+        filter.push_str(" and a.user_id = $1");
+    }
+    if let Some(organization) = which.organization {
+        filter.push_str(&format!(
+            " and (a.organization_id = ${0}
+               or exists (select 1 from organization_shares y where y.organization_id = ${0} and y.application_id = a.id)
+               or exists (select 1 from team_shares y where y.organization_id = ${0} and y.application_id = a.id))",
+            next(organization.into())
+        ));
+    }
+    if let Some(search) = which.search {
+        filter.push_str(&format!(" and lower(a.name) like ${} escape '!'", next(contains(&search.to_lowercase()).into())));
+    }
     let position = match after {
         Some((name, id)) => format!("and (a.name, a.id) > (${}, ${})", next(name.into()), next(id.into())),
         None => String::new(),
     };
-    let sql = format!(
-        "select {COLUMNS}{SEEN} from applications a
-         left join organizations o on o.id = a.organization_id
-         left join memberships m on m.organization_id = a.organization_id and m.user_id = $1
-         where a.id in ({ids}) and a.deleted_at is null and o.deleted_at is null and (a.user_id = $1 or m.user_id is not null) {within} {position}
-         order by a.name, a.id limit $2"
-    );
-    conn.fetch_all(&sql, &values).await?.iter().map(seen).collect()
+    let sql = format!("select {COLUMNS}{SEEN} from {LIVE} and a.id in ({reached}){filter} {position} order by a.name, a.id limit $2");
+    let page = conn.fetch_all(&sql, &values).await?.iter().map(seen).collect::<Result<Vec<_>, _>>()?;
+    tie(conn, viewer, page).await
 }
 
 /// A service that an application stands behind.
@@ -235,6 +282,17 @@ pub async fn services_of(conn: &mut Conn, applications: &[ApplicationId]) -> Res
             Ok(Uses { application: row.get(0)?, service: row.get(1)?, provider: row.get(2)?, handle: row.get(3)?, name: row.get(4)? })
         })
         .collect()
+}
+
+/// How many live subscriptions the services have, not retired, that an application stands behind.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count_subscriptions(conn: &mut Conn, application: ApplicationId) -> Result<i64, StoreError> {
+    let sql = "select count(*) from services v join subscriptions s on s.provider_id = v.organization_id and s.service_id = v.id
+               where v.application_id = $1 and v.state <> 'retired'
+                 and s.state in ('requested', 'provisioning', 'active', 'suspended', 'ending')";
+    conn.fetch_one(sql, params![application]).await?.get(0)
 }
 
 /// Adds a secret.

@@ -7,9 +7,9 @@ use stoa_domain::{
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
+use crate::{Conn, Row, StoreError, Tx, Value, params, teams::contains, users::placeholders, values};
 
-fn member(row: &Row) -> Result<Member, StoreError> {
+pub(crate) fn member(row: &Row) -> Result<Member, StoreError> {
     Ok(Member { user: row.get(0)?, email: row.get(1)?, name: row.get(2)?, role: row.parse(3)?, since: row.get(4)? })
 }
 
@@ -61,30 +61,39 @@ pub async fn find(conn: &mut Conn, organization: OrganizationId, user: UserId) -
     .transpose()
 }
 
-/// A page of members in the order in which they came; `after` is the last user of the page before.
+/// A page of members in the order in which they came, all or those with some text in their name or address; `after` is the
+/// last user of the page before.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(conn: &mut Conn, organization: OrganizationId, after: Option<UserId>, limit: i64) -> Result<Vec<Member>, StoreError> {
-    let rows = match after {
-        None => {
-            conn.fetch_all(
-                "select u.id, u.email, u.name, m.role, m.since from memberships m join users u on u.id = m.user_id
-                 where m.organization_id = $1 order by m.user_id limit $2",
-                params![organization, limit],
-            )
-            .await?
-        }
-        Some(after) => {
-            conn.fetch_all(
-                "select u.id, u.email, u.name, m.role, m.since from memberships m join users u on u.id = m.user_id
-                 where m.organization_id = $1 and m.user_id > $3 order by m.user_id limit $2",
-                params![organization, limit, after],
-            )
-            .await?
-        }
-    };
-    rows.iter().map(member).collect()
+pub async fn list(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    search: Option<&str>,
+    after: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<Member>, StoreError> {
+    let mut values = values![organization, limit];
+    let mut filter = String::new();
+    if let Some(search) = search {
+        values.push(contains(&search.to_lowercase()).into());
+        let folded = values.len();
+        // SQLite folds ASCII letters only, so that others are also looked for as they were typed.
+        values.push(contains(search).into());
+        let typed = values.len();
+        filter.push_str(&format!(
+            " and (u.email like ${folded} escape '!' or lower(u.name) like ${folded} escape '!' or u.name like ${typed} escape '!')"
+        ));
+    }
+    if let Some(after) = after {
+        values.push(after.into());
+        filter.push_str(&format!(" and m.user_id > ${}", values.len()));
+    }
+    let sql = format!(
+        "select u.id, u.email, u.name, m.role, m.since from memberships m join users u on u.id = m.user_id
+         where m.organization_id = $1{filter} order by m.user_id limit $2"
+    );
+    conn.fetch_all(&sql, &values).await?.iter().map(member).collect()
 }
 
 /// How many maintainers an organization has.

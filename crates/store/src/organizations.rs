@@ -365,6 +365,8 @@ pub async fn heads_since(conn: &mut Conn, since: Ts) -> Result<Vec<Head>, StoreE
 pub struct Counts {
     /// Members.
     pub members: i64,
+    /// Teams.
+    pub teams: i64,
     /// Projects that are not deleted.
     pub projects: i64,
     /// Applications that are not deleted.
@@ -386,6 +388,7 @@ pub async fn counts(conn: &mut Conn, id: OrganizationId) -> Result<Counts, Store
         .fetch_one(
             "select
                (select count(*) from memberships where organization_id = $1),
+               (select count(*) from teams where organization_id = $1),
                (select count(*) from projects where organization_id = $1 and deleted_at is null),
                (select count(*) from applications where organization_id = $1 and deleted_at is null),
                (select count(*) from services where organization_id = $1),
@@ -398,11 +401,12 @@ pub async fn counts(conn: &mut Conn, id: OrganizationId) -> Result<Counts, Store
         .await?;
     Ok(Counts {
         members: row.get(0)?,
-        projects: row.get(1)?,
-        applications: row.get(2)?,
-        services: row.get(3)?,
-        subscriptions: row.get(4)?,
-        requests: row.get(5)?,
+        teams: row.get(1)?,
+        projects: row.get(2)?,
+        applications: row.get(3)?,
+        services: row.get(4)?,
+        subscriptions: row.get(5)?,
+        requests: row.get(6)?,
     })
 }
 

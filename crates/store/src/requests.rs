@@ -1,7 +1,7 @@
 //! Requests and the decisions on them.
 
 use stoa_domain::{
-    ids::{OrganizationId, ProjectId, RequestId, ServiceId, SubscriptionId},
+    ids::{OrganizationId, ProjectId, RequestId, ServiceId, SubscriptionId, UserId},
     requests::{DecisionRecord, Request, RequestKind, RequestState},
     time::Ts,
 };
@@ -300,6 +300,18 @@ pub async fn count_waiting(conn: &mut Conn, viewer: &Viewer) -> Result<u64, Stor
     let decidable = decidable_by(viewer, &mut values);
     let sql = format!("select count(*) from requests r where r.state in {OPEN} and {decidable}");
     conn.fetch_one(&sql, &values).await?.get(0)
+}
+
+/// How many open requests of one organization, as asking one or as provider, a user may decide.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count_decidable_in(conn: &mut Conn, user: UserId, organization: OrganizationId) -> Result<i64, StoreError> {
+    let sql = format!(
+        "select count(*) from requests r where r.state in {OPEN}
+           and ((r.organization_id = $2 and r.step = 'internal') or (r.provider_id = $2 and r.step = 'provider')) and {DECIDABLE}"
+    );
+    conn.fetch_one(&sql, params![user, organization]).await?.get(0)
 }
 
 /// Keeps a decision; its position follows the last one's.

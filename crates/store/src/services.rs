@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Serialize, de::DeserializeOwned};
 use stoa_domain::{
     contracts::PriceHint,
-    ids::{ApplicationId, ContractId, OrganizationId, PlanId, ServiceId},
+    ids::{ContractId, OrganizationId, PlanId, ServiceId},
     marketplace,
     meters::Plan,
     organizations::Key,
@@ -150,16 +150,6 @@ async fn insert_categories(tx: &mut Tx, service: &Service) -> Result<(), StoreEr
 /// Those of the database.
 pub async fn handle_taken(conn: &mut Conn, handle: &str) -> Result<bool, StoreError> {
     Ok(conn.fetch_optional("select id from services where handle = $1", params![handle]).await?.is_some())
-}
-
-/// Whether an application is there and belongs to the organization. Locked, so that it is not deleted before the service
-/// that needs it is written.
-///
-/// # Errors
-/// Those of the database.
-pub async fn lock_application(tx: &mut Tx, organization: OrganizationId, application: ApplicationId) -> Result<bool, StoreError> {
-    let sql = "select id from applications where id = $1 and organization_id = $2 and deleted_at is null";
-    Ok(!tx.lock(sql, params![application, organization]).await?.is_empty())
 }
 
 /// Writes changed texts, categories and visibility.

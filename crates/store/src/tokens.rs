@@ -126,6 +126,16 @@ pub async fn list_personal(conn: &mut Conn, user: UserId) -> Result<Vec<Personal
     Ok(tokens)
 }
 
+/// Takes an organization out of a user's tokens that are limited to some, for good.
+///
+/// # Errors
+/// Those of the database.
+pub async fn leave(tx: &mut Tx, organization: OrganizationId, user: UserId) -> Result<u64, StoreError> {
+    let sql = "delete from personal_token_organizations
+               where organization_id = $1 and token_id in (select id from personal_tokens where user_id = $2)";
+    tx.execute(sql, params![organization, user]).await
+}
+
 /// Revokes a user's personal token; answers whether there was one.
 ///
 /// # Errors
@@ -207,6 +217,15 @@ pub async fn delete_access_of(tx: &mut Tx, application: ApplicationId, secret: O
         }
         None => tx.execute("delete from access_tokens where application_id = $1", params![application]).await,
     }
+}
+
+/// How many access tokens of an application open something now.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count_access_of(conn: &mut Conn, application: ApplicationId, now: Ts) -> Result<i64, StoreError> {
+    let sql = "select count(*) from access_tokens where application_id = $1 and expires_at > $2";
+    conn.fetch_one(sql, params![application, now]).await?.get(0)
 }
 
 /// Removes access tokens that stopped before an instant.

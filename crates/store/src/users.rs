@@ -86,6 +86,19 @@ pub async fn password_hash(conn: &mut Conn, id: UserId) -> Result<Option<String>
     }
 }
 
+/// The accounts of several addresses, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_by_emails(conn: &mut Conn, emails: &[String]) -> Result<Vec<User>, StoreError> {
+    if emails.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("select {COLUMNS} from users u where u.email in ({}) order by u.id", placeholders(1, emails.len()));
+    let values: Vec<Value> = emails.iter().map(Value::from).collect();
+    conn.fetch_all(&sql, &values).await?.iter().map(|row| user(row, 0)).collect()
+}
+
 /// The accounts of several addresses, in one statement, locked for the rest of the transaction: none of them is deleted or gets
 /// another address meanwhile.
 ///

@@ -2,14 +2,15 @@
 
 use stoa_domain::{
     events::{Event, EventFilter, EventKind},
-    ids::{OrganizationId, UserId},
+    ids::{InvitationId, MailId, OrganizationId, UserId},
     mail::{Mail, Source},
     permissions::Role,
+    secrets::{Secret, SecretHash, SecretKind},
     time::Ts,
     users::User,
 };
 use stoa_store::{
-    Conn, events,
+    Conn, events, invitations,
     mail::{self, NewMail},
     members, organizations,
     organizations::Named,
@@ -37,11 +38,17 @@ pub async fn follow(stoa: &Stoa, since: Ts, now: Ts) -> Result<u64> {
         loop {
             let page = events::after(&mut conn, organization, position, &EventFilter::default(), PAGE).await?;
             let Some(last) = page.last().map(|event| event.sequence) else { break };
-            let letters = letters(stoa, &mut conn, organization, &page, now).await?;
+            let (mut letters, invited) = letters(stoa, &mut conn, organization, &page, now).await?;
             let mut tx = stoa.db.begin().await?;
             if !mail::advance(&mut tx, organization, position, last).await? {
                 // Another node reads this log just now.
                 break;
+            }
+            for one in invited {
+                // An invitation that was answered or taken back in the meantime needs no mail any more.
+                if !invitations::set_token(&mut tx, organization, one.invitation, one.secret).await? {
+                    letters.retain(|letter| letter.id != one.mail);
+                }
             }
             written += mail::insert(&mut tx, &letters, now).await?;
             tx.commit().await?;
@@ -58,13 +65,22 @@ struct Context<'a> {
     people: Vec<User>,
 }
 
-async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, page: &[Event], now: Ts) -> Result<Vec<NewMail>> {
+/// The secret that the mail of an invitation carries.
+struct Invited {
+    invitation: InvitationId,
+    secret: SecretHash,
+    mail: MailId,
+}
+
+type Letters = (Vec<NewMail>, Vec<Invited>);
+
+async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, page: &[Event], now: Ts) -> Result<Letters> {
     let told: Vec<&Event> = page.iter().filter(|event| is_told(event)).collect();
     let Some(named) = (match told.is_empty() {
         true => None,
         false => organizations::names(conn, &[organization]).await?.into_iter().next(),
     }) else {
-        return Ok(Vec::new());
+        return Ok(Letters::default());
     };
     let mut ids: Vec<UserId> = Vec::new();
     for event in &told {
@@ -73,23 +89,37 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
         );
     }
     if told.iter().any(|event| event.kind == EventKind::OrganizationDeleted.word()) {
-        ids.extend(members::list(conn, organization, None, MOST_TOLD).await?.iter().map(|member| member.user));
+        ids.extend(members::list(conn, organization, None, None, MOST_TOLD).await?.iter().map(|member| member.user));
     }
     ids.sort_unstable();
     ids.dedup();
     let context = Context { stoa, organization: named, people: users::find_many(conn, &ids).await? };
     let mut letters = Vec::new();
+    let mut invited = Vec::new();
     for event in told {
         let source = Some(Source { organization, sequence: event.sequence });
+        if let Some((invitation, recipient, mail, secret)) = context.invitation(event) {
+            let id = stoa.mint(now);
+            invited.push(Invited { invitation, secret: secret.hash(), mail: id });
+            letters.push(NewMail { id, recipient, mail, source });
+            continue;
+        }
         let mails = context.mails(event).into_iter();
         letters.extend(mails.map(|(recipient, mail)| NewMail { id: stoa.mint(now), recipient, mail, source }));
     }
-    Ok(letters)
+    Ok((letters, invited))
 }
 
 /// Whether somebody is told of an event. Whom an import made a member knows nothing of this installation yet.
 fn is_told(event: &Event) -> bool {
-    let kinds = [EventKind::MemberAdded, EventKind::MemberRoleChanged, EventKind::MemberRemoved, EventKind::OrganizationDeleted];
+    let kinds = [
+        EventKind::InvitationCreated,
+        EventKind::InvitationResent,
+        EventKind::MemberAdded,
+        EventKind::MemberRoleChanged,
+        EventKind::MemberRemoved,
+        EventKind::OrganizationDeleted,
+    ];
     kinds.iter().any(|kind| kind.word() == event.kind) && event.json()["imported"] != true
 }
 
@@ -111,6 +141,18 @@ impl Context<'_> {
             _ => None,
         };
         subject.zip(mail).map(|(user, mail)| (user.email.clone(), mail)).into_iter().collect()
+    }
+
+    /// The mail of an invitation, with a secret made for it: it is written nowhere else.
+    fn invitation(&self, event: &Event) -> Option<(InvitationId, String, Mail, Secret)> {
+        let kinds = [EventKind::InvitationCreated, EventKind::InvitationResent];
+        let id = event.subject.id.parse().ok().filter(|_| kinds.iter().any(|kind| kind.word() == event.kind))?;
+        let data = event.json();
+        let role = data["role"].as_str()?.parse().ok()?;
+        let secret = self.stoa.secret(SecretKind::Invitation);
+        let link = super::secret_link(self.stoa, "/invitations", &secret);
+        let mail = Mail::Invitation { organization: self.organization.name.clone(), by: self.by(event), role, link };
+        Some((id, data["email"].as_str()?.to_owned(), mail, secret))
     }
 
     fn to_all(&self, event: &Event, mail: &Mail) -> Vec<(String, Mail)> {

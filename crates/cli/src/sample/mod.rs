@@ -113,10 +113,12 @@ impl Sample<'_> {
         let added: Vec<_> = plan
             .members
             .iter()
-            .filter_map(|[who, role]| Some(members::NewMember { email: self.people.get(who)?.email.clone(), role: role.clone() }))
+            .filter_map(|[who, role]| {
+                Some(members::NewMember { email: self.people.get(who)?.email.clone(), name: String::new(), role: role.clone() })
+            })
             .collect();
         if !added.is_empty() {
-            members::add(&mut act, &key, &added).await?;
+            members::add(&mut act, &key, &added, members::MOST_ADDED).await?;
         }
         for [name, handle, description] in &plan.projects {
             let new = NewNaming { name: name.clone(), handle: Some(handle.clone()), description: Some(description.clone()) };

@@ -2,7 +2,10 @@
 
 use axum::{Json, http::StatusCode, response::IntoResponse};
 use serde::{Deserialize, Serialize};
-use stoa_actions::applications::{self, Seen, Uses, Whole};
+use stoa_actions::{
+    Error,
+    applications::{self, Deletion, Filter, Seen, Uses, Whole},
+};
 use stoa_domain::{
     applications::{ApplicationChange, ApplicationSecret, NewApplication, Owner},
     ids::{ApplicationId, SecretId, ServiceId},
@@ -13,6 +16,7 @@ use stoa_domain::{
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    api::sharing::{PathView, ShareView},
     extract::{Api, ApiJson, ApiPath, ApiQuery, ApiResult, answer, done},
     paging::{Page, Paging},
     problem::Refusals,
@@ -48,7 +52,7 @@ pub struct ApplicationView {
     pub description: String,
     /// Where authorization responses may be sent.
     pub redirect_uris: Vec<String>,
-    /// Your role in the owning organization; absent for your own application.
+    /// Your role in the organization that owns it or with which it is shared; absent for your own application.
     #[schema(value_type = Option<String>)]
     pub role: Option<Role>,
     /// How many of its secrets are live.
@@ -63,6 +67,7 @@ pub struct ApplicationView {
 
 impl From<Seen> for ApplicationView {
     fn from(seen: Seen) -> Self {
+        let role = seen.role();
         let application = seen.application;
         let (handle, name) = seen.organization.unzip();
         let (kind, id) = match application.owner {
@@ -76,7 +81,7 @@ impl From<Seen> for ApplicationView {
             name: application.name,
             description: application.description,
             redirect_uris: application.redirect_uris,
-            role: seen.role,
+            role,
             live_secrets: seen.live_secrets,
             created_at: application.created_at,
             updated_at: application.updated_at,
@@ -134,14 +139,20 @@ pub struct ApplicationDetailView {
     pub secrets: Vec<SecretView>,
     /// The services, not retired, that it stands behind.
     pub services: Vec<UsedByView>,
+    /// With whom it is shared.
+    pub shares: Vec<ShareView>,
+    /// The ways on which you see it, the most direct first.
+    pub seen_as: Vec<PathView>,
 }
 
 impl From<Whole> for ApplicationDetailView {
     fn from(whole: Whole) -> Self {
         Self {
+            seen_as: stoa_domain::sharing::paths(&whole.seen.ties).into_iter().map(PathView::from).collect(),
             application: whole.seen.into(),
             secrets: whole.secrets.into_iter().map(SecretView::from).collect(),
             services: whole.services.into_iter().map(UsedByView::from).collect(),
+            shares: whole.shares.into_iter().map(ShareView::from).collect(),
         }
     }
 }
@@ -190,8 +201,12 @@ pub struct ApplicationChangeBody {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ApplicationsQuery {
-    /// Only those of this organization, by handle or id.
+    /// Only those of this organization and those shared with it or with its teams, by handle or id.
     pub organization: Option<String>,
+    /// `me` for your own only.
+    pub owner: Option<String>,
+    /// Only those whose name has this in it.
+    pub q: Option<String>,
     /// How many items, at most 200; 50 when absent.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
     pub limit: Option<String>,
@@ -209,7 +224,7 @@ pub async fn create(api: Api, ApiJson(body): ApiJson<NewApplicationBody>) -> Api
     answer(act, StatusCode::CREATED, &ApplicationView::from(seen)).await
 }
 
-/// Your applications and those of your organizations, by name.
+/// The applications you see, by name: yours, those of your organizations, and those shared with them or with your teams.
 #[utoipa::path(get, path = "/api/v1/applications", tag = "applications", params(ApplicationsQuery), responses((status = 200, description = "A page", body = Page<ApplicationView>), Refusals))]
 pub async fn list(api: Api, ApiQuery(query): ApiQuery<ApplicationsQuery>) -> ApiResult {
     let paging = Paging { limit: query.limit, cursor: query.cursor };
@@ -218,7 +233,14 @@ pub async fn list(api: Api, ApiQuery(query): ApiQuery<ApplicationsQuery>) -> Api
     let mut conn = api.read().await?;
     let after = after.as_ref().map(|(name, id)| (name.as_str(), *id));
     let organization = query.organization.as_deref().map(Key::read);
-    let page = applications::list(&mut conn, &api.caller, organization.as_ref(), after, limit + 1).await?;
+    let own = match query.owner.as_deref() {
+        None => false,
+        Some("me") => true,
+        Some(_) => return Err(Error::fault("/owner", "owner is me, or left out").into()),
+    };
+    let search = query.q.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    let filter = Filter { own, organization: organization.as_ref(), search };
+    let page = applications::list(&mut conn, &api.caller, filter, after, limit + 1).await?;
     let cursor = |seen: &Seen| (seen.application.name.clone(), seen.application.id);
     Ok(Json(Page::cut(page, limit, cursor, ApplicationView::from)).into_response())
 }
@@ -246,6 +268,63 @@ pub async fn delete(api: Api, ApiPath(application): ApiPath<ApplicationId>) -> A
     let mut act = api.begin().await?;
     applications::delete(&mut act, application).await?;
     done(act).await
+}
+
+/// What the deletion of an application takes along.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeletionView {
+    /// Whether it can happen now.
+    pub possible: bool,
+    /// Why not, and what to do first; absent where it can.
+    pub blocked_by: Option<String>,
+    /// The services, not retired, that stand in its way.
+    pub services: Vec<UsedByView>,
+    /// How many live subscriptions those have.
+    pub subscriptions: i64,
+    /// The secrets that open nothing any more.
+    pub secrets: Vec<SecretView>,
+    /// How many access tokens open nothing any more.
+    pub tokens: i64,
+    /// Who does not see it any more.
+    pub shares: Vec<ShareView>,
+}
+
+impl From<Deletion> for DeletionView {
+    fn from(deletion: Deletion) -> Self {
+        let blocked_by = deletion.blocked();
+        Self {
+            possible: blocked_by.is_none(),
+            blocked_by,
+            services: deletion.services.into_iter().map(UsedByView::from).collect(),
+            subscriptions: deletion.subscriptions,
+            secrets: deletion.secrets.into_iter().map(SecretView::from).collect(),
+            tokens: deletion.tokens,
+            shares: deletion.shares.into_iter().map(ShareView::from).collect(),
+        }
+    }
+}
+
+/// What would break if the application were deleted. Changes nothing.
+#[utoipa::path(get, path = "/api/v1/applications/{application}/deletion", tag = "applications", params(("application" = String, Path, description = "app_…")), responses((status = 200, description = "What it would take along", body = DeletionView), Refusals))]
+pub async fn deletion(api: Api, ApiPath(application): ApiPath<ApplicationId>) -> ApiResult {
+    let mut conn = api.read().await?;
+    let deletion = applications::deletion(&mut conn, &api.caller, application).await?;
+    Ok(Json(DeletionView::from(deletion)).into_response())
+}
+
+/// To whom to give an application.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TransferBody {
+    /// The organization, by handle or id.
+    pub organization: String,
+}
+
+/// Gives your application to an organization in which you manage applications, for good.
+#[utoipa::path(post, path = "/api/v1/applications/{application}/transfer", tag = "applications", params(("application" = String, Path, description = "app_…")), request_body = TransferBody, responses((status = 200, description = "The application", body = ApplicationView), Refusals))]
+pub async fn transfer(api: Api, ApiPath(application): ApiPath<ApplicationId>, ApiJson(body): ApiJson<TransferBody>) -> ApiResult {
+    let mut act = api.begin().await?;
+    let seen = applications::transfer(&mut act, application, &Key::read(&body.organization)).await?;
+    answer(act, StatusCode::OK, &ApplicationView::from(seen)).await
 }
 
 /// Makes a secret. Its text is shown this once; several may be live at a time.

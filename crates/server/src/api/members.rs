@@ -2,14 +2,14 @@
 
 use axum::{Json, http::StatusCode, response::IntoResponse};
 use serde::{Deserialize, Serialize};
-use stoa_actions::members::{self, Added, NewMember};
+use stoa_actions::members::{self, Added, MOST_ADDED, NewMember};
 use stoa_domain::{ids::UserId, members::Member, organizations::Key, permissions::Role, time::Ts};
 use utoipa::ToSchema;
 
 use crate::{
-    api::me::PersonView,
+    api::{invitations::InvitationView, me::PersonView},
     extract::{Api, ApiJson, ApiPath, ApiQuery, ApiResult, answer, done},
-    paging::{Page, Paging},
+    paging::{Finding, Page},
     problem::Refusals,
 };
 
@@ -47,6 +47,8 @@ pub struct NewMemberBody {
     pub email: String,
     /// `viewer`, `reviewer`, `editor` or `maintainer`.
     pub role: String,
+    /// What the person is called, for the invitation of somebody without an account.
+    pub name: Option<String>,
 }
 
 /// What became of each person, in the order given.
@@ -61,10 +63,12 @@ pub struct AddedView {
 pub struct AddedOneView {
     /// The address as given.
     pub email: String,
-    /// `added`, `already_member` or `invalid`.
+    /// `added`, `invited`, `already_member` or `invalid`.
     pub status: &'static str,
     /// The membership.
     pub member: Option<MemberView>,
+    /// The invitation, of somebody without an account.
+    pub invitation: Option<InvitationView>,
     /// Why not, and what to do.
     pub detail: Option<String>,
 }
@@ -77,32 +81,36 @@ pub struct RoleBody {
 }
 
 /// The members.
-#[utoipa::path(get, path = "/api/v1/organizations/{org}/members", tag = "members", params(("org" = String, Path, description = "Handle or id"), Paging), responses((status = 200, description = "A page", body = Page<MemberView>), Refusals))]
-pub async fn list(api: Api, ApiPath(org): ApiPath<String>, ApiQuery(paging): ApiQuery<Paging>) -> ApiResult {
+#[utoipa::path(get, path = "/api/v1/organizations/{org}/members", tag = "members", params(("org" = String, Path, description = "Handle or id"), Finding), responses((status = 200, description = "A page", body = Page<MemberView>), Refusals))]
+pub async fn list(api: Api, ApiPath(org): ApiPath<String>, ApiQuery(finding): ApiQuery<Finding>) -> ApiResult {
+    let paging = finding.paging();
     let limit = paging.limit()?;
     let after: Option<UserId> = paging.cursor()?;
     let mut conn = api.read().await?;
-    let (_, page) = members::list(&mut conn, &api.caller, &Key::read(&org), after, limit + 1).await?;
+    let (_, page) = members::list(&mut conn, &api.caller, &Key::read(&org), finding.search(), after, limit + 1).await?;
     Ok(Json(Page::cut(page, limit, |member| member.user, MemberView::from)).into_response())
 }
 
-/// Adds people who have an account, each with a role.
+/// Adds people, each with a role: who has an account is a member at once, others are invited by mail.
 #[utoipa::path(post, path = "/api/v1/organizations/{org}/members", tag = "members", params(("org" = String, Path, description = "Handle or id")), request_body = NewMembersBody, responses((status = 200, description = "What became of each", body = AddedView), Refusals))]
 pub async fn add(api: Api, ApiPath(org): ApiPath<String>, ApiJson(body): ApiJson<NewMembersBody>) -> ApiResult {
     let mut act = api.begin().await?;
     let emails: Vec<String> = body.members.iter().map(|one| one.email.clone()).collect();
-    let new: Vec<NewMember> = body.members.into_iter().map(|one| NewMember { email: one.email, role: one.role }).collect();
-    let results = members::add(&mut act, &Key::read(&org), &new).await?;
+    let new: Vec<NewMember> =
+        body.members.into_iter().map(|one| NewMember { email: one.email, name: one.name.unwrap_or_default(), role: one.role }).collect();
+    let results = members::add(&mut act, &Key::read(&org), &new, MOST_ADDED).await?;
     let results = emails.into_iter().zip(results).map(|(email, added)| show(email, added)).collect();
     answer(act, StatusCode::OK, &AddedView { results }).await
 }
 
 fn show(email: String, added: Added) -> AddedOneView {
-    match added {
-        Added::Added(member) => AddedOneView { email, status: "added", member: Some(member.into()), detail: None },
-        Added::AlreadyMember(member) => AddedOneView { email, status: "already_member", member: Some(member.into()), detail: None },
-        Added::Invalid { reason } => AddedOneView { email, status: "invalid", member: None, detail: Some(reason) },
-    }
+    let (status, member, invitation, detail) = match added {
+        Added::Added(member) => ("added", Some(member.into()), None, None),
+        Added::Invited(invitation) => ("invited", None, Some(invitation.into()), None),
+        Added::AlreadyMember(member) => ("already_member", Some(member.into()), None, None),
+        Added::Invalid { reason } => ("invalid", None, None, Some(reason)),
+    };
+    AddedOneView { email, status, member, invitation, detail }
 }
 
 /// Gives a member another role.

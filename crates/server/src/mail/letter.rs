@@ -72,6 +72,7 @@ fn letter(mail: &Mail) -> Letter {
         | Mail::MemberAdded { .. }
         | Mail::RoleChanged { .. }
         | Mail::MemberRemoved { .. }
+        | Mail::Invitation { .. }
         | Mail::OrganizationDeleted { .. } => of_organization(mail),
     }
 }
@@ -171,6 +172,14 @@ fn of_organization(mail: &Mail) -> Letter {
             &[format!("{by} removed you from {organization}. Your tokens open nothing of it any more.")],
             None,
             &["If you think this is a mistake, ask a maintainer of the organization."],
+        ),
+        Mail::Invitation { organization, by, role, link } => letter_of(
+            &[format!("{by} invites you to {organization} as {}. Sign in or sign up with this address to answer.", role.with_article())],
+            Some(("Answer the invitation", link)),
+            &[
+                "The link works for 14 days and for this address only.",
+                "If you don't know what this is about, ignore this mail: nothing happens.",
+            ],
         ),
         Mail::OrganizationDeleted { organization, by } => letter_of(
             &[format!(

@@ -278,6 +278,25 @@ impl Sentence<'_> {
             K::SecretCreated => told("key-round", "", format!("made a secret of {}{}", self.name("application"), self.hint())),
             K::SecretRevoked => told("key-round", "warn", format!("revoked a secret of {}{}", self.name("application"), self.hint())),
             K::TokenRevoked => told("key-round", "", "gave back one of its access tokens"),
+            K::ApplicationShared => told("users", "", format!("shared the application {} with {}", self.name("application"), self.with())),
+            K::ApplicationUnshared => {
+                told("users", "warn", format!("took back that the application {} is shared with {}", self.name("application"), self.with()))
+            }
+            K::ApplicationTransferred if self.data["cause"] == "member_gone" => {
+                told("box", "", format!("left the application {} to the organization", self.name("name")))
+            }
+            K::ApplicationTransferred => told("box", "ok", format!("gave the application {} to the organization", self.name("name"))),
+            K::TeamCreated => told("users", "ok", format!("created the team {}", self.name("name"))),
+            K::TeamUpdated => told("pencil", "", format!("changed {} of the team {}", self.changes(), self.name("team"))),
+            K::TeamDeleted => told("trash-2", "danger", format!("deleted the team {}", self.name("name"))),
+            K::TeamMemberAdded => told("user-plus", "", format!("put {} into the team {}", self.somebody(), self.name("team"))),
+            K::TeamMemberRemoved => told("user-minus", "", format!("took {} out of the team {}", self.somebody(), self.name("team"))),
+            K::InvitationCreated => told("send", "", format!("invited {} as {}", self.text("email"), self.text("role"))),
+            K::InvitationResent => told("send", "", format!("sent the invitation of {} again", self.text("email"))),
+            K::InvitationAccepted => told("user-plus", "ok", format!("accepted the invitation as {}", self.text("role"))),
+            K::InvitationDeclined => told("ban", "", "declined the invitation"),
+            K::InvitationRevoked => told("undo-2", "warn", format!("took back the invitation of {}", self.text("email"))),
+            K::InvitationExpired => told("clock", "", format!("let the invitation of {} expire", self.text("email"))),
             K::ServiceCreated => told("package", "brand", format!("drafted the service {}", self.name("name"))),
             K::ServiceUpdated => told("pencil", "", format!("changed {} of the service {}", self.changes(), self.name("service"))),
             K::ServiceContractAdded => {
@@ -315,6 +334,19 @@ impl Sentence<'_> {
         let value = &self.data[key];
         let name = value.as_str().or_else(|| value["name"].as_str()).or_else(|| value["to"].as_str());
         name.unwrap_or(&self.event.subject.id).to_owned()
+    }
+
+    /// With whom an application is shared.
+    fn with(&self) -> String {
+        let with = &self.data["with"];
+        let name = with["name"].as_str().unwrap_or("?");
+        if with["kind"] == "team" { format!("the team {name}") } else { format!("all of {name}") }
+    }
+
+    /// The person whom the data names.
+    fn somebody(&self) -> &str {
+        let id = self.data["user"].as_str().unwrap_or_default();
+        if self.event.actor_id.as_deref() == Some(id) { "themself" } else { self.people.get(id).map_or("somebody", String::as_str) }
     }
 
     fn person(&self) -> &str {

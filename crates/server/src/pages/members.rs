@@ -2,7 +2,7 @@
 
 use axum::response::IntoResponse;
 use serde::Deserialize;
-use stoa_actions::members::{self, Added, NewMember};
+use stoa_actions::members::{self, Added, Leaving, MOST_ADDED, NewMember};
 use stoa_domain::{
     ids::{OrganizationId, UserId},
     members::Member,
@@ -14,13 +14,13 @@ use stoa_store::Conn;
 use super::{
     Choice, Field, Flash, OrgHead, Pager, Person, Shell, filters,
     form::{FormErrors, PageForm, sentence},
+    invitations::{self, InvitationRow},
+    lists::{self, ListQuery, SHOWN},
+    member_lists,
     page::{Page, PageResult, may},
     role_choices, times,
 };
-use crate::{
-    extract::{ApiPath, ApiQuery},
-    paging::{Paging, cut_off},
-};
+use crate::extract::{ApiPath, ApiQuery};
 
 /// `GET /organizations/{org}/members`; `?open=add` opens the dialog, a refused `POST` shows it again.
 #[derive(Debug, Default, askama::Template, askama_web::WebTemplate)]
@@ -42,6 +42,12 @@ pub struct MembersPage {
     pub open_add: bool,
     /// Errors of the dialog as a whole.
     pub errors: Vec<String>,
+    /// What was looked for.
+    pub query: String,
+    /// Invitations that wait for an answer.
+    pub invitations: Vec<InvitationRow>,
+    /// Whose removal is to be confirmed.
+    pub leaving: Option<LeavingView>,
     /// The dialog's rows; [`MemberDraft::blank`] three times at first. Sent as repeated `email` and `role`.
     pub drafts: Vec<MemberDraft>,
 }
@@ -69,6 +75,19 @@ pub struct MemberRow {
     pub locked: String,
 }
 
+/// Somebody whose removal, or leaving, is to be confirmed.
+#[derive(Debug, Clone, Default)]
+pub struct LeavingView {
+    /// The name.
+    pub name: String,
+    /// Where the confirmation is sent.
+    pub action: String,
+    /// Whether it is me.
+    pub is_me: bool,
+    /// What they lose, a line each.
+    pub lines: Vec<String>,
+}
+
 /// One row of the dialog.
 #[derive(Debug, Clone, Default)]
 pub struct MemberDraft {
@@ -88,39 +107,74 @@ impl MemberDraft {
     }
 }
 
-/// Which members, and whether the dialog is open.
+/// Which members, and which dialog is open.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Query {
-    /// Which page.
-    #[serde(flatten)]
-    pub paging: Paging,
-    /// `add` opens the dialog.
-    #[serde(default)]
-    pub open: String,
+    cursor: Option<String>,
+    q: String,
+    open: String,
+    remove: Option<UserId>,
 }
 
-/// `GET /organizations/{org}/members`.
+/// `GET /organizations/{org}/members`; `?open=add` and `?remove=usr_…` open the dialogs.
 pub async fn list(page: Page, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQuery<Query>) -> PageResult {
+    let key = Key::read(&org);
+    let list = ListQuery { open: query.open, cursor: query.cursor, q: query.q };
     let mut conn = page.read().await?;
-    let mut shown = page_of(&page, &mut conn, &Key::read(&org), &query.paging).await?;
-    shown.open_add = shown.can_manage && query.open == "add";
+    let mut shown = page_of(&page, &mut conn, &key, &list).await?;
+    shown.open_add = shown.can_manage && list.open == "add";
+    if let Some(user) = query.remove {
+        let leaving = members::leaving(&mut conn, &page.caller, &key, user).await?;
+        shown.leaving = Some(leaving_view(&leaving, &shown.org, page.me().id));
+    }
     Ok(shown.into_response())
 }
 
-async fn page_of(page: &Page, conn: &mut Conn, key: &Key<OrganizationId>, paging: &Paging) -> PageResult<MembersPage> {
-    let limit = paging.limit()?;
-    let after: Option<UserId> = paging.cursor()?;
-    let (seat, mut found) = members::list(conn, &page.caller, key, after, limit + 1).await?;
-    let next = cut_off(&mut found, limit, |member| member.user);
+fn leaving_view(leaving: &Leaving, org: &OrgHead, me: UserId) -> LeavingView {
+    let names = |names: Vec<&str>| names.join(", ");
+    let mut lines = vec![format!("The role {} in {}: every project, application and subscription of it", leaving.member.role, org.name)];
+    if !leaving.teams.is_empty() {
+        lines.push(format!("The teams {}", names(leaving.teams.iter().map(|team| team.name.as_str()).collect())));
+    }
+    if !leaving.applications.is_empty() {
+        let applications = names(leaving.applications.iter().map(|(_, name)| name.as_str()).collect());
+        lines.push(format!(
+            "The applications {applications}, which stay here and become the organization’s. Their secrets are known: make new ones"
+        ));
+    }
+    if leaving.requests > 0 {
+        lines.push(format!("{} open requests to decide, which others decide then", leaving.requests));
+    }
+    if leaving.tokens > 0 {
+        lines.push(format!("This organization with {} personal tokens, from their next request on", leaving.tokens));
+    }
+    LeavingView {
+        name: leaving.member.name.clone(),
+        action: format!("{}/members/{}/remove", org.url(), leaving.member.user),
+        is_me: leaving.member.user == me,
+        lines,
+    }
+}
+
+async fn page_of(page: &Page, conn: &mut Conn, key: &Key<OrganizationId>, query: &ListQuery) -> PageResult<MembersPage> {
+    let after: Option<UserId> = query.after()?;
+    let (seat, mut found) = members::list(conn, &page.caller, key, query.search(), after, SHOWN + 1).await?;
     let maintainers = members::who_may(conn, seat.organization.id, Permission::ManageMembers).await?;
     let can_manage = may(&seat, Permission::ManageMembers);
     let me = page.me().id;
     let org = page.org_head(conn, &seat, "members").await?;
-    let pager = Pager::new(&format!("{}/members", org.url()), "members", found.len(), after.is_none(), next.as_deref());
+    let address = query.address(&format!("{}/members", org.url()));
+    let all = query.search().is_none().then_some(org.counts.members);
+    let pager = lists::pager(&mut found, &address, "members", all, after.is_none(), |member: &Member| member.user);
+    let pending = if can_manage { invitations::pending(page, conn, key).await? } else { Vec::new() };
     Ok(MembersPage {
         shell: page.shell(conn, "organizations").await?,
         members: found.iter().map(|member| row(member, me, can_manage, maintainers.len() == 1)).collect(),
-        pager: Pager { summary: format!("{} of {} members", found.len(), org.counts.members), ..pager },
+        query: query.q.trim().to_owned(),
+        invitations: pending,
+        leaving: None,
+        pager,
         can_manage,
         maintainers: maintainers.join(", "),
         open_add: false,
@@ -164,17 +218,17 @@ pub async fn add(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): Page
         .into_iter()
         .zip(roles)
         .filter(|(email, _)| !email.trim().is_empty())
-        .map(|(email, role)| NewMember { email, role })
+        .map(|(email, role)| NewMember { email, name: String::new(), role })
         .collect();
     let mut act = page.begin().await?;
-    let results = match members::add(&mut act, &key, &new).await {
+    let results = match members::add(&mut act, &key, &new, MOST_ADDED).await {
         Ok(results) => results,
         Err(error) => {
             drop(act);
             let errors = FormErrors::of(error)?;
             let status = errors.status;
             let mut conn = page.read().await?;
-            let mut shown = page_of(&page, &mut conn, &key, &Paging::default()).await?;
+            let mut shown = page_of(&page, &mut conn, &key, &ListQuery::default()).await?;
             shown.open_add = true;
             shown.errors = errors.rest();
             return Ok(FormErrors::again(status, shown));
@@ -183,7 +237,7 @@ pub async fn add(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): Page
     if results.iter().any(|result| matches!(result, Added::Invalid { .. })) {
         act.commit().await?;
         let mut conn = page.read().await?;
-        let mut shown = page_of(&page, &mut conn, &key, &Paging::default()).await?;
+        let mut shown = page_of(&page, &mut conn, &key, &ListQuery::default()).await?;
         shown.open_add = true;
         shown.drafts = new.iter().zip(&results).map(|(new, result)| draft(new, result)).collect();
         return Ok(FormErrors::again(axum::http::StatusCode::UNPROCESSABLE_ENTITY, shown));
@@ -195,20 +249,23 @@ fn draft(new: &NewMember, result: &Added) -> MemberDraft {
     let mut draft = MemberDraft { email: Field::new(&new.email), roles: role_choices(&new.role), done: String::new() };
     match result {
         Added::Added(member) => draft.done = format!("Added as {}", member.role),
+        Added::Invited(invitation) => draft.done = format!("Invited as {}", invitation.role),
         Added::AlreadyMember(member) => draft.done = format!("Was a member already, as {}", member.role),
         Added::Invalid { reason } => draft.email.error = Some(sentence(reason)),
     }
     draft
 }
 
+/// Names those who were added, where nothing else is to be told.
 fn told(results: &[Added]) -> Flash {
     let names: Vec<&str> =
         results.iter().filter_map(|result| if let Added::Added(member) = result { Some(member.name.as_str()) } else { None }).collect();
     match names.as_slice() {
-        [] => Flash { tone: "brand", text: "They were members already; nothing changed.".to_owned() },
-        [one] => Flash::ok(format!("{one} was added.")),
-        [most @ .., last] if names.len() <= 5 => Flash::ok(format!("{} and {last} were added.", most.join(", "))),
-        names => Flash::ok(format!("{} people were added.", names.len())),
+        [one] if results.len() == 1 => Flash::ok(format!("{one} was added.")),
+        [most @ .., last] if names.len() == results.len() && (2..=5).contains(&names.len()) => {
+            Flash::ok(format!("{} and {last} were added.", most.join(", ")))
+        }
+        _ => member_lists::told(results),
     }
 }
 
@@ -251,8 +308,8 @@ pub async fn remove(page: Page, ApiPath((org, user)): ApiPath<(String, UserId)>)
 
 #[cfg(test)]
 mod tests {
-    use super::{MemberDraft, MemberRow, MembersPage};
-    use crate::pages::{Field, Pager, Person, role_choices, sample};
+    use super::{LeavingView, MemberDraft, MemberRow, MembersPage};
+    use crate::pages::{Field, Pager, Person, invitations::InvitationRow, role_choices, sample};
 
     fn member(name: &str, role: &str) -> MemberRow {
         let me = name == "Mira Sand";
@@ -297,6 +354,27 @@ mod tests {
         page.drafts[1].email = Field::wrong("t.reed@aurelia", "This does not look like an e-mail address.");
         let html = sample::render("members-add", &page);
         assert!(html.contains("does not look like") && html.contains(" open><form"));
+    }
+
+    #[test]
+    fn a_removal_names_the_person_and_what_they_lose_and_invitations_wait_below() {
+        let mut page = page();
+        page.leaving = Some(LeavingView {
+            name: "Tomas Reed".into(),
+            action: "/organizations/aurelia/members/usr_1/remove".into(),
+            is_me: false,
+            lines: vec!["The teams Meters".into()],
+        });
+        page.invitations = vec![InvitationRow {
+            id: "inv_1".into(),
+            email: "ben@aurelia.example".into(),
+            role: "Editor".into(),
+            sent: "9 Nov 2026".into(),
+            until: "23 Nov 2026".into(),
+        }];
+        let html = sample::render("members-remove", &page);
+        assert!(html.contains("Remove Tomas Reed") && html.contains("The teams Meters"));
+        assert!(html.contains("/invitations/inv_1/revoke") && html.contains("/invitations/inv_1/resend"));
     }
 
     #[test]

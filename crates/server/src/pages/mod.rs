@@ -10,7 +10,7 @@
 //! /// `GET /organizations/{org}/members`.
 //! pub async fn list(page: Page, ApiPath(org): ApiPath<String>) -> PageResult {
 //!     let mut conn = page.read().await?;
-//!     let (seat, members) = members::list(&mut conn, &page.caller, &Key::read(&org), None, 51).await?;
+//!     let (seat, members) = members::list(&mut conn, &page.caller, &Key::read(&org), None, None, 51).await?;
 //!     let shown = MembersPage {
 //!         shell: page.shell(&mut conn, "organizations").await?,
 //!         org: page.org_head(&mut conn, &seat, "members").await?,
@@ -57,13 +57,17 @@ pub mod chart;
 pub mod costs;
 pub mod domains;
 pub mod errors;
+pub mod explain;
 pub mod external;
 pub mod figures;
 pub mod forgotten;
 pub mod form;
+pub mod invitations;
 pub mod link;
+pub mod lists;
 pub mod markdown;
 pub mod marketplace;
+pub mod member_lists;
 pub mod members;
 pub mod offers;
 pub mod operator;
@@ -84,12 +88,14 @@ pub mod security;
 pub mod service_form;
 pub mod services;
 pub mod settings;
+pub mod sharing;
 pub mod sign_in;
 pub mod sign_up;
 pub mod sizes;
 pub mod step_up;
 pub mod subscribe;
 pub mod subscriptions;
+pub mod teams;
 pub mod times;
 pub mod tokens;
 pub mod visit;
@@ -257,7 +263,7 @@ pub struct OrgHead {
     pub created: String,
     /// The signed-in user's role: `viewer`, `reviewer`, `editor`, `maintainer`.
     pub role: String,
-    /// The active tab: `overview`, `members`, `projects`, `applications`, `services`, `subscriptions`, `requests`,
+    /// The active tab: `overview`, `members`, `teams`, `projects`, `applications`, `services`, `subscriptions`, `requests`,
     /// `costs`, `activity`, `settings`.
     pub tab: &'static str,
     /// The counters beside the tabs.
@@ -277,6 +283,8 @@ pub struct OrgHead {
 pub struct TabCounts {
     /// Members.
     pub members: u64,
+    /// Teams.
+    pub teams: u64,
     /// Projects.
     pub projects: u64,
     /// Applications of the organization.
@@ -311,12 +319,13 @@ impl OrgHead {
 
     /// The tabs in their order.
     #[must_use]
-    pub fn tabs(&self) -> [Tab; 10] {
+    pub fn tabs(&self) -> [Tab; 11] {
         let tab = |key, label, path, count| Tab { key, label, path, count };
         let counts = self.counts;
         [
             tab("overview", "Overview", "", 0),
             tab("members", "Members", "/members", counts.members),
+            tab("teams", "Teams", "/teams", counts.teams),
             tab("projects", "Projects", "/projects", counts.projects),
             tab("applications", "Applications", "/applications", counts.applications),
             tab("services", "Services", "/services", counts.services),
@@ -559,7 +568,7 @@ pub(crate) mod sample {
     }
 
     pub fn org(tab: &'static str) -> OrgHead {
-        let counts = TabCounts { members: 8, projects: 9, applications: 2, services: 1, subscriptions: 4, requests: 2 };
+        let counts = TabCounts { members: 8, teams: 3, projects: 9, applications: 2, services: 1, subscriptions: 4, requests: 2 };
         OrgHead {
             name: "Aurelia Energy".into(),
             handle: "aurelia".into(),

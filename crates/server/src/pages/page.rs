@@ -174,6 +174,7 @@ pub fn head(seat: &Seat, tab: &'static str, counts: &organizations::Counts) -> O
         tab,
         counts: TabCounts {
             members: number(counts.members),
+            teams: number(counts.teams),
             projects: number(counts.projects),
             applications: number(counts.applications),
             services: number(counts.services),

@@ -26,13 +26,14 @@ use super::{
     filters,
     form::{FormErrors, PageForm},
     hue,
+    lists::{self, ListQuery, SHOWN},
     page::{Page, PageResult, may},
     sizes::size,
     times,
 };
 use crate::{
     extract::{ApiPath, ApiQuery},
-    paging::{self, Paging},
+    paging::Paging,
 };
 
 /// `GET /organizations/{org}/projects`; `?open=new` opens the dialog, a refused `POST` shows it again.
@@ -160,47 +161,23 @@ pub struct GrantRow {
     pub state: Badge,
 }
 
-/// What a list is asked for by its address.
-#[derive(Debug, Default, Deserialize)]
-pub struct ListQuery {
-    /// The dialog to open: `new`.
-    #[serde(default)]
-    pub open: String,
-    /// The page of the list.
-    pub cursor: Option<String>,
-}
-
-/// How many projects or resources a page shows.
-const SHOWN: i64 = 50;
-
 /// `GET /organizations/{org}/projects`.
 pub async fn list(page: Page, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQuery<ListQuery>) -> PageResult {
     let mut conn = page.read().await?;
-    let mut shown = projects_page(&page, &mut conn, &Key::read(&org), query.cursor).await?;
+    let mut shown = projects_page(&page, &mut conn, &Key::read(&org), &query).await?;
     shown.open_new = query.open == "new" && shown.can_manage;
     Ok(shown.into_response())
 }
 
-async fn projects_page(page: &Page, conn: &mut Conn, org: &Key<OrganizationId>, cursor: Option<String>) -> PageResult<ProjectsPage> {
-    let paging = Paging { limit: None, cursor };
-    let after: Option<(String, ProjectId)> = paging.cursor()?;
+async fn projects_page(page: &Page, conn: &mut Conn, org: &Key<OrganizationId>, query: &ListQuery) -> PageResult<ProjectsPage> {
+    let after: Option<(String, ProjectId)> = query.after()?;
     let position = after.as_ref().map(|(name, id)| (name.as_str(), *id));
     let (seat, mut listed) = projects::list(conn, &page.caller, org, position, SHOWN + 1).await?;
     let shell = page.shell(conn, "organizations").await?;
     let head = page.org_head(conn, &seat, "projects").await?;
     let url = format!("{}/projects", head.url());
-    let cut = usize::try_from(SHOWN).unwrap_or(usize::MAX);
-    let more = listed.len() > cut;
-    listed.truncate(cut);
-    let next = match listed.last().filter(|_| more) {
-        Some(last) => format!("{url}?cursor={}", paging::encode(&(&last.project.name, last.project.id))),
-        None => String::new(),
-    };
-    let pager = Pager {
-        summary: format!("{} of {}", listed.len(), head.counts.projects),
-        first: if after.is_some() { url.clone() } else { String::new() },
-        next,
-    };
+    let cursor = |one: &Listed| (one.project.name.clone(), one.project.id);
+    let pager = lists::pager(&mut listed, &url, "projects", Some(head.counts.projects), after.is_none(), cursor);
     let spent = of_projects_this_month(conn, &page.caller, &Key::Id(seat.organization.id)).await?;
     let using = projects::services_using(conn, &seat, &listed).await?;
     let services = |id: ProjectId| using.iter().filter(|(project, _)| *project == id).map(|(_, name)| name.as_str()).collect::<Vec<_>>();
@@ -248,7 +225,7 @@ pub async fn create(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): P
             let mut errors = FormErrors::of(error)?.code_at("handle_taken", "/handle");
             let status = errors.status;
             let mut conn = page.read().await?;
-            let mut shown = projects_page(&page, &mut conn, &org, None).await?;
+            let mut shown = projects_page(&page, &mut conn, &org, &ListQuery::default()).await?;
             shown.open_new = true;
             shown.name = errors.field("/name", form.name);
             shown.handle = errors.field("/handle", form.handle);
@@ -287,15 +264,8 @@ pub(super) async fn project_page(
     let mut head = page.org_head(conn, &seat, "projects").await?;
     head.crumbs = vec![Link::new("Projects", format!("{}/projects", head.url())), Link::new(&project.name, "")];
     let url = format!("{}/projects/{}", head.url(), project.handle);
-    let cut = usize::try_from(SHOWN).unwrap_or(usize::MAX);
-    let more = kept.len() > cut;
-    kept.truncate(cut);
-    let next = match kept.last().filter(|_| more) {
-        Some(last) => format!("{url}?cursor={}", paging::encode(&last.name)),
-        None => String::new(),
-    };
-    let pager =
-        Pager { summary: format!("{} of {count}", kept.len()), first: if after.is_some() { url.clone() } else { String::new() }, next };
+    let total = u64::try_from(count).ok();
+    let pager = lists::pager(&mut kept, &url, "resources", total, after.is_none(), |one: &Resource| one.name.clone());
     let resources = kept.iter().map(|one| resource_row(one, &url, page.caller.now)).collect();
     let grants = map.iter().map(|line| grant_row(line, &head, page.caller.now)).collect();
     let word = if count == 1 { "resource" } else { "resources" };

@@ -3,11 +3,12 @@
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use stoa_actions::{
-    applications,
+    applications::{self, Filter},
     seats::{self, Seat},
     services,
 };
 use stoa_domain::{
+    applications::Owner,
     contracts::NewContract,
     ids::{OrganizationId, ServiceId},
     meters::{MeterInput, PlanInput},
@@ -209,9 +210,12 @@ async fn new_page(page: &Page, conn: &mut Conn, seat: &Seat, sent: &Sent, errors
     let mut org = page.org_head(conn, seat, "services").await?;
     let list = format!("{}/services", org.url());
     org.crumbs = vec![Link::new("Services", list.as_str()), Link::new("New service", "")];
-    let owned = applications::list(conn, &page.caller, Some(&Key::Id(seat.organization.id)), None, MOST_APPLICATIONS).await?;
-    let applications = owned
+    let provider = Key::Id(seat.organization.id);
+    let filter = Filter { organization: Some(&provider), ..Filter::default() };
+    let listed = applications::list(conn, &page.caller, filter, None, MOST_APPLICATIONS).await?;
+    let applications = listed
         .iter()
+        .filter(|one| one.application.owner == Owner::Organization(seat.organization.id))
         .map(|one| (one.application.id.to_string(), one.application.name.as_str()))
         .map(|(id, name)| Choice { checked: id == sent.application, value: id, label: name.to_owned(), hint: String::new() })
         .collect();

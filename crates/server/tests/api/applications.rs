@@ -173,19 +173,20 @@ api_tests! {
         assert!(made.status == 303 && address.starts_with("/organizations/grid/applications/app_"), "{made:?}");
         assert!(browser.get(&address).await.text().contains("Forecast engine is created."));
 
-        let shown = send(&format!("{address}/secrets"), &[]).await;
+        let id = address.rsplit('/').next().unwrap().to_owned();
+        let forms = format!("/applications/{id}");
+        let shown = send(&format!("{forms}/secrets"), &[]).await;
         assert_eq!((shown.status, shown.header("cache-control")), (200, "no-store"), "{shown:?}");
         assert!(shown.text().contains("Copy this secret now."));
         let again = browser.get(&address).await.text();
         assert!(!again.contains("Copy this secret now.") && again.contains("stoa_sec_…"), "{again}");
-        let id = address.rsplit('/').next().unwrap();
         let secret = mira.get(&format!("{APPS}/{id}")).await.expect(200)["secrets"][0]["id"].as_str().unwrap().to_owned();
-        assert_eq!(send(&format!("{address}/secrets/{secret}/revoke"), &[]).await.status, 303);
+        assert_eq!(send(&format!("{forms}/secrets/{secret}/revoke"), &[]).await.status, 303);
         assert!(browser.get(&address).await.text().contains("The secret is revoked"));
 
-        let wrong = send(&format!("{address}/delete"), &[("confirm", "forecast")]).await;
+        let wrong = send(&format!("{forms}/delete"), &[("confirm", "forecast")]).await;
         assert!(wrong.status == 422 && wrong.text().contains("exact name"), "{wrong:?}");
-        let deleted = send(&format!("{address}/delete"), &[("confirm", "Forecast engine")]).await;
+        let deleted = send(&format!("{forms}/delete"), &[("confirm", "Forecast engine")]).await;
         assert_eq!((deleted.status, deleted.header("location")), (303, "/organizations/grid/applications"));
         assert_eq!(browser.get(&address).await.status, 404);
         let other = mira.post(APPS, json!({"name": "Mine"})).await.expect(201);

@@ -92,6 +92,22 @@ pub(crate) fn rows() -> Vec<Row> {
         with(post.clone(), "/api/v1/operator/organizations/{org}/suspend", Gate::Operator, |_| json!({"reason": "unpaid"})),
         row(post.clone(), "/api/v1/operator/organizations/{org}/unsuspend", Gate::Operator),
         with(post.clone(), "/api/v1/operator/organizations/{org}/restore", Gate::Operator, |_| json!({"reason": "by mistake"})),
+        // invitations
+        row(get.clone(), "/api/v1/organizations/{org}/invitations", MAINTAIN),
+        row(delete.clone(), "/api/v1/organizations/{org}/invitations/{invitation}", MAINTAIN),
+        row(post.clone(), "/api/v1/organizations/{org}/invitations/{invitation}/resend", MAINTAIN),
+        // Whoever has the link, which nobody here has.
+        with(post.clone(), "/api/v1/invitations/accept", Gate::Roles("-"), |_| json!({"token": "stoa_inv_none"})),
+        with(post.clone(), "/api/v1/invitations/decline", Gate::Roles("-"), |_| json!({"token": "stoa_inv_none"})),
+        // teams
+        row(get.clone(), "/api/v1/organizations/{org}/teams", ALL),
+        with(post.clone(), "/api/v1/organizations/{org}/teams", EDIT, |_| json!({"name": "New"})),
+        row(get.clone(), "/api/v1/organizations/{org}/teams/{team}", ALL),
+        with(patch.clone(), "/api/v1/organizations/{org}/teams/{team}", EDIT, |_| json!({"description": "x"})),
+        row(delete.clone(), "/api/v1/organizations/{org}/teams/{team}", EDIT),
+        row(get.clone(), "/api/v1/organizations/{org}/teams/{team}/members", ALL),
+        row(put.clone(), "/api/v1/organizations/{org}/teams/{team}/members/{user}", EDIT),
+        row(delete.clone(), "/api/v1/organizations/{org}/teams/{team}/members/{user}", EDIT),
         // projects and their data
         row(get.clone(), "/api/v1/organizations/{org}/projects", ALL),
         with(post.clone(), "/api/v1/organizations/{org}/projects", EDIT, |_| json!({"name": "New"})),
@@ -109,6 +125,12 @@ pub(crate) fn rows() -> Vec<Row> {
         row(get.clone(), "/api/v1/applications/{application}", ALL),
         with(patch.clone(), "/api/v1/applications/{application}", EDIT, |_| json!({"description": "x"})),
         row(delete.clone(), "/api/v1/applications/{application}", EDIT),
+        row(get.clone(), "/api/v1/applications/{application}/deletion", EDIT),
+        with(post.clone(), "/api/v1/applications/{application}/transfer", EDIT, |_| json!({"organization": "grid"})),
+        row(put.clone(), "/api/v1/applications/{application}/shares/organizations/{org}", EDIT),
+        row(delete.clone(), "/api/v1/applications/{application}/shares/organizations/{org}", EDIT),
+        row(put.clone(), "/api/v1/applications/{application}/shares/teams/{team}", EDIT),
+        row(delete.clone(), "/api/v1/applications/{application}/shares/teams/{team}", EDIT),
         row(post.clone(), "/api/v1/applications/{application}/secrets", EDIT),
         row(delete.clone(), "/api/v1/applications/{application}/secrets/{secret}", EDIT),
         // services
@@ -155,6 +177,10 @@ pub(crate) fn rows() -> Vec<Row> {
         with(post.clone(), "/access/v1/evaluations", Gate::Anyone, |world| json!({"evaluations": [world.evaluation()]})),
         row(get.clone(), "/.well-known/authzen-configuration", Gate::Anybody),
         Row {
+            query: "?user={user}&subject=application:{application}",
+            ..row(get.clone(), "/api/v1/organizations/{org}/access/explain", ALL)
+        },
+        Row {
             query: "?project={project}&organization=grid&permission=resources:read",
             ..row(get.clone(), "/gateway/authorize", Gate::Roles("vrem!403"))
         },
@@ -171,7 +197,9 @@ pub(crate) struct World {
     stranger: Person,
     other: String,
     project: String,
-    application: String,
+    team: String,
+    invitation: String,
+    pub(crate) application: String,
     secret: String,
     service: String,
     open_service: String,
@@ -190,11 +218,19 @@ impl World {
         m.post("/api/v1/organizations/grid/members", members).await.expect(200);
         let other = app.person("oda").await;
         m.post("/api/v1/organizations/grid/members", json!({"members": [member(&other, "viewer")]})).await.expect(200);
+        let invited = json!({"members": [{"email": "invited@people.example", "role": "viewer"}]});
+        let invited = m.post("/api/v1/organizations/grid/members", invited).await.expect(200);
+        let invitation = text(&invited["results"][0]["invitation"], "id");
         let project = m.post("/api/v1/organizations/grid/projects", json!({"name": "North"})).await.expect(201)["handle"].clone();
         let resource = m.request(Method::PUT, "/api/v1/organizations/grid/projects/north/resources/data.csv").body("a,b");
         m.send(resource.header("content-type", "text/csv")).await.expect(201);
         let application = text(&m.post("/api/v1/applications", json!({"name": "Reader", "organization": "grid"})).await.expect(201), "id");
         let secret = text(&m.post(&format!("/api/v1/applications/{application}/secrets"), json!({})).await.expect(201), "id");
+        let team = text(&m.post("/api/v1/organizations/grid/teams", json!({"name": "Meters"})).await.expect(201), "id");
+        for share in ["organizations/grid".to_owned(), format!("teams/{team}")] {
+            m.send(m.request(Method::PUT, &format!("/api/v1/applications/{application}/shares/{share}"))).await.expect(204);
+        }
+        m.send(m.request(Method::PUT, &format!("/api/v1/organizations/grid/teams/{team}/members/{}", other.id()))).await.expect(204);
         let mut world = Self {
             maintainer,
             operator: app.operator("opa").await,
@@ -204,6 +240,8 @@ impl World {
             stranger,
             other: other.id().to_string(),
             project: project.as_str().unwrap().to_owned(),
+            team,
+            invitation,
             application,
             secret,
             service: String::new(),
@@ -254,6 +292,8 @@ impl World {
             .replace("{project}", &self.project)
             .replace("{name}", "data.csv")
             .replace("{user}", &self.other)
+            .replace("{team}", &self.team)
+            .replace("{invitation}", &self.invitation)
             .replace("{application}", &self.application)
             .replace("{secret}", &self.secret)
             .replace("{service}", if path.contains("marketplace") || path.contains("pause") { &self.open_service } else { &self.service })
@@ -341,7 +381,8 @@ async fn judge(app: &TestApp, row: &Row) -> Vec<String> {
                 let status = world.ask(row, &person.client).await;
                 let own = row.path.ends_with("/withdraw") && *letter == 'e'
                     || row.path.contains("/me/tokens/")
-                    || row.path.contains("/me/sessions/");
+                    || row.path.contains("/me/sessions/")
+                    || row.path.starts_with("/api/v1/invitations/");
                 note(who, status, own || status == 403, "403");
             }
             if let Some((_, who, person)) = everyone.iter().find(|(letter, ..)| roles.contains(*letter)) {

@@ -28,7 +28,7 @@ api_tests! {
             {"email": "ben@people.example", "role": "viewer"},
         ]})).await.expect(200);
         let statuses: Vec<_> = answer["results"].as_array().unwrap().iter().map(|one| one["status"].as_str().unwrap()).collect();
-        assert_eq!(statuses, ["added", "already_member", "invalid", "invalid", "invalid", "already_member"]);
+        assert_eq!(statuses, ["added", "already_member", "invited", "invalid", "invalid", "already_member"]);
         assert_eq!(answer["results"][0]["member"]["user"]["id"], json!(ben.id()));
         assert_eq!(answer["results"][4]["detail"], "a role is one of viewer, reviewer, editor, maintainer");
 

@@ -43,12 +43,16 @@ async fn enlarge(app: &TestApp, world: &World, size: usize) {
     for number in 0..size {
         let person = app.person(&format!("person{number}")).await;
         members.push(json!({"email": person.user.email, "role": "viewer"}));
+        members.push(json!({"email": format!("invited{number}@people.example"), "role": "viewer"}));
         let name = format!("Project {number}");
         m.post("/api/v1/organizations/grid/projects", json!({"name": name})).await.expect(201);
         let path = format!("/api/v1/organizations/grid/projects/north/resources/file{number}.csv");
         m.send(m.request(Method::PUT, &path).body("a,b")).await.expect(201);
         m.post("/api/v1/applications", json!({"name": format!("Application {number}"), "organization": "grid"})).await.expect(201);
         m.post("/api/v1/organizations", json!({"name": format!("Organization {number}")})).await.expect(201);
+        let team = m.post("/api/v1/organizations/grid/teams", json!({"name": format!("Team {number}")})).await.expect(201);
+        let team = team["id"].as_str().unwrap();
+        m.send(m.request(Method::PUT, &format!("/api/v1/applications/{}/shares/teams/{team}", world.application))).await.expect(204);
         let service = world.draft(&format!("Service {number}")).await;
         m.post(&format!("/api/v1/services/{service}/publish"), json!({})).await.expect(200);
         let subscribe = json!({"service": service, "projects": {"mode": "all", "include_future": "yes"}, "accept_terms": true});
@@ -70,7 +74,7 @@ async fn count(app: &TestApp, world: &World, row: &Row) -> u64 {
     let person = if row.gate == Gate::Operator { &world.operator } else { &world.maintainer };
     let status = world.ask(row, &person.client).await;
     // The world's application stands behind services, so that its deletion is refused after all has been looked at.
-    let in_use = row.path == "/api/v1/applications/{application}" && status == 409;
+    let in_use = ["/api/v1/applications/{application}", "/api/v1/applications/{application}/transfer"].contains(&row.path) && status == 409;
     assert!((200..300).contains(&status) || in_use, "{} {} answered {status}", row.method, row.path);
     app.statements() - before
 }

@@ -10,7 +10,15 @@ use crate::{StoreError, Tx, marketplace, params};
 /// What is erased, as statements with the organization as `$1` and the number of rows as `$2`, in an order that keeps
 /// references. Kept are: the organization's id and name, names of projects and services, contracts and plans, subscriptions
 /// with their grants, requests with who decided, usage, and the event log.
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 17] = [
+    "delete from team_shares where organization_id = $1 and application_id in
+       (select application_id from team_shares where organization_id = $1 limit $2)",
+    "delete from organization_shares where organization_id = $1 and application_id in
+       (select application_id from organization_shares where organization_id = $1 limit $2)",
+    "delete from team_members where organization_id = $1 and user_id in
+       (select user_id from team_members where organization_id = $1 limit $2)",
+    "delete from teams where organization_id = $1 and id in (select id from teams where organization_id = $1 limit $2)",
+    "delete from invitations where organization_id = $1 and id in (select id from invitations where organization_id = $1 limit $2)",
     "delete from access_tokens where token_hash in (select t.token_hash from access_tokens t
        join applications a on a.id = t.application_id where a.organization_id = $1 limit $2)",
     "delete from application_secrets where id in (select s.id from application_secrets s

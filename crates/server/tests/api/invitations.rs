@@ -1,0 +1,290 @@
+//! Invitations: people without an account are asked by mail, and become members when they take it up, once.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use stoa_actions::{Act, Caller, invitations, jobs};
+use stoa_domain::time::DAY;
+use stoa_testkit::{Client, PASSWORD, Person, TestApp, api_tests};
+
+const GRID: &str = "/api/v1/organizations/grid";
+
+async fn grid(app: &TestApp) -> Person {
+    let mira = app.person("mira").await;
+    mira.post("/api/v1/organizations", json!({"name": "Grid"})).await.expect(201);
+    mira
+}
+
+async fn invite(by: &Person, email: &str, role: &str) -> String {
+    let answer = by.post(&format!("{GRID}/members"), json!({"members": [{"email": email, "role": role}]})).await.expect(200);
+    assert_eq!(answer["results"][0]["status"], "invited", "{answer}");
+    answer["results"][0]["invitation"]["id"].as_str().unwrap().to_owned()
+}
+
+/// The secret of the link in the latest mail to an address.
+async fn token(app: &TestApp, email: &str) -> String {
+    app.write_mails().await;
+    let mails = app.mails().await;
+    let link = mails.iter().rfind(|mail| mail.to == email).expect("a mail to this address").link();
+    link.split_once("/invitations?token=").expect("the link of an invitation").1.to_owned()
+}
+
+async fn accept(by: &Client, token: &str) -> stoa_testkit::Answer {
+    by.post("/api/v1/invitations/accept", json!({"token": token})).await
+}
+
+async fn states(by: &Person) -> Vec<String> {
+    let page = by.get(&format!("{GRID}/invitations")).await.expect(200);
+    page["items"].as_array().unwrap().iter().map(|one| one["state"].as_str().unwrap().to_owned()).collect()
+}
+
+api_tests! {
+    async fn an_invitation_becomes_a_membership_once_and_only_with_its_address(app: &TestApp) {
+        let mira = grid(app).await;
+        invite(&mira, "Ben@people.example", "editor").await;
+        let secret = token(app, "ben@people.example").await;
+        let told = app.mails().await;
+        assert!(told.iter().all(|mail| mail.to != "mira@people.example"), "who invites is not told");
+        app.anonymous().post("/api/v1/invitations/accept", json!({"token": secret})).await.expect_problem(401, "unauthenticated");
+        let other = app.person("other").await;
+        accept(&other, &secret).await.expect_problem(403, "forbidden");
+        other.post("/api/v1/invitations/decline", json!({"token": secret})).await.expect_problem(403, "forbidden");
+        accept(&other, "stoa_inv_x").await.expect_problem(404, "not_found");
+
+        let ben = app.person("ben").await;
+        ben.get(GRID).await.expect_problem(404, "not_found");
+        let joined = accept(&ben, &secret).await.expect(200);
+        assert_eq!((&joined["organization"]["handle"], &joined["role"]), (&json!("grid"), &json!("editor")));
+        assert_eq!(ben.get(GRID).await.expect(200)["role"], "editor");
+        accept(&ben, &secret).await.expect_problem(404, "not_found");
+        assert_eq!(states(&mira).await, ["accepted"]);
+        let events = mira.get(&format!("{GRID}/events?after=2")).await.expect(200);
+        let kinds: Vec<&str> = events["items"].as_array().unwrap().iter().map(|one| one["type"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["invitation.created", "invitation.accepted", "member.added"]);
+        assert!(!events.to_string().contains("stoa_inv_"), "no secret is in the log");
+    }
+
+    async fn it_can_be_declined_taken_back_sent_again_and_replaced(app: &TestApp) {
+        let mira = grid(app).await;
+        let vic = app.person("vic").await;
+        mira.post(&format!("{GRID}/members"), json!({"members": [{"email": vic.user.email, "role": "editor"}]})).await.expect(200);
+        let id = invite(&mira, "ben@people.example", "viewer").await;
+        vic.get(&format!("{GRID}/invitations")).await.expect_problem(403, "forbidden");
+        vic.delete(&format!("{GRID}/invitations/{id}")).await.expect_problem(403, "forbidden");
+        let first = token(app, "ben@people.example").await;
+        mira.post(&format!("{GRID}/invitations/{id}/resend"), json!({})).await.expect(200);
+        let second = token(app, "ben@people.example").await;
+        let ben = app.person("ben").await;
+        accept(&ben, &first).await.expect_problem(404, "not_found");
+
+        // Ben has an account now and would be a member at once; somebody else is asked twice.
+        let before = invite(&mira, "cleo@people.example", "viewer").await;
+        let old = token(app, "cleo@people.example").await;
+        app.clock.advance(1_000);
+        invite(&mira, "cleo@people.example", "reviewer").await;
+        let new = token(app, "cleo@people.example").await;
+        let cleo = app.person("cleo").await;
+        accept(&cleo, &old).await.expect_problem(404, "not_found");
+        assert_eq!(accept(&cleo, &new).await.expect(200)["role"], "reviewer");
+        mira.delete(&format!("{GRID}/invitations/{before}")).await.expect_problem(409, "invitation_closed");
+
+        ben.post("/api/v1/invitations/decline", json!({"token": second})).await.expect(204);
+        accept(&ben, &second).await.expect_problem(404, "not_found");
+        let third = invite(&mira, "dora@people.example", "viewer").await;
+        let taken = token(app, "dora@people.example").await;
+        mira.delete(&format!("{GRID}/invitations/{third}")).await.expect(204);
+        mira.delete(&format!("{GRID}/invitations/{third}")).await.expect_problem(409, "invitation_closed");
+        mira.post(&format!("{GRID}/invitations/{third}/resend"), json!({})).await.expect_problem(409, "invitation_closed");
+        accept(&app.person("dora").await.client, &taken).await.expect_problem(404, "not_found");
+        assert_eq!(states(&mira).await, ["revoked", "accepted", "revoked", "declined"]);
+        let pending = mira.get(&format!("{GRID}/invitations?state=pending")).await.expect(200);
+        assert_eq!(pending["items"], json!([]));
+        mira.get(&format!("{GRID}/invitations?state=lost")).await.expect_problem(422, "invalid");
+    }
+
+    async fn it_expires_after_two_weeks_and_says_so(app: &TestApp) {
+        let mira = grid(app).await;
+        let id = invite(&mira, "ben@people.example", "viewer").await;
+        let secret = token(app, "ben@people.example").await;
+        let ben = app.person("ben").await;
+        app.clock.advance(14 * DAY);
+        accept(&ben, &secret).await.expect_problem(409, "invitation_expired");
+        assert_eq!(jobs::tick(&app.stoa, stoa_actions::Clock::now(&*app.clock)).await.unwrap().invitations, 1);
+        assert_eq!(states(&mira).await, ["expired"]);
+        mira.post(&format!("{GRID}/invitations/{id}/resend"), json!({})).await.expect_problem(409, "invitation_closed");
+        assert_eq!(mira.post(&format!("{GRID}/members"), json!({"members": [{"email": "ben@people.example", "role": "viewer"}]})).await.expect(200)["results"][0]["status"], "added");
+    }
+
+    async fn whoever_signs_up_with_an_invited_address_becomes_a_member(app: &TestApp) {
+        let mira = grid(app).await;
+        invite(&mira, "ben@people.example", "reviewer").await;
+        let ben = app.person("ben").await;
+        let mut act = Act::begin(&app.stoa, Caller::user(ben.user.clone(), stoa_actions::Clock::now(&*app.clock))).await.unwrap();
+        assert_eq!(invitations::accept_all(&mut act, &ben.user).await.unwrap().len(), 1);
+        act.commit().await.unwrap();
+        assert_eq!(ben.get(GRID).await.expect(200)["role"], "reviewer");
+        assert_eq!(states(&mira).await, ["accepted"]);
+    }
+
+    async fn two_clicks_at_the_same_moment_make_one_member(app: &TestApp) {
+        let mira = grid(app).await;
+        invite(&mira, "ben@people.example", "viewer").await;
+        let secret = token(app, "ben@people.example").await;
+        let ben = app.person("ben").await;
+        let (one, other) = tokio::join!(accept(&ben, &secret), accept(&ben, &secret));
+        let mut statuses = [one.status, other.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 404], "{one:?} {other:?}");
+        let (gone, taken) = (mira.delete(&format!("{GRID}/members/{}", ben.id())).await, accept(&ben, &secret).await);
+        assert_eq!((gone.status, taken.status), (204, 404));
+    }
+
+    async fn the_link_leads_through_signing_in_and_tells_who_is_meant(app: &TestApp) {
+        let mira = grid(app).await;
+        invite(&mira, "ben@people.example", "editor").await;
+        let secret = token(app, "ben@people.example").await;
+        let address = format!("/invitations?token={secret}");
+        let nobody = app.browser();
+        let shown = nobody.get(&address).await;
+        assert_eq!((shown.header("cache-control"), shown.header("referrer-policy")), ("no-store", "no-referrer"));
+        let page = shown.text();
+        assert!(page.contains("Join Grid") && page.contains("mira invites ben@people.example to be an editor") && page.contains("/sign-up?email=ben"), "{page}");
+        let other = crate::sharing::browser(app, &app.person("other").await).await;
+        assert!(other.get(&address).await.text().contains("You are signed in as <b>other@people.example</b>"));
+        let forced = other.send(other.request(Method::POST, "/invitations/accept").form(&[("token", secret.as_str())])).await;
+        assert_eq!(forced.status, 403);
+        let ben = app.person_with_password("ben").await;
+        let form = [("email", ben.user.email.as_str()), ("password", PASSWORD), ("next", address.as_str())];
+        let back = nobody.send(nobody.request(Method::POST, "/sign-in").form(&form)).await;
+        assert_eq!(back.header("location"), address);
+        let joined = nobody.send(nobody.request(Method::POST, "/invitations/accept").form(&[("token", secret.as_str())])).await;
+        assert_eq!((joined.status, joined.header("location")), (303, "/organizations/grid"));
+        assert_eq!(nobody.get(&address).await.status, 404);
+    }
+
+    async fn a_list_is_looked_over_and_then_carried_out(app: &TestApp) {
+        let mira = grid(app).await;
+        let ben = app.person("ben").await;
+        let browser = crate::sharing::browser(app, &mira).await;
+        let list = "\u{feff}Email;Role;Name\nben@people.example;Editor;\nCleo Lo <cleo@people.example>;;\nmira@people.example;viewer;\nnobody;;\ndora@people.example;boss;";
+        let send = async |text: &str| {
+            let form = reqwest::multipart::Form::new().text("text", text.to_owned()).text("role", "reviewer");
+            browser.send(browser.request(Method::POST, "/organizations/grid/members/import").multipart(form)).await
+        };
+        let before = app.stoa.db.statements();
+        let page = send(list).await.text();
+        assert!(app.stoa.db.statements() - before < 20, "as many statements for a line as for a thousand");
+        for expected in ["Becomes a member", "Is invited", "is a member already", "1 will be added, 1 will be invited, 1 already members, 2 left out"] {
+            assert!(page.contains(expected) || page.contains(&expected.replace("is a", "Is a")), "{expected}: {page}");
+        }
+        assert_eq!(mira.get(&format!("{GRID}/members")).await.expect(200)["items"].as_array().unwrap().len(), 1, "nothing is done yet");
+        assert_eq!(send(",;").await.status, 422);
+        let form = [("email", "ben@people.example"), ("name", ""), ("role", "editor"), ("email", "cleo@people.example"), ("name", "Cleo Lo"), ("role", "reviewer")];
+        let done = browser.send(browser.request(Method::POST, "/organizations/grid/members/import/done").form(&form)).await;
+        assert_eq!(done.status, 303, "{done:?}");
+        let page = browser.get("/organizations/grid/members").await.text();
+        assert!(page.contains("1 person was added. 1 person was invited by mail.") && page.contains("cleo@people.example"), "{page}");
+        assert_eq!(ben.get(GRID).await.expect(200)["role"], "editor");
+        let members: Value = mira.get(&format!("{GRID}/invitations")).await.expect(200);
+        assert_eq!((&members["items"][0]["name"], &members["items"][0]["role"]), (&json!("Cleo Lo"), &json!("reviewer")));
+        let theirs = crate::sharing::browser(app, &ben).await;
+        assert_eq!(theirs.get("/organizations/grid/members/import").await.status, 403);
+        assert!(!theirs.get("/organizations/grid/members").await.text().contains("cleo@people.example"));
+    }
+
+    async fn the_removal_says_what_is_lost_and_loses_it(app: &TestApp) {
+        let mira = grid(app).await;
+        let ben = app.person("ben").await;
+        mira.post(&format!("{GRID}/members"), json!({"members": [{"email": ben.user.email, "role": "maintainer"}]})).await.expect(200);
+        let team = mira.post(&format!("{GRID}/teams"), json!({"name": "Meters"})).await.expect(201)["id"].as_str().unwrap().to_owned();
+        mira.send(mira.request(Method::PUT, &format!("{GRID}/teams/{team}/members/{}", ben.id()))).await.expect(204);
+        let reader = ben.post("/api/v1/applications", json!({"name": "Reader"})).await.expect(201)["id"].as_str().unwrap().to_owned();
+        ben.send(ben.request(Method::PUT, &format!("/api/v1/applications/{reader}/shares/organizations/grid"))).await.expect(204);
+        let engine = mira.post("/api/v1/applications", json!({"name": "Engine", "organization": "grid"})).await.expect(201)["id"].clone();
+        let contract = json!({"level": "organization", "permissions": ["resources:read"], "plans": [{"name": "Basic", "currency": "EUR"}]});
+        let new = json!({"application": engine, "name": "Forecast", "summary": "x", "description": "x", "categories": ["energy"], "visibility": "public", "contract": contract});
+        let service = mira.post(&format!("{GRID}/services"), new).await.expect(201);
+        mira.post(&format!("/api/v1/services/{}/publish", service["id"].as_str().unwrap()), json!({})).await.expect(200);
+        let vic = app.person("vic").await;
+        mira.post(&format!("{GRID}/members"), json!({"members": [{"email": vic.user.email, "role": "viewer"}]})).await.expect(200);
+        let subscribe = json!({"service": service["id"], "projects": {"mode": "all", "include_future": "no"}, "accept_terms": true});
+        vic.post(&format!("{GRID}/subscriptions"), subscribe).await.expect(201);
+        let inbox = "/api/v1/requests?as=approver&state=open";
+        assert_eq!(ben.get(inbox).await.expect(200)["items"].as_array().unwrap().len(), 1);
+
+        let theirs = crate::sharing::browser(app, &ben).await;
+        let browser = crate::sharing::browser(app, &mira).await;
+        let page = browser.get(&format!("/organizations/grid/members?remove={}", ben.id())).await.text();
+        for expected in ["Remove ben", "The teams Meters", "Reader, which stay here", "1 open requests to decide", "1 personal tokens"] {
+            assert!(page.contains(expected), "{expected}: {page}");
+        }
+        let removed = browser.send(browser.request(Method::POST, &format!("/organizations/grid/members/{}/remove", ben.id()))).await;
+        assert_eq!(removed.status, 303);
+        // Team place, share, token, session and inbox: nothing is left behind.
+        assert_eq!(mira.get(&format!("{GRID}/teams/{team}/members")).await.expect(200)["items"], json!([]));
+        ben.get(&format!("/api/v1/applications/{reader}")).await.expect_problem(404, "not_found");
+        assert_eq!(mira.get(&format!("/api/v1/applications/{reader}")).await.expect(200)["owner"]["handle"], "grid");
+        ben.get(GRID).await.expect_problem(404, "not_found");
+        assert_eq!(ben.get("/api/v1/organizations").await.expect(200)["items"], json!([]));
+        assert_eq!(theirs.get("/organizations/grid").await.status, 404);
+        assert_eq!(ben.get(inbox).await.expect(200)["items"], json!([]));
+        assert_eq!(mira.get(inbox).await.expect(200)["items"].as_array().unwrap().len(), 1);
+        // And back again: nothing of before comes back by itself.
+        mira.post(&format!("{GRID}/members"), json!({"members": [{"email": ben.user.email, "role": "viewer"}]})).await.expect(200);
+        assert_eq!(mira.get(&format!("{GRID}/teams/{team}/members")).await.expect(200)["items"], json!([]));
+        ben.patch(&format!("/api/v1/applications/{reader}"), json!({"name": "Mine"})).await.expect_problem(403, "forbidden");
+    }
+
+    async fn random_operations_keep_a_maintainer_and_the_log_replays_to_the_same_members(app: &TestApp) {
+        let mut people = vec![app.person("p0").await];
+        people[0].post("/api/v1/organizations", json!({"name": "Grid"})).await.expect(201);
+        for number in 1..5 {
+            people.push(app.person(&format!("p{number}")).await);
+        }
+        let mut random = 20_260_310_u64;
+        let mut next = move |below: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(random >> 33).unwrap() % below
+        };
+        let roles = ["viewer", "reviewer", "editor", "maintainer"];
+        for _ in 0..60 {
+            let (by, about, role, what) = (&people[next(5)], &people[next(5)], roles[next(4)], next(4));
+            let member = format!("{GRID}/members/{}", about.id());
+            // At the same moment somebody else does something to somebody, too.
+            let (other, victim) = (&people[next(5)], &people[next(5)]);
+            let theirs = format!("{GRID}/members/{}", victim.id());
+            let one = async {
+                match what {
+                    0 | 1 => by.post(&format!("{GRID}/members"), json!({"members": [{"email": about.user.email, "role": role}]})).await,
+                    2 => by.patch(&member, json!({"role": role})).await,
+                    _ => by.delete(&member).await,
+                }
+            };
+            let (one, two) = tokio::join!(one, other.delete(&theirs));
+            for answer in [&one, &two] {
+                assert!(matches!(answer.status, 200 | 204 | 403 | 404 | 409), "{answer:?}");
+            }
+            let mut conn = app.stoa.db.read().await.unwrap();
+            let row = conn.fetch_one("select count(*) from memberships where role = 'maintainer'", stoa_store::params![]).await.unwrap();
+            assert!(row.get::<i64>(0).unwrap() >= 1, "there is always a maintainer");
+        }
+        let mut conn = app.stoa.db.read().await.unwrap();
+        let head = stoa_store::organizations::heads_since(&mut conn, stoa_domain::time::Ts::from_micros(0)).await.unwrap()[0];
+        let mut replayed = std::collections::BTreeMap::new();
+        for event in stoa_store::events::after(&mut conn, head.organization, 0, &stoa_domain::events::EventFilter::default(), 10_000).await.unwrap() {
+            let data: Value = event.json();
+            match event.kind.as_str() {
+                "member.added" => drop(replayed.insert(event.subject.id.clone(), data["role"].as_str().unwrap().to_owned())),
+                "member.role_changed" => drop(replayed.insert(event.subject.id.clone(), data["to"].as_str().unwrap().to_owned())),
+                "member.removed" => drop(replayed.remove(&event.subject.id)),
+                _ => {}
+            }
+        }
+        let kept: std::collections::BTreeMap<String, String> = stoa_store::members::list(&mut conn, head.organization, None, None, 100)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|member| (member.user.to_string(), member.role.to_string()))
+            .collect();
+        assert_eq!(replayed, kept);
+    }
+}
