@@ -38,7 +38,7 @@ api_tests! {
         let told = with(&until).get("/api/v1/me").await;
         assert!(told.header("www-authenticate").contains("invalid_token"));
         let told = told.expect_problem(401, "token_expired");
-        assert!(told["detail"].as_str().unwrap().contains("2026-03-10T13:00:00Z"), "{told}");
+        assert!(told["detail"].as_str().unwrap().contains("2026-03-10T13:00:00.000000Z"), "{told}");
         with(&day).get("/api/v1/me").await.expect(200);
         app.clock.advance(DAY);
         with(&day).get("/api/v1/me").await.expect_problem(401, "token_expired");
