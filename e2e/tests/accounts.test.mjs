@@ -101,9 +101,10 @@ describe("accounts", { concurrency: false }, () => {
     await page.getByText("You are the only maintainer of Doras Works").waitFor();
     page.errors.length = 0;
     await inspect(page, "account of a last maintainer");
-    await page.goto(`${stoa.url}/organizations/doras-works/settings`);
-    await page.locator("#settings-confirm").fill("Doras Works");
-    await page.locator("#delete").getByRole("button", { name: "Delete organization" }).click();
+    await page.goto(`${stoa.url}/organizations/doras-works/delete`);
+    await page.locator("#delete-org-confirm").fill("Doras Works");
+    await page.getByRole("button", { name: "Delete organization" }).click();
+    await page.getByText("Doras Works was deleted.").waitFor();
     await page.goto(`${stoa.url}/account`);
     await remove(page, dora);
     await page.getByRole("heading", { name: "Your account is deleted" }).waitFor();

@@ -60,7 +60,7 @@ describe("members, teams and sharing", { concurrency: false }, () => {
     await inspect(page, "add members");
     await dialog.getByRole("button", { name: "Add 2 members" }).click();
     await page.getByText("1 person was added. 1 person was invited by mail.").waitFor();
-    await page.getByText(people.first.name).waitFor();
+    await page.locator("b", { hasText: people.first.name }).waitFor();
     await page.getByRole("heading", { name: "Invitations" }).waitFor();
     await inspect(page, "members with an invitation");
     await page.getByRole("button", { name: /^Send again/ }).click();

@@ -150,7 +150,7 @@ describe("how people prove who they are", { concurrency: false }, () => {
     await page.getByRole("link", { name: "I am Nina There" }).click();
     await page.waitForURL(`${stoa.url}/requests`);
     await page.goto(`${stoa.url}/account`);
-    await page.getByText("nina@grid.example").first().waitFor();
+    await page.locator("main").getByText("nina@grid.example").first().waitFor();
 
     const cleo = await open();
     await signIn(cleo, stoa, await person("cleo"));
@@ -167,7 +167,7 @@ describe("how people prove who they are", { concurrency: false }, () => {
     const other = await open();
     await signIn(other, stoa, dora);
     await page.goto(`${stoa.url}/account/security`);
-    await page.getByText("This one").waitFor();
+    await page.getByText("This one", { exact: true }).waitFor();
     await page.getByRole("button", { name: "Sign out everywhere else" }).click();
     await page.getByText("1 other session has ended.").waitFor();
     await other.goto(`${stoa.url}/account`);

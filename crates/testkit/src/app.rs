@@ -18,6 +18,7 @@ use stoa_domain::{
     ids::{MailId, UserId},
     mail::{Mail, Outgoing},
     time::Ts,
+    tokens::{LONGEST_DAYS, Lifetime},
     users::{SignUp, User},
 };
 use stoa_server::{
@@ -199,10 +200,18 @@ impl TestApp {
         let prepared = users::prepare(&self.stoa, new).await.expect("a valid account");
         let mut act = Act::begin(&self.stoa, Caller::system(self.stoa.clock.now())).await.expect("a transaction");
         let user = users::create(&mut act, prepared).await.expect("an account");
-        let token = tokens::NewToken { name: "test".into(), ..Default::default() };
+        act.commit().await.expect("a commit");
+        let client = self.token_of(&user).await;
+        Person { user, client }
+    }
+
+    /// A client with a new personal token of somebody, which lives as long as one may: for tests that let it become late.
+    pub async fn token_of(&self, user: &User) -> Client {
+        let mut act = Act::begin(&self.stoa, Caller::system(self.clock.now())).await.expect("a transaction");
+        let token = tokens::NewToken { name: "test".into(), lifetime: Lifetime::Days(LONGEST_DAYS), ..Default::default() };
         let (_, secret) = tokens::create_for(&mut act, user.id, token).await.expect("a token");
         act.commit().await.expect("a commit");
-        Person { user, client: self.anonymous().with_token(secret.expose()) }
+        self.anonymous().with_token(secret.expose())
     }
 
     /// Another server on the same installation, which knows other providers of accounts.

@@ -131,6 +131,7 @@ api_tests! {
         assert_eq!(ada.get("/api/v1/organizations/power").await.expect(200)["handle"], "grid");
         ada.patch("/api/v1/organizations/grid", json!({"handle": "power"})).await.expect(200);
         app.clock.advance(366 * stoa_domain::time::DAY);
+        let (ada, eve) = (app.token_of(&ada.user).await, app.token_of(&eve.user).await);
         ada.get("/api/v1/organizations/grid").await.expect_problem(404, "not_found");
         eve.post("/api/v1/organizations", json!({"name": "Mine", "handle": "grid"})).await.expect(201);
         ada.patch("/api/v1/organizations/power", json!({"handle": "grid"})).await.expect_problem(409, "handle_taken");

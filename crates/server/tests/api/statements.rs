@@ -12,7 +12,7 @@ use crate::authorization::{Gate, Row, World, rows};
 /// How many more of everything there are in the small world and in the large one. Not none: what is not there at all is
 /// rightly passed over.
 const FEW: usize = 2;
-const MANY: usize = 20;
+const MANY: usize = 10;
 
 /// Operations that change what others need get a world of their own.
 fn needs_its_own_world(row: &Row) -> bool {
