@@ -13,6 +13,7 @@ use stoa_domain::{
     teams::Team,
     text::{self, Faults},
     time::Ts,
+    users::User,
 };
 use stoa_store::{Conn, invitations as kept, members, organizations, requests, sharing as shared, teams, tokens, users};
 
@@ -135,10 +136,9 @@ pub async fn add(act: &mut Act, key: &Key<OrganizationId>, new: &[NewMember], mo
     let organization = seat.organization.id;
     organizations::lock(&mut act.tx, &[organization]).await?;
     let now = act.now();
-    check_size(new, most)?;
-    let emails: Vec<String> = new.iter().filter_map(|one| text::email(&one.email).ok()).collect();
-    users::lock_by_emails(&mut act.tx, &emails).await?;
-    let planned = plan(&mut act.tx, organization, new, most, now).await?;
+    let checked = check_all(new, most)?;
+    let accounts = users::lock_by_emails(&mut act.tx, &emails(&checked)).await?;
+    let planned = plan(&mut act.tx, organization, checked, &accounts, now).await?;
     let mut added = Vec::new();
     let mut invitees = Vec::new();
     for one in &planned {
@@ -171,20 +171,29 @@ pub async fn add(act: &mut Act, key: &Key<OrganizationId>, new: &[NewMember], mo
 /// 401, 404, 403; 422 unless 1 to `most` people are given.
 pub async fn preview(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>, new: &[NewMember], most: usize) -> Result<Vec<Planned>> {
     let seat = seats::allowed(conn, caller, key, Permission::ManageMembers).await?;
-    plan(conn, seat.organization.id, new, most, caller.now).await
+    let checked = check_all(new, most)?;
+    let accounts = users::find_by_emails(conn, &emails(&checked)).await?;
+    plan(conn, seat.organization.id, checked, &accounts, caller.now).await
 }
 
-async fn plan(conn: &mut Conn, organization: OrganizationId, new: &[NewMember], most: usize, now: Ts) -> Result<Vec<Planned>> {
-    check_size(new, most)?;
-    let checked: Vec<Result<(String, Role), String>> = new.iter().map(check).collect();
-    let emails: Vec<String> = checked.iter().flatten().map(|(email, _)| email.clone()).collect();
-    let accounts = users::find_by_emails(conn, &emails).await?;
+/// A row that was given, with its address and role if they are such.
+type Checked<'a> = (&'a NewMember, Result<(String, Role), String>);
+
+/// What becomes of each row, given the accounts that have their addresses.
+async fn plan(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    checked: Vec<Checked<'_>>,
+    accounts: &[User],
+    now: Ts,
+) -> Result<Vec<Planned>> {
+    let emails = emails(&checked);
     let ids: Vec<UserId> = accounts.iter().map(|user| user.id).collect();
     let mut present = members::find_many(conn, organization, &ids).await?;
     let waiting = kept::pending_for(conn, organization, &emails).await?;
     let mut invited: BTreeSet<String> = BTreeSet::new();
-    let mut planned = Vec::with_capacity(new.len());
-    for (one, new) in checked.into_iter().zip(new) {
+    let mut planned = Vec::with_capacity(checked.len());
+    for (new, one) in checked {
         let (email, role) = match one {
             Ok(good) => good,
             Err(reason) => {
@@ -212,11 +221,15 @@ async fn plan(conn: &mut Conn, organization: OrganizationId, new: &[NewMember], 
     Ok(planned)
 }
 
-fn check_size(new: &[NewMember], most: usize) -> Result<()> {
+fn check_all(new: &[NewMember], most: usize) -> Result<Vec<Checked<'_>>> {
     if new.is_empty() || new.len() > most {
         return Err(Error::fault("/members", format!("give 1 to {most} people")));
     }
-    Ok(())
+    Ok(new.iter().map(|one| (one, check(one))).collect())
+}
+
+fn emails(checked: &[Checked<'_>]) -> Vec<String> {
+    checked.iter().flat_map(|(_, one)| one).map(|(email, _)| email.clone()).collect()
 }
 
 fn check(new: &NewMember) -> Result<(String, Role), String> {

@@ -5,8 +5,9 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     ids::{ApplicationId, EventId, OrganizationId, UserId},
+    periods::{BadMoment, Moment},
     text::Faults,
-    time::{Day, Ts},
+    time::Ts,
     words::words,
 };
 
@@ -296,17 +297,12 @@ pub struct EventConditions<'a> {
     pub to: Option<&'a str>,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("write a day such as 2026-03-12 or a time as RFC 3339, such as 2026-03-12T00:00:00Z")]
-struct BadBoundary;
-
-fn boundary(text: &str, end: bool) -> Result<Ts, BadBoundary> {
-    if text.len() <= 10 {
-        let day: Day = text.parse().map_err(|_| BadBoundary)?;
-        return Ok(if end { day.next().start() } else { day.start() });
-    }
-    // A plus that was not escaped arrives as a space.
-    text.replace(' ', "+").parse().map_err(|_| BadBoundary)
+fn boundary(text: &str, end: bool) -> Result<Ts, BadMoment> {
+    Ok(match text.parse()? {
+        Moment::Day(day) if end => day.next().start(),
+        Moment::Day(day) => day.start(),
+        Moment::Instant(instant) => instant,
+    })
 }
 
 impl EventKind {

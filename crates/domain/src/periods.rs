@@ -58,18 +58,39 @@ impl Period {
 }
 
 /// The day of a text; as an end, the day after the last one that is touched.
-fn read_day(text: &str, end: bool) -> Result<Day, BadDay> {
-    if text.len() <= 10 {
-        return text.parse().map_err(|NotATime| BadDay);
-    }
-    // A plus that was not escaped arrives as a space.
-    let instant: Ts = text.replace(' ', "+").parse().map_err(|NotATime| BadDay)?;
-    Ok(if end && instant != instant.day().start() { instant.day().next() } else { instant.day() })
+fn read_day(text: &str, end: bool) -> Result<Day, BadMoment> {
+    Ok(match text.parse()? {
+        Moment::Day(day) => day,
+        Moment::Instant(instant) if end && instant != instant.day().start() => instant.day().next(),
+        Moment::Instant(instant) => instant.day(),
+    })
 }
 
-#[derive(Debug, thiserror::Error)]
+/// A day or an instant, as people and programs write either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// A day, such as `2026-03-12`.
+    Day(Day),
+    /// An instant (RFC 3339).
+    Instant(Ts),
+}
+
+/// The text is neither a day nor an instant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write a day such as 2026-03-12 or a time as RFC 3339, such as 2026-03-12T00:00:00Z")]
-struct BadDay;
+pub(crate) struct BadMoment;
+
+impl std::str::FromStr for Moment {
+    type Err = BadMoment;
+
+    fn from_str(text: &str) -> Result<Self, BadMoment> {
+        if text.len() <= 10 {
+            return text.parse().map(Self::Day).map_err(|NotATime| BadMoment);
+        }
+        // A plus that was not escaped arrives as a space.
+        text.replace(' ', "+").parse().map(Self::Instant).map_err(|NotATime| BadMoment)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -86,6 +86,11 @@ pub async fn password_hash(conn: &mut Conn, id: UserId) -> Result<Option<String>
     }
 }
 
+fn of_emails(emails: &[String]) -> (String, Vec<Value>) {
+    let sql = format!("select {COLUMNS} from users u where u.email in ({}) order by u.id", placeholders(1, emails.len()));
+    (sql, emails.iter().map(Value::from).collect())
+}
+
 /// The accounts of several addresses, in one statement.
 ///
 /// # Errors
@@ -94,8 +99,7 @@ pub async fn find_by_emails(conn: &mut Conn, emails: &[String]) -> Result<Vec<Us
     if emails.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("select {COLUMNS} from users u where u.email in ({}) order by u.id", placeholders(1, emails.len()));
-    let values: Vec<Value> = emails.iter().map(Value::from).collect();
+    let (sql, values) = of_emails(emails);
     conn.fetch_all(&sql, &values).await?.iter().map(|row| user(row, 0)).collect()
 }
 
@@ -108,8 +112,7 @@ pub async fn lock_by_emails(tx: &mut Tx, emails: &[String]) -> Result<Vec<User>,
     if emails.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("select {COLUMNS} from users u where u.email in ({}) order by u.id", placeholders(1, emails.len()));
-    let values: Vec<Value> = emails.iter().map(Value::from).collect();
+    let (sql, values) = of_emails(emails);
     tx.lock(&sql, &values).await?.iter().map(|row| user(row, 0)).collect()
 }
 

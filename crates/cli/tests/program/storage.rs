@@ -1,7 +1,7 @@
 //! Resources in an S3-compatible store: the real client of the program against a bucket on the loopback.
 
 use reqwest::{Method, RequestBuilder};
-use stoa_testkit::databases;
+use stoa_testkit::databases::{self, TestDb};
 
 use crate::{
     bucket::{Bucket, KEY, SECRET},
@@ -10,6 +10,19 @@ use crate::{
 
 fn ask(program: &Program, method: Method, path: &str) -> RequestBuilder {
     client().request(method, program.url(path)).bearer_auth(&program.token)
+}
+
+/// An installation whose resources lie at this place of the bucket.
+async fn site(db: &TestDb, bucket: &Bucket, place: &str) -> Site {
+    let variables = [
+        ("STOA_STORAGE", place),
+        ("AWS_ENDPOINT", &bucket.endpoint),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_REGION", "eu-example-1"),
+        ("AWS_ACCESS_KEY_ID", KEY),
+        ("AWS_SECRET_ACCESS_KEY", SECRET),
+    ];
+    Site::with(db, &variables).await
 }
 
 /// Bytes that differ everywhere, so that parts in the wrong order show.
@@ -22,18 +35,7 @@ fn resources_lie_in_a_bucket_small_ones_and_those_of_many_parts() {
     databases::run(async {
         let bucket = Bucket::start("stoa-resources").await;
         let db = databases::sqlite().await;
-        let site = Site::with(
-            &db,
-            &[
-                ("STOA_STORAGE", "s3://stoa-resources/works"),
-                ("AWS_ENDPOINT", &bucket.endpoint),
-                ("AWS_ALLOW_HTTP", "true"),
-                ("AWS_REGION", "eu-example-1"),
-                ("AWS_ACCESS_KEY_ID", KEY),
-                ("AWS_SECRET_ACCESS_KEY", SECRET),
-            ],
-        )
-        .await;
+        let site = site(&db, &bucket, "s3://stoa-resources/works").await;
         let program = site.serve().await;
         let resources = program.project().await;
         let (small, large) = (format!("{resources}/small.csv"), format!("{resources}/large.bin"));
@@ -66,18 +68,7 @@ fn a_bucket_that_refuses_is_told_and_leaves_nothing_half_done() {
     databases::run(async {
         let bucket = Bucket::start("stoa-resources").await;
         let db = databases::sqlite().await;
-        let site = Site::with(
-            &db,
-            &[
-                ("STOA_STORAGE", "s3://another-bucket"),
-                ("AWS_ENDPOINT", &bucket.endpoint),
-                ("AWS_ALLOW_HTTP", "true"),
-                ("AWS_REGION", "eu-example-1"),
-                ("AWS_ACCESS_KEY_ID", KEY),
-                ("AWS_SECRET_ACCESS_KEY", SECRET),
-            ],
-        )
-        .await;
+        let site = site(&db, &bucket, "s3://another-bucket").await;
         let program = site.serve().await;
         let resources = program.project().await;
         let refused = ask(&program, Method::PUT, &format!("{resources}/small.csv")).body("a,b\n").send().await.unwrap();

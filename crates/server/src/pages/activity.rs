@@ -15,7 +15,7 @@ use stoa_store::Conn;
 
 use super::{
     Choice, Field, OrgHead, Pager, Shell, TimelineEntry, filters,
-    form::FormErrors,
+    form::{FormErrors, sentence_start},
     page::{Page, PageResult},
     times,
 };
@@ -114,11 +114,7 @@ impl Query {
 
 /// The nouns of events as choices; the first is everything.
 fn types(chosen: &str) -> Vec<Choice> {
-    let label = |noun: &str| {
-        let mut letters = noun.chars();
-        let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-        format!("{first}{}s", letters.as_str().replace('_', " "))
-    };
+    let label = |noun: &str| format!("{}s", sentence_start(&noun.replace('_', " ")));
     let nouns = EventKind::nouns().into_iter().map(|noun| Choice::new(noun, label(noun), noun == chosen));
     // A single type comes by a link; the form keeps it.
     let single = chosen.parse::<EventKind>().ok().map(|kind| Choice::new(kind.word(), kind.word(), true));

@@ -111,11 +111,17 @@ impl FormErrors {
     }
 }
 
+/// A text with a capital at its start.
+#[must_use]
+pub fn sentence_start(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// A text of the API as a sentence: with a capital at its start and a full stop at its end.
 #[must_use]
 pub fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let mut made: String = letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+    let mut made = sentence_start(text);
     if !made.is_empty() && !made.ends_with(['.', '!', '?', '…']) {
         made.push('.');
     }

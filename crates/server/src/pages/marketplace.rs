@@ -14,7 +14,9 @@ use stoa_domain::{
 };
 
 use super::{
-    Badge, Choice, Field, Pager, Pair, PermissionLine, PlanView, ProjectPicker, Shell, filters, hue, initials, markdown,
+    Badge, Choice, Field, Pager, Pair, PermissionLine, PlanView, ProjectPicker, Shell, filters,
+    form::sentence_start,
+    hue, initials, markdown,
     offers::{permission_lines, plan_view},
     page::{Page, PageResult},
     subscribe, times,
@@ -356,12 +358,6 @@ fn tile(listed: &ListedService) -> ServiceTile {
         price: sentence_start(&listed.price.words()),
         level: level_label(listed.contract.level).to_owned(),
     }
-}
-
-/// With a capital at its start.
-fn sentence_start(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// `GET /marketplace/{service}`.

@@ -9,7 +9,7 @@ use stoa_store::Conn;
 
 use super::{
     Flash, OrgHead, Pair, Shell, filters,
-    form::{FormErrors, PageForm},
+    form::{FormErrors, PageForm, sentence_start},
     organization_form::{OrganizationFields, OrganizationForm},
     page::{Page, PageResult},
     times,
@@ -82,9 +82,7 @@ pub fn role_matrix() -> Vec<MatrixRow> {
         Verdict::Refused => "refused",
     };
     let row = |permission: Permission| {
-        let words = permission.words();
-        let mut letters = words.chars();
-        let action = letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+        let action = sentence_start(permission.words());
         MatrixRow { action, verdicts: Role::ALL.into_iter().map(|role| word(role, permission)).collect() }
     };
     Permission::ALL.into_iter().map(row).collect()
