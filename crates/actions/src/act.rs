@@ -167,8 +167,10 @@ impl Act {
         }
         if !written.is_empty() {
             events::append(&mut self.tx, &written).await?;
+            // Those who follow the logs look for what moved since they last looked: the time of the commit, not of the request.
+            let now = self.stoa.clock.now();
             for head in &heads {
-                organizations::set_head(&mut self.tx, head, self.caller.now).await?;
+                organizations::set_head(&mut self.tx, head, now).await?;
             }
         }
         Ok(written)

@@ -1,6 +1,9 @@
 //! Mail on its way, and how far each log was read for mails.
 
+use std::collections::BTreeSet;
+
 use stoa_domain::{
+    events::EventKind,
     ids::{MailId, OrganizationId},
     mail::{Mail, MailState, Outgoing, Source},
     time::Ts,
@@ -171,19 +174,59 @@ pub async fn delete_about(tx: &mut Tx, address: &str) -> Result<u64, StoreError>
     tx.execute(sql, params![address, format!("%\"{literal}\"%")]).await
 }
 
-/// The logs that go on beyond what was read for mails, of those that moved at or after an instant; with the position.
+/// A log that goes on beyond what was read for mails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Behind {
+    /// Whose log.
+    pub organization: OrganizationId,
+    /// The last event that was read.
+    pub position: i64,
+    /// The last event there is.
+    pub sequence: i64,
+}
+
+/// The logs that go on beyond what was read for mails, of those that moved at or after an instant.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn behind(conn: &mut Conn, since: Ts) -> Result<Vec<(OrganizationId, i64)>, StoreError> {
+pub async fn behind(conn: &mut Conn, since: Ts) -> Result<Vec<Behind>, StoreError> {
     let rows = conn
         .fetch_all(
-            "select o.id, coalesce(p.sequence, 0) from organizations o left join mail_positions p on p.organization_id = o.id
+            "select o.id, coalesce(p.sequence, 0), o.sequence
+             from organizations o left join mail_positions p on p.organization_id = o.id
              where o.last_event_at >= $1 and o.sequence > coalesce(p.sequence, 0) order by o.id",
             params![since],
         )
         .await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+    rows.iter().map(|row| Ok(Behind { organization: row.get(0)?, position: row.get(1)?, sequence: row.get(2)? })).collect()
+}
+
+/// Those of several logs in which an event of one of these kinds follows the position; in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn telling(conn: &mut Conn, logs: &[Behind], kinds: &[EventKind]) -> Result<BTreeSet<OrganizationId>, StoreError> {
+    let words: Vec<String> = kinds.iter().map(|kind| format!("'{}'", kind.word())).collect();
+    let sql = format!(
+        "with given (organization_id, position) as ({{rows}})
+         select distinct e.organization_id from given cross join events e
+         where e.organization_id = given.organization_id and e.sequence > given.position and e.type in ({})",
+        words.join(", ")
+    );
+    let given: Vec<Vec<Value>> = logs.iter().map(|log| values![log.organization, log.position]).collect();
+    conn.fetch_given(&sql, &given).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Moves the positions of several logs on to their ends, unless another node has read further; in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn advance_to_end<'a>(tx: &mut Tx, logs: impl IntoIterator<Item = &'a Behind>) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value>> = logs.into_iter().map(|log| values![log.organization, log.sequence]).collect();
+    let further =
+        "on conflict (organization_id) do update set sequence = excluded.sequence where mail_positions.sequence < excluded.sequence";
+    tx.insert_many("insert into mail_positions (organization_id, sequence)", 2, &rows, further).await?;
+    Ok(())
 }
 
 /// Moves a log's position on from where it was read; answers `false` when another node was faster.

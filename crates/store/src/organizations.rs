@@ -360,6 +360,15 @@ pub async fn heads_since(conn: &mut Conn, since: Ts) -> Result<Vec<Head>, StoreE
     rows.iter().map(head).collect()
 }
 
+/// How far all logs go that moved at or after an instant, deleted organizations included: each log's last sequence.
+///
+/// # Errors
+/// Those of the database.
+pub async fn sequences_since(conn: &mut Conn, since: Ts) -> Result<Vec<(OrganizationId, i64)>, StoreError> {
+    let rows = conn.fetch_all("select id, sequence from organizations where last_event_at >= $1", params![since]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
 /// How many there are of what an organization's tabs count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -25,6 +25,19 @@ const PAGE: i64 = 200;
 /// How many members of one organization are told of its end.
 const MOST_TOLD: i64 = 10_000;
 
+/// How many logs are looked through at a time for something to tell.
+const LOGS: usize = 500;
+
+/// The events that somebody is told of by mail.
+const TOLD: [EventKind; 6] = [
+    EventKind::InvitationCreated,
+    EventKind::InvitationResent,
+    EventKind::MemberAdded,
+    EventKind::MemberRoleChanged,
+    EventKind::MemberRemoved,
+    EventKind::OrganizationDeleted,
+];
+
 /// Reads on in the logs that moved at or after `since`, and writes the mails that their events call for. Any number of
 /// nodes may do so at once: a log's position moves on with the mails, in one transaction. Answers how many were written.
 ///
@@ -34,28 +47,44 @@ pub async fn follow(stoa: &Stoa, since: Ts, now: Ts) -> Result<u64> {
     let mut conn = stoa.db.read().await?;
     let behind = mail::behind(&mut conn, since).await?;
     let mut written = 0;
-    for (organization, mut position) in behind {
-        loop {
-            let page = events::after(&mut conn, organization, position, &EventFilter::default(), PAGE).await?;
-            let Some(last) = page.last().map(|event| event.sequence) else { break };
-            let (mut letters, invited) = letters(stoa, &mut conn, organization, &page, now).await?;
+    for logs in behind.chunks(LOGS) {
+        let telling = mail::telling(&mut conn, logs, &TOLD).await?;
+        // Most logs tell nobody anything; they take one transaction together.
+        let mut quiet = logs.iter().filter(|log| !telling.contains(&log.organization)).peekable();
+        if quiet.peek().is_some() {
             let mut tx = stoa.db.begin().await?;
-            if !mail::advance(&mut tx, organization, position, last).await? {
-                // Another node reads this log just now.
-                break;
-            }
-            for one in invited {
-                // An invitation that was answered or taken back in the meantime needs no mail any more.
-                if !invitations::set_token(&mut tx, organization, one.invitation, one.secret).await? {
-                    letters.retain(|letter| letter.id != one.mail);
-                }
-            }
-            written += mail::insert(&mut tx, &letters, now).await?;
+            mail::advance_to_end(&mut tx, quiet).await?;
             tx.commit().await?;
-            position = last;
+        }
+        for log in logs.iter().filter(|log| telling.contains(&log.organization)) {
+            written += read_on(stoa, &mut conn, log.organization, log.position, now).await?;
         }
     }
     Ok(written)
+}
+
+/// Reads one log to its end.
+async fn read_on(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, mut position: i64, now: Ts) -> Result<u64> {
+    let mut written = 0;
+    loop {
+        let page = events::after(conn, organization, position, &EventFilter::default(), PAGE).await?;
+        let Some(last) = page.last().map(|event| event.sequence) else { return Ok(written) };
+        let (mut letters, invited) = letters(stoa, conn, organization, &page, now).await?;
+        let mut tx = stoa.db.begin().await?;
+        if !mail::advance(&mut tx, organization, position, last).await? {
+            // Another node reads this log just now.
+            return Ok(written);
+        }
+        for one in invited {
+            // An invitation that was answered or taken back in the meantime needs no mail any more.
+            if !invitations::set_token(&mut tx, organization, one.invitation, one.secret).await? {
+                letters.retain(|letter| letter.id != one.mail);
+            }
+        }
+        written += mail::insert(&mut tx, &letters, now).await?;
+        tx.commit().await?;
+        position = last;
+    }
 }
 
 /// What is known when the mails of a page of events are written.
@@ -112,15 +141,7 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
 
 /// Whether somebody is told of an event. Whom an import made a member knows nothing of this installation yet.
 fn is_told(event: &Event) -> bool {
-    let kinds = [
-        EventKind::InvitationCreated,
-        EventKind::InvitationResent,
-        EventKind::MemberAdded,
-        EventKind::MemberRoleChanged,
-        EventKind::MemberRemoved,
-        EventKind::OrganizationDeleted,
-    ];
-    kinds.iter().any(|kind| kind.word() == event.kind) && event.json()["imported"] != true
+    TOLD.iter().any(|kind| kind.word() == event.kind) && event.json()["imported"] != true
 }
 
 impl Context<'_> {

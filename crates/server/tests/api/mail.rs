@@ -107,6 +107,29 @@ api_tests! {
         assert_eq!(app.mails().await.len(), 0);
     }
 
+    async fn logs_that_tell_nobody_anything_are_passed_over_together_and_what_comes_then_is_told(app: &TestApp) {
+        let (ada, ben) = (app.person("ada").await, app.person("ben").await);
+        for number in 0..12 {
+            ada.post("/api/v1/organizations", json!({"name": format!("Grid {number}")})).await.expect(201);
+        }
+        app.write_mails().await;
+        let mut runs = Vec::new();
+        for moved in [0..1, 1..12] {
+            for number in moved {
+                ada.post(&format!("/api/v1/organizations/grid-{number}/projects"), json!({"name": "North"})).await.expect(201);
+            }
+            let before = app.stoa.db.statements();
+            app.write_mails().await;
+            runs.push(app.stoa.db.statements() - before);
+        }
+        assert_eq!(runs[0], runs[1], "one log and eleven take as many statements");
+        assert_eq!(app.mails().await.len(), 0);
+        let member = json!({"members": [{"email": ben.user.email, "role": "viewer"}]});
+        ada.post("/api/v1/organizations/grid-3/members", member).await.expect(200);
+        app.write_mails().await;
+        assert_eq!(app.mail_to("ben@people.example").await.rendered.subject, "You are now a member of Grid 3");
+    }
+
     async fn a_server_gets_both_bodies_and_the_headers_that_belong_to_a_mail(app: &TestApp) {
         let mailbox = Mailbox::start(Manner::Takes).await;
         grid(app).await;
