@@ -69,7 +69,7 @@ pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
 
 /// Compresses texts from a kilobyte on. What has versions and ranges of its own (resources) is left as it is.
 pub fn compression() -> CompressionLayer<impl Predicate> {
-    CompressionLayer::new().gzip(true).br(true).no_deflate().no_zstd().quality(tower_http::CompressionLevel::Fastest).compress_when(is_text)
+    CompressionLayer::new().gzip(true).quality(tower_http::CompressionLevel::Fastest).compress_when(is_text)
 }
 
 fn is_text(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {

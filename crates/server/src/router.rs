@@ -1,12 +1,13 @@
 //! Every URL on one page.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{Method, StatusCode},
     middleware,
+    response::IntoResponse,
     routing::{get, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
@@ -267,8 +268,7 @@ const PAGE_TIME: Duration = Duration::from_secs(30);
 
 /// All of Stoa over HTTP.
 pub fn router(app: App) -> Router {
-    let (api, document) = api().split_for_parts();
-    let document = document.to_pretty_json().unwrap_or_default();
+    let (api, _) = api().split_for_parts();
     let api = api
         .route("/gateway/authorize", post(gateway::authorize).put(gateway::authorize).patch(gateway::authorize).delete(gateway::authorize))
         .method_not_allowed_fallback(wrong_method)
@@ -287,7 +287,7 @@ pub fn router(app: App) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::get))
-        .route("/api/openapi.json", get(move || async move { ([("content-type", "application/json")], document) }))
+        .route("/api/openapi.json", get(document))
         .route("/assets/{*path}", get(assets::get))
         .route("/favicon.ico", get(assets::favicon))
         .merge(api)
@@ -298,6 +298,12 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), metrics::layer))
         .layer(middleware::from_fn_with_state(app.clone(), request_id::layer))
         .with_state(app)
+}
+
+/// `GET /api/openapi.json`. The text is written when it is first asked for.
+async fn document() -> impl IntoResponse {
+    static TEXT: LazyLock<String> = LazyLock::new(|| openapi().to_pretty_json().unwrap_or_default());
+    ([("content-type", "application/json")], TEXT.as_str())
 }
 
 async fn wrong_method(method: Method) -> ApiError {

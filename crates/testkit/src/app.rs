@@ -371,7 +371,8 @@ impl Drop for Node {
 
 #[expect(clippy::disallowed_methods, reason = "the one place where tests make their HTTP client; it talks to loopback only")]
 fn builder() -> reqwest::ClientBuilder {
-    reqwest::Client::builder().no_proxy()
+    // Nothing here speaks TLS; reading the system's certificates would take longer than most tests.
+    reqwest::Client::builder().no_proxy().tls_certs_only([])
 }
 
 fn http() -> reqwest::Client {

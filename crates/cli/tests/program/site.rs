@@ -79,7 +79,7 @@ impl Site {
 /// A client of this machine only.
 #[expect(clippy::disallowed_methods, reason = "the client of tests, which reaches this machine only")]
 pub fn client() -> Client {
-    Client::builder().no_proxy().build().unwrap()
+    Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
 }
 
 /// The program with nothing of this process's own configuration.
