@@ -111,6 +111,7 @@ for (const engine of engines) {
       await page.getByRole("link", { name: "Delete Old Mill" }).click();
       const dialog = page.getByRole("dialog");
       await dialog.getByText("4 members").waitFor();
+      await dialog.getByText("0 teams").waitFor();
       await inspect(page, "delete dialog");
       const button = dialog.getByRole("button", { name: "Delete organization" });
       assert.equal(await button.isDisabled(), true);
@@ -219,6 +220,33 @@ for (const engine of engines) {
       await page.getByText("Lost Valley is no longer suspended.").waitFor();
       await theirs.reload();
       await theirs.getByRole("link", { name: "New project" }).first().waitFor();
+    });
+
+    browserTest("restored with a person who becomes its maintainer, where none is left", () => browser, async ({ page, open }) => {
+      await stoa.createUser(person("founder"));
+      await stoa.createUser(person("successor"));
+      const founder = stoa.api(await stoa.token("founder@grid.example"));
+      await founder("POST", "/api/v1/organizations", { name: "Orphaned Mill", handle: "orphaned" });
+      await founder("DELETE", "/api/v1/organizations/orphaned?confirm=Orphaned%20Mill");
+      await founder("DELETE", "/api/v1/me?confirm=founder@grid.example");
+      await signIn(page, stoa, person("operator"));
+      await page.goto(`${stoa.url}/operator/organizations?q=orphaned`);
+      await page.getByRole("link", { name: "Orphaned Mill" }).click();
+      await page.getByText("Nobody who maintained it has an account any more.").waitFor();
+      await inspect(page, "operator organization without maintainer");
+      await page.getByLabel("Who becomes its maintainer?").fill("nobody@grid.example");
+      await page.getByLabel("Why? Its members read this.").fill("asked by the board");
+      await page.getByRole("button", { name: "Restore organization" }).click();
+      await page.getByText("Nobody has the account nobody@grid.example").waitFor();
+      page.errors.length = 0;
+      assert.equal(await page.getByLabel("Why? Its members read this.").inputValue(), "asked by the board");
+      await page.getByLabel("Who becomes its maintainer?").fill("successor@grid.example");
+      await page.getByRole("button", { name: "Restore organization" }).click();
+      await page.getByText("Orphaned Mill is there again.").waitFor();
+      const theirs = await open();
+      await signIn(theirs, stoa, person("successor"));
+      await theirs.goto(`${stoa.url}/organizations/orphaned/settings`);
+      await theirs.getByRole("button", { name: "Save" }).waitFor();
     });
 
     browserTest("an operator suspends an account, which is refused at the sign-in", () => browser, async ({ page, open }) => {

@@ -94,6 +94,36 @@ describe("how people prove who they are", { concurrency: false }, () => {
     await page.getByText("9 left").waitFor();
   });
 
+  browserTest("an operator resets the second factors of somebody who lost them", () => browser, async ({ page, open }) => {
+    const lotte = await person("lotte");
+    await signIn(page, stoa, lotte);
+    await page.goto(`${stoa.url}/account/security`);
+    await page.getByRole("button", { name: "Set up an authenticator app" }).click();
+    await page.getByLabel(/six digits/).fill(code(await page.locator("#totp-secret").textContent()));
+    await page.getByRole("button", { name: "Turn on" }).click();
+    await recoveryCodes(page);
+
+    const operator = await stoa.createUser({ email: "olga@grid.example", name: "olga", password, operator: true });
+    const theirs = await open();
+    await signIn(theirs, stoa, operator);
+    await theirs.goto(`${stoa.url}/operator/users?q=lotte`);
+    await theirs.getByRole("link", { name: "Reset second factors of lotte" }).click();
+    const dialog = theirs.getByRole("dialog");
+    await dialog.getByText("10 recovery codes").waitFor();
+    await inspect(theirs, "operator resets second factors");
+    await dialog.getByLabel("Why?").fill("lost the telephone, came to the desk");
+    await dialog.getByRole("button", { name: "Reset second factors" }).click();
+    await theirs.getByText("lotte@grid.example has no second factors any more.").waitFor();
+    await inspect(theirs, "operator users after the reset");
+    await theirs.goto(`${stoa.url}/operator/outbox`);
+    await theirs.getByText("Your second factors were reset").first().waitFor();
+
+    await page.goto(`${stoa.url}/account`);
+    await page.waitForURL(/sign-in/);
+    await firstStep(page, lotte);
+    await page.waitForURL(`${stoa.url}/account`);
+  });
+
   browserTest("a passkey signs in without a password, and is a second step", () => browser, async ({ page }) => {
     const ben = await person("ben");
     const devtools = await page.context().newCDPSession(page);

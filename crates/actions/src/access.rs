@@ -5,17 +5,19 @@ use std::collections::{BTreeSet, HashMap};
 use stoa_access::{Decision, ProjectRef, Subscribed};
 use stoa_domain::{
     access::{Action, Reason, decide_within},
-    ids::{OrganizationId, ProjectId, ServiceId, SubscriptionId, UserId},
+    ids::{ApplicationId, OrganizationId, ProjectId, ServiceId, SubscriptionId, UserId},
     organizations::Key,
     permissions::{Permission, Role},
     secrets::{Secret, SecretHash, SecretKind},
     services::DataPermission,
+    sharing as rules,
     time::Ts,
 };
 use stoa_store::{
     Conn, Viewer,
     access::{self, Place},
     projects,
+    sharing::{self, Tied},
 };
 
 use crate::{Caller, Error, Result, ServiceCaller, Stoa, Who, seats, tokens};
@@ -134,6 +136,8 @@ pub enum Object {
     Project(ProjectId),
     /// An organization.
     Organization(OrganizationId),
+    /// An application.
+    Application(ApplicationId),
     /// A type or an id that is not known.
     Unknown,
 }
@@ -180,7 +184,8 @@ enum Weighed {
 /// Who holds a token's text may ask about it. About a person may ask: everybody about themself and about the
 /// organizations they belong to, and a service about the projects that its token opens.
 ///
-/// People's roles are read for all questions in one statement; tokens are answered by the index.
+/// People's roles are read for all questions in one statement, and what ties them to applications in another; tokens are
+/// answered by the index.
 ///
 /// # Errors
 /// 401; those of the database.
@@ -193,12 +198,15 @@ pub async fn evaluate(stoa: &Stoa, caller: &Caller, questions: &[Question]) -> R
     for question in questions {
         weighed.push(weigh(stoa, caller, question, &mut owners).await?);
     }
-    let places = read_places(stoa, caller, questions, &weighed).await?;
+    let known = read_known(stoa, caller, questions, &weighed).await?;
     let mut answers = Vec::with_capacity(questions.len());
     for (question, weighed) in questions.iter().zip(weighed) {
         answers.push(match weighed {
             Weighed::Answered(answer) => answer,
-            Weighed::Person(viewer) => by_role(stoa, caller, question, &viewer, &places).await?,
+            Weighed::Person(viewer) => match question.object {
+                Object::Application(id) => by_ties(caller, question, id, &viewer, &known.ties)?,
+                _ => by_role(stoa, caller, question, &viewer, &known.places).await?,
+            },
         });
     }
     Ok(answers)
@@ -257,7 +265,8 @@ async fn by_token(stoa: &Stoa, now: Ts, secret: &Secret, action: Action, object:
     let reason = match object {
         Object::Project(id) => live.decide(&ProjectRef { organization: None, project: Key::Id(id) }, permission).reason,
         Object::Organization(id) if id == subscribed.organization => decide_within(&subscribed.permissions, &live.token.scope, permission),
-        Object::Organization(_) => Reason::NotGranted,
+        // A subscription opens data of projects, and no applications.
+        Object::Organization(_) | Object::Application(_) => Reason::NotGranted,
         Object::Unknown => Reason::UnknownResource,
     };
     Ok(if reason == Reason::NotGranted { reason.into() } else { found_in(reason, subscribed) })
@@ -267,27 +276,68 @@ fn found_in(reason: Reason, subscribed: &Subscribed) -> Answer {
     Answer { reason, subscription: Some(subscribed.id), service: Some(subscribed.service), organization: Some(subscribed.organization) }
 }
 
-/// The places of everybody the questions turn on, and of who asks; in one statement.
-async fn read_places(stoa: &Stoa, caller: &Caller, questions: &[Question], weighed: &[Weighed]) -> Result<Vec<Place>> {
+/// What is known of everybody the questions turn on, and of who asks.
+#[derive(Default)]
+struct Known {
+    /// Their places in organizations.
+    places: Vec<Place>,
+    /// What ties them to the applications that are asked about.
+    ties: Vec<Tied>,
+}
+
+/// Reads it, in one statement for organizations and projects and one for applications.
+async fn read_known(stoa: &Stoa, caller: &Caller, questions: &[Question], weighed: &[Weighed]) -> Result<Known> {
     let mut users = BTreeSet::new();
-    let mut asked = BTreeSet::new();
+    let (mut projects, mut applications, mut places) = (BTreeSet::new(), BTreeSet::new(), false);
     for (question, weighed) in questions.iter().zip(weighed) {
-        if let Weighed::Person(viewer) = weighed {
-            users.insert(viewer.user);
-            if let Object::Project(project) = question.object {
-                asked.insert(project);
+        let Weighed::Person(viewer) = weighed else { continue };
+        users.insert(viewer.user);
+        match question.object {
+            Object::Application(application) => {
+                applications.insert(application);
             }
+            Object::Project(project) => {
+                projects.insert(project);
+                places = true;
+            }
+            Object::Organization(_) | Object::Unknown => places = true,
         }
     }
     if users.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Known::default());
     }
     if let Who::User(user) = &caller.who {
         users.insert(user.id);
     }
-    let (users, asked): (Vec<_>, Vec<_>) = (users.into_iter().collect(), asked.into_iter().collect());
+    let (users, projects): (Vec<_>, Vec<_>) = (users.into_iter().collect(), projects.into_iter().collect());
+    let applications: Vec<_> = applications.into_iter().collect();
     let mut conn = stoa.db.read().await?;
-    Ok(access::places(&mut conn, &users, &asked).await?)
+    let places = if places { access::places(&mut conn, &users, &projects).await? } else { Vec::new() };
+    Ok(Known { places, ties: sharing::ties(&mut conn, &users, &applications).await? })
+}
+
+/// Answers about an application by what ties the person to it: the rule by which the API lets people see and change it.
+/// About others, only who sees the application themself learns anything.
+fn by_ties(caller: &Caller, question: &Question, id: ApplicationId, viewer: &Viewer, ties: &[Tied]) -> Result<Answer> {
+    let Some(action) = question.action else { return Ok(Reason::UnknownAction.into()) };
+    let of = |viewer: &Viewer| {
+        let counting: Vec<&Tied> =
+            ties.iter().filter(|one| one.application == id && one.user == viewer.user && one.counts_for(viewer)).collect();
+        let facts: Vec<_> = counting.iter().map(|one| one.tie.clone()).collect();
+        (rules::decide(&facts, action.for_people()), counting.iter().find_map(|one| one.organization))
+    };
+    let (decided, organization) = of(viewer);
+    let visible = match (&question.subject, &caller.who) {
+        // Whoever holds a personal token speaks for its owner.
+        (Subject::Token(_), _) => decided.path.is_some(),
+        (_, Who::System) => true,
+        (_, Who::User(_)) => of(&caller.viewer()?).0.path.is_some(),
+        (_, Who::Anonymous | Who::Service(_)) => false,
+    };
+    if !visible {
+        return Ok(Reason::NotVisible.into());
+    }
+    Ok(Answer { organization, ..Answer::from(decided.reason) })
 }
 
 async fn by_role(stoa: &Stoa, caller: &Caller, question: &Question, viewer: &Viewer, places: &[Place]) -> Result<Answer> {
@@ -295,7 +345,7 @@ async fn by_role(stoa: &Stoa, caller: &Caller, question: &Question, viewer: &Vie
     let is_there = |place: &&Place| match question.object {
         Object::Project(id) => place.project == Some(id),
         Object::Organization(id) => place.organization == id,
-        Object::Unknown => false,
+        Object::Application(_) | Object::Unknown => false,
     };
     let place = places.iter().filter(|place| place.user == viewer.user && viewer.sees(place.organization)).find(is_there);
     // Whoever holds a personal token speaks for its owner; about others, only who sees the object learns anything.

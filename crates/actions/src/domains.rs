@@ -155,11 +155,14 @@ pub async fn remove(act: &mut Act, key: &Key<OrganizationId>, name: &str) -> Res
     Ok(())
 }
 
-/// Makes somebody whose address was just verified a member of the organization to which its domain belongs.
+/// Makes somebody whose address was just verified a member of the organization to which its domain belongs, unless that is
+/// suspended: then nobody comes to it, by whatever way.
 pub(crate) async fn join(act: &mut Act, user: &User) -> Result<()> {
     let Some(name) = of_address(&user.email) else { return Ok(()) };
     let Some(one) = domains::owner(&mut act.tx, name).await? else { return Ok(()) };
-    organizations::lock(&mut act.tx, &[one.organization]).await?;
+    if organizations::lock(&mut act.tx, &[one.organization]).await?.is_empty() {
+        return Ok(());
+    }
     // Read again under the lock: it may have been given up meanwhile.
     let Some(one) = domains::owner(&mut act.tx, name).await? else { return Ok(()) };
     if members::find(&mut act.tx, one.organization, user.id).await?.is_some() {

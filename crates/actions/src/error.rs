@@ -4,6 +4,7 @@ use stoa_domain::{
     ids::OrganizationId,
     limits::TooMany,
     members::LastMaintainer,
+    operators::LastOperator,
     permissions::{Permission, Role},
     requests::CannotDecide,
     services::WrongServiceState,
@@ -180,6 +181,12 @@ impl From<Faults> for Error {
 impl From<LastMaintainer> for Error {
     fn from(reason: LastMaintainer) -> Self {
         Self::conflict("last_maintainer", reason.to_string())
+    }
+}
+
+impl From<LastOperator> for Error {
+    fn from(reason: LastOperator) -> Self {
+        Self::conflict("last_operator", reason.to_string())
     }
 }
 

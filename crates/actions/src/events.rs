@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_domain::{
     events::{Event, EventFilter},
-    ids::{ApplicationId, Id as _, OrganizationId, UserId},
+    ids::{ApplicationId, Id as _, InvitationId, OrganizationId, UserId},
     organizations::Key,
     permissions::Permission,
     text,
     time::Ts,
 };
-use stoa_store::{Conn, applications, events, users};
+use stoa_store::{Conn, applications, events, invitations, users};
 
 use crate::{Caller, Result, seats};
 
@@ -92,22 +92,29 @@ pub async fn export_part(
     Ok((part, people))
 }
 
-/// The names of the people and of the applications that events tell of, by their ids as events write them; a statement
-/// each.
+/// The names of the people and of the applications that events of one organization tell of, and the addresses of who was
+/// invited, by their ids as events write them; a statement each.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn people(conn: &mut Conn, events: &[Event]) -> Result<BTreeMap<String, String>> {
     let mut ids = BTreeSet::new();
     let mut programs = BTreeSet::new();
+    let mut invited = BTreeSet::new();
     for event in events {
         let actor = event.actor_id.as_deref().unwrap_or_default();
         let data = event.json();
         let named = data["user"].as_str().unwrap_or_default();
         ids.extend([actor, &event.subject.id, named].into_iter().filter_map(|id| id.parse::<UserId>().ok()));
         programs.extend(actor.parse::<ApplicationId>().ok());
+        invited.extend(event.subject.id.parse::<InvitationId>().ok());
     }
     let people = users::names(conn, &Vec::from_iter(ids)).await?.into_iter().map(|(id, name)| (id.to_string(), name));
     let programs = applications::names(conn, &Vec::from_iter(programs)).await?.into_iter().map(|(id, name)| (id.to_string(), name));
-    Ok(people.chain(programs).collect())
+    let invited = match events.first() {
+        Some(event) => invitations::addresses(conn, event.organization, &Vec::from_iter(invited)).await?,
+        None => Vec::new(),
+    };
+    let invited = invited.into_iter().map(|(id, address)| (id.to_string(), address));
+    Ok(people.chain(programs).chain(invited).collect())
 }

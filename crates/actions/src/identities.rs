@@ -13,6 +13,7 @@ use crate::{
     Act, Caller, Error, Result, Stoa,
     ceremonies::{self, Kind},
     providers::{self, Provider, Sent, Told},
+    users::sign_up,
 };
 
 /// What a visit to another provider remembers.
@@ -82,8 +83,8 @@ pub enum Ended {
 /// account. Answers where the person wanted to go, too.
 ///
 /// # Errors
-/// `begin_again`, `provider_refused`, `provider_failed`, `address_not_verified` (422); `sign_in_to_link`,
-/// `identity_taken` (409).
+/// `begin_again`, `provider_refused`, `provider_failed`, `address_not_verified`, `sign_up_closed`, `address_not_admitted` (422);
+/// `sign_in_to_link`, `identity_taken` (409).
 pub async fn finish(stoa: &Stoa, caller: &Caller, half: &Secret, handle: &str, brought: &Brought) -> Result<(Ended, String)> {
     let provider = providers::find(stoa, handle)?;
     if !bool::from(half.expose().as_bytes().ct_eq(brought.state.as_bytes())) {
@@ -141,7 +142,8 @@ async fn insert(act: &mut Act, user: UserId, told: &Told, last_used_at: Option<s
 
 /// The account that a provider's account opens. One that is not linked yet is linked by its address, which the provider
 /// must have verified; an account that has a password or a second factor is linked so only when its own address is
-/// verified too, because else whoever made it could have taken somebody's address.
+/// verified too, because else whoever made it could have taken somebody's address. Somebody new gets an account if the operator
+/// lets people with such an address sign up.
 async fn sign_in(act: &mut Act, provider: &Provider, told: &Told) -> Result<User> {
     let now = act.now();
     if let Some(known) = identities::find(&mut act.tx, &told.issuer, &told.subject).await? {
@@ -162,7 +164,10 @@ async fn sign_in(act: &mut Act, provider: &Provider, told: &Told) -> Result<User
             }
             user
         }
-        None => create(act, email, told).await?,
+        None => {
+            sign_up::admits_verified(act.stoa(), email)?;
+            create(act, email, told).await?
+        }
     };
     insert(act, user.id, told, Some(now)).await?;
     crate::users::address_verified(act, &user).await?;

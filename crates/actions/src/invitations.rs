@@ -72,8 +72,10 @@ fn subject(invitation: &Invitation) -> Subject {
     Subject::new("invitation", invitation.id)
 }
 
+/// What an event tells of an invitation. Not the address: the log is kept when the organization is erased, and whoever is
+/// invited may never have had an account here. Readers look it up in the invitation, which goes with the organization.
 fn data(invitation: &Invitation) -> Value {
-    json!({"email": invitation.email, "role": invitation.role})
+    json!({"role": invitation.role})
 }
 
 /// A page of an organization's invitations, newest first; `before` is the last one of the page before.
@@ -160,9 +162,10 @@ async fn mine(act: &mut Act, token: &str) -> Result<Opened> {
 /// Takes an invitation up: whoever has its link and its address becomes a member, once.
 ///
 /// # Errors
-/// 401, 404; 403 with another address; `invitation_expired` (409).
+/// 401, 404; 403 with another address; `invitation_expired`, `organization_suspended` (409).
 pub async fn accept(act: &mut Act, token: &str) -> Result<(Organization, Member)> {
     let opened = mine(act, token).await?;
+    seats::not_suspended(&opened.organization)?;
     let user = act.caller.person()?.clone();
     let member = take_up(act, &opened.invitation, &user).await?;
     Ok((opened.organization, member))

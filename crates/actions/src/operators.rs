@@ -6,6 +6,7 @@ use serde_json::json;
 use stoa_domain::{
     events::{EventKind, Subject},
     ids::{OrganizationId, UserId},
+    mail::Mail,
     members::Member,
     operators::{self as rules, View},
     organizations::{Key, Organization, Suspension},
@@ -14,16 +15,19 @@ use stoa_domain::{
     users::User,
 };
 use stoa_store::{
-    Conn, members,
+    Conn, ceremonies, members,
     organizations::{self, Counts},
-    sessions,
+    passkeys, second_factors as factors, sessions,
     subscriptions::{self, Filter},
     users,
 };
 
-pub use stoa_store::organizations::{Kept, Wanted};
+pub use stoa_store::{
+    organizations::{Kept, Wanted},
+    second_factors::Factors,
+};
 
-use crate::{Act, Caller, Error, Result, Who};
+use crate::{Act, Caller, Error, Result, Who, mail};
 
 /// The longest reason, in characters.
 pub const REASON: usize = 500;
@@ -64,7 +68,7 @@ pub async fn users(conn: &mut Conn, caller: &Caller, search: &str, after: Option
 async fn user_for_change(act: &mut Act, id: UserId) -> Result<(User, Vec<UserId>)> {
     allowed(&act.caller)?;
     let operators = users::lock_operators(&mut act.tx).await?;
-    let user = users::find(&mut act.tx, id).await?.ok_or(Error::NotFound("account"))?;
+    let user = users::lock(&mut act.tx, id).await?.ok_or(Error::NotFound("account"))?;
     Ok((user, operators))
 }
 
@@ -76,10 +80,6 @@ pub async fn user(act: &mut Act, id: UserId) -> Result<User> {
     Ok(user_for_change(act, id).await?.0)
 }
 
-fn keep_an_operator(operators: &[UserId], without: UserId) -> Result<()> {
-    rules::keep_an_operator(operators, without).map_err(|reason| Error::conflict("last_operator", reason.to_string()))
-}
-
 /// Suspends an account: its sessions end, its tokens are refused, nobody signs in to it.
 ///
 /// # Errors
@@ -89,7 +89,7 @@ pub async fn suspend_user(act: &mut Act, id: UserId) -> Result<User> {
     if user.suspended {
         return Ok(user);
     }
-    keep_an_operator(&operators, id)?;
+    rules::keep_an_operator(&operators, id)?;
     let now = act.now();
     users::set_suspended(&mut act.tx, id, Some(now)).await?;
     sessions::delete_of(&mut act.tx, id).await?;
@@ -113,10 +113,55 @@ pub async fn unsuspend_user(act: &mut Act, id: UserId) -> Result<User> {
 pub async fn set_operator(act: &mut Act, id: UserId, operator: bool) -> Result<User> {
     let (user, operators) = user_for_change(act, id).await?;
     if !operator && user.operator {
-        keep_an_operator(&operators, id)?;
+        rules::keep_an_operator(&operators, id)?;
     }
     users::set_operator(&mut act.tx, id, operator).await?;
     Ok(User { operator, ..user })
+}
+
+/// What second factors an account has: what [`reset_second_factors`] would take away.
+///
+/// # Errors
+/// 401, 404.
+pub async fn second_factors(conn: &mut Conn, caller: &Caller, id: UserId) -> Result<(User, Factors)> {
+    allowed(caller)?;
+    let user = users::find_many(conn, &[id]).await?.pop().ok_or(Error::NotFound("account"))?;
+    Ok((user, factors::factors(conn, id).await?))
+}
+
+/// Takes away the second factors of somebody who has lost them: authenticator app, recovery codes and passkeys. All their
+/// sessions end, they are told by mail, and it stands in the log of each organization they belong to, with the reason.
+///
+/// Operators reset those of others only: for their own they prove who they are under Security.
+///
+/// # Errors
+/// 401, 404; 422 without a reason; `no_second_factor`, `own_account` (409).
+pub async fn reset_second_factors(act: &mut Act, id: UserId, why: &str) -> Result<User> {
+    allowed(&act.caller)?;
+    let why = reason(why)?;
+    // Organizations before people, in the order in which all are locked.
+    let mine: Vec<_> = members::of_user(&mut act.tx, id).await?.into_iter().map(|(organization, _)| organization).collect();
+    let concerned = organizations::lock_there(&mut act.tx, &mine).await?;
+    let (user, _) = user_for_change(act, id).await?;
+    if act.caller.user_id().is_ok_and(|me| me == id) {
+        return Err(Error::conflict("own_account", "you change your own second factors under Account, Security; this is for other people"));
+    }
+    let had = factors::factors(&mut act.tx, id).await?;
+    if had == Factors::default() {
+        return Err(Error::conflict("no_second_factor", format!("{} has no second factor", user.email)));
+    }
+    let now = act.now();
+    factors::delete_totp(&mut act.tx, id).await?;
+    factors::replace_recovery_codes(&mut act.tx, id, &[], now).await?;
+    passkeys::delete_of(&mut act.tx, id).await?;
+    ceremonies::delete_of(&mut act.tx, id).await?;
+    sessions::delete_of(&mut act.tx, id).await?;
+    let data = json!({"reason": why});
+    act.record(&concerned, EventKind::SecondFactorsReset, Subject::new("user", id), data);
+    let link = format!("{}/account/security", act.stoa().public_url);
+    mail::send(act, &user.email, Mail::SecondFactorsReset { at: now, reason: why, link }).await?;
+    tracing::info!(user = %id, by = act.caller.principal(), "an operator reset second factors");
+    Ok(user)
 }
 
 /// A page of all organizations in the order of their names, deleted ones too.
@@ -143,6 +188,15 @@ pub async fn kept(act: &mut Act, key: &Key<OrganizationId>) -> Result<Kept> {
     allowed(&act.caller)?;
     let now = act.now();
     organizations::find_kept(&mut act.tx, key, now).await?.ok_or(Error::NotFound("organization"))
+}
+
+/// Whether anybody maintains an organization; one that is not maintained is restored with a maintainer only. For those who were
+/// let see it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_maintained(conn: &mut Conn, kept: &Kept) -> Result<bool> {
+    Ok(members::count_maintainers(conn, kept.organization.id).await? > 0)
 }
 
 async fn there(act: &mut Act, key: &Key<OrganizationId>) -> Result<Organization> {

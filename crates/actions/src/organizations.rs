@@ -15,7 +15,7 @@ use stoa_domain::{
 };
 use stoa_store::{Conn, StoreError, marketplace, members, organizations};
 
-pub use ending::{Ending, EndingService, delete, ending, restore};
+pub use ending::{Ending, EndingService, Restoring, delete, ending, restore};
 pub use erasing::{Erased, erase_next};
 pub use stoa_store::organizations::{Counts, Seat, Sizes};
 

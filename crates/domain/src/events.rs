@@ -30,6 +30,8 @@ words! {
         OrganizationUnsuspended = "organization.unsuspended",
         /// An operator looked at it.
         OperatorViewed = "operator.viewed",
+        /// An operator took the second factors of a member's account away.
+        SecondFactorsReset = "operator.second_factors_reset",
         /// Whose mail domain people join by was verified.
         DomainVerified = "organization.domain_verified",
         /// It was given up.

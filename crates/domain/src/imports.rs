@@ -1,5 +1,7 @@
 //! Organizations read from a file of another system: what is in it, checked, with what is wrong and where.
 
+mod lines;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -8,9 +10,12 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
+use lines::Lines;
+
 use crate::{
     naming,
     permissions::Role,
+    teams::{NewTeam, TeamDraft},
     text::{self, Faults},
 };
 
@@ -36,13 +41,15 @@ pub struct ImportedTeam {
     pub name: String,
     /// What it is about.
     pub description: String,
-    /// Who is in it, by address.
+    /// Who is in it, by address: its members and its maintainers, between whom teams here make no difference.
     pub members: BTreeSet<String>,
 }
 
 /// One thing wrong with one entry of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryFault {
+    /// On which line of the file.
+    pub line: usize,
     /// Which organization, counted from 1.
     pub number: usize,
     /// Its name, as far as it can be read.
@@ -55,7 +62,7 @@ pub struct EntryFault {
 
 impl fmt::Display for EntryFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "organization {} ({}), {}: {}", self.number, self.organization, self.entry, self.detail)
+        write!(f, "line {}: organization {} ({}), {}: {}", self.line, self.number, self.organization, self.entry, self.detail)
     }
 }
 
@@ -109,25 +116,28 @@ pub type Entry = Result<ImportedOrganization, Vec<EntryFault>>;
 /// [`NotAList`], with line and column.
 pub fn read(text: &str, rules: &ImportRules) -> Result<Vec<Entry>, NotAList> {
     let all: Vec<Value> = serde_json::from_str(text).map_err(|bad| NotAList(bad.to_string()))?;
-    Ok(all.into_iter().enumerate().map(|(index, one)| Reader::new(index + 1, &one, rules).read(one)).collect())
+    let lines = Lines::of(text);
+    Ok(all.into_iter().enumerate().map(|(index, one)| Reader::new(index, &one, rules, &lines).read(one)).collect())
 }
 
 struct Reader<'a> {
-    number: usize,
+    index: usize,
     name: String,
     rules: &'a ImportRules,
+    lines: &'a Lines,
     faults: Vec<EntryFault>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(number: usize, one: &Value, rules: &'a ImportRules) -> Self {
+    fn new(index: usize, one: &Value, rules: &'a ImportRules, lines: &'a Lines) -> Self {
         let name = one["name"].as_str().unwrap_or("without a name").to_owned();
-        Self { number, name, rules, faults: Vec::new() }
+        Self { index, name, rules, lines, faults: Vec::new() }
     }
 
     fn fault(&mut self, entry: impl Into<String>, detail: impl Into<String>) {
-        let (number, organization) = (self.number, self.name.clone());
-        self.faults.push(EntryFault { number, organization, entry: entry.into(), detail: detail.into() });
+        let entry = entry.into();
+        let (line, organization) = (self.lines.find(self.index, &entry), self.name.clone());
+        self.faults.push(EntryFault { line, number: self.index + 1, organization, entry, detail: detail.into() });
     }
 
     fn read(mut self, one: Value) -> Entry {
@@ -197,9 +207,25 @@ impl<'a> Reader<'a> {
                     }
                 }
             }
-            teams.push(ImportedTeam { name, description: team.description.clone().unwrap_or_default(), members: inside });
+            let name = if team.name.trim().is_empty() { String::new() } else { name };
+            if let Some(draft) = self.draft(&at, NewTeam { name, description: team.description.clone() }) {
+                teams.push(ImportedTeam { name: draft.name, description: draft.description, members: inside });
+            }
         }
         teams
+    }
+
+    /// The team's name and description, by the rules for teams that people write.
+    fn draft(&mut self, at: &str, team: NewTeam) -> Option<TeamDraft> {
+        match team.check() {
+            Ok(draft) => Some(draft),
+            Err(faults) => {
+                for fault in faults.into_vec() {
+                    self.fault(format!("{at}.{}", fault.pointer.trim_start_matches('/')), fault.detail);
+                }
+                None
+            }
+        }
     }
 
     /// `grandparent/parent/child`.
@@ -257,8 +283,23 @@ mod tests {
         .unwrap_err();
         let entries: Vec<_> = faults.iter().map(|fault| fault.entry.as_str()).collect();
         assert_eq!(entries, ["maintainers", "members[0]", "teams[0].parent", "teams[1].parent", "teams[2].members[0]"]);
-        assert!(faults[1].to_string().starts_with("organization 1 (Grid), members[0]: \"a b\" makes no e-mail address"));
+        assert!(faults[1].to_string().starts_with("line 1: organization 1 (Grid), members[0]: \"a b\" makes no e-mail address"));
+        assert_eq!(faults[2].line, 2);
         assert_eq!(read_one(r#"[{"name": 7}]"#).unwrap_err()[0].entry, "all of it");
+    }
+
+    #[test]
+    fn teams_keep_the_rules_of_teams_that_people_write() {
+        let long = "x".repeat(70);
+        let one = format!(
+            r#"[{{"name": "Grid", "maintainers": ["ada"], "teams": [
+                {{"name": "{long}"}}, {{"name": "{long}", "parent": "{long}"}}, {{"name": " "}}, {{"name": "a", "description": "\u0000"}},
+                {{"name": "B"}}, {{"name": "b"}}, {{"name": " ", "parent": "B"}}]}}]"#
+        );
+        let faults = read_one(&one).unwrap_err();
+        let entries: Vec<_> = faults.iter().map(|fault| fault.entry.as_str()).collect();
+        assert_eq!(entries, ["teams[1].name", "teams[2].name", "teams[3].description", "teams[5].name", "teams[6].name"]);
+        assert!(faults[3].detail.contains("two teams"), "{faults:?}");
     }
 
     #[test]

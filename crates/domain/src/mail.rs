@@ -74,6 +74,15 @@ pub enum Mail {
         /// When.
         at: Ts,
     },
+    /// An operator took the second factors of the account of this address away.
+    SecondFactorsReset {
+        /// When.
+        at: Ts,
+        /// Why.
+        reason: String,
+        /// Where others are set up.
+        link: String,
+    },
     /// An organization claims the domain of this role address.
     DomainCode {
         /// The organization's name.
@@ -150,6 +159,7 @@ impl Mail {
             Self::AddressChangeAsked { .. } => "address_change_asked",
             Self::AddressChanged { .. } => "address_changed",
             Self::AccountDeleted { .. } => "account_deleted",
+            Self::SecondFactorsReset { .. } => "second_factors_reset",
             Self::DomainCode { .. } => "domain_code",
             Self::MemberAdded { .. } => "member_added",
             Self::RoleChanged { .. } => "role_changed",
@@ -172,6 +182,7 @@ impl Mail {
             Self::AddressChangeAsked { .. } => "Your account is to get another address".to_owned(),
             Self::AddressChanged { .. } => "Your account has another address now".to_owned(),
             Self::AccountDeleted { .. } => "Your account was deleted".to_owned(),
+            Self::SecondFactorsReset { .. } => "Your second factors were reset".to_owned(),
             Self::DomainCode { organization, domain, .. } => format!("{organization} wants to verify {domain}"),
             Self::MemberAdded { organization, .. } => format!("You are now a member of {organization}"),
             Self::RoleChanged { organization, to, .. } => format!("You are now {} of {organization}", to.with_article()),
@@ -196,6 +207,7 @@ impl Mail {
             | Self::AddressTaken { .. }
             | Self::PasswordChanged { .. }
             | Self::AccountDeleted { .. }
+            | Self::SecondFactorsReset { .. }
             | Self::MemberAdded { .. }
             | Self::RoleChanged { .. }
             | Self::MemberRemoved { .. }

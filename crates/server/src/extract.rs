@@ -75,6 +75,19 @@ pub async fn done(act: Act) -> ApiResult {
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// Commits an action that counts although it was refused, such as a wrong code, and answers with the refusal, which is kept for
+/// the request's `Idempotency-Key`.
+///
+/// # Errors
+/// The refusal; 503, then nothing happened.
+pub async fn refuse(act: Act, error: Error) -> ApiResult {
+    let refusal = ApiError::from(error);
+    let body = serde_json::to_vec(&refusal.problem())
+        .map_err(|bad| ApiError::request(StatusCode::INTERNAL_SERVER_ERROR, "internal", bad.to_string()))?;
+    act.commit_answering(refusal.status().as_u16(), &body).await?;
+    Err(refusal)
+}
+
 impl FromRequestParts<App> for Api {
     type Rejection = ApiError;
 

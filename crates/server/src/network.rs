@@ -7,18 +7,32 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, HeaderName, request::Parts},
+    http::{Extensions, HeaderMap, HeaderName, request::Parts},
 };
 use stoa_domain::limits;
 
 use crate::App;
 
 /// The IP address a request comes from: of the connection, or, where the operator names the header in which the proxy in
-/// front writes it, of that header. No other header is believed: anybody can send one.
+/// front writes it, of that header. No other header is believed: anybody can send one. Limits count by it, and people's lists of
+/// sessions show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
 impl ClientAddress {
+    /// From the parts of a request.
+    pub fn of(app: &App, headers: &HeaderMap, extensions: &Extensions) -> Self {
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        let told = app.address_header.as_ref().and_then(|header| from_header(headers, header));
+        // An address of the old protocol is written the same, whichever way it came.
+        Self(told.or(peer).map(|address| address.to_canonical()))
+    }
+
+    /// As people read it; empty where it is not known.
+    pub fn text(self) -> String {
+        self.0.map(|address| address.to_string()).unwrap_or_default()
+    }
+
     /// The network as limits count it.
     pub fn network(self) -> String {
         self.0.map_or_else(|| "unknown".to_owned(), limits::network)
@@ -29,9 +43,7 @@ impl FromRequestParts<App> for ClientAddress {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-        let told = app.address_header.as_ref().and_then(|header| from_header(&parts.headers, header));
-        Ok(Self(told.or(peer)))
+        Ok(Self::of(app, &parts.headers, &parts.extensions))
     }
 }
 

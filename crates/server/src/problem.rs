@@ -197,8 +197,9 @@ impl IntoResponse for ApiError {
 
 fn answered(status: u16, body: Vec<u8>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let kind = if status.is_client_error() { "application/problem+json" } else { "application/json" };
     let mut response =
-        if body.is_empty() { status.into_response() } else { (status, [(header::CONTENT_TYPE, "application/json")], body).into_response() };
+        if body.is_empty() { status.into_response() } else { (status, [(header::CONTENT_TYPE, kind)], body).into_response() };
     response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
     response
 }

@@ -37,6 +37,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::organizations::get, api::organizations::update, api::organizations::delete))
         .routes(routes!(api::operator::users, api::operator::create_user))
         .routes(routes!(api::operator::change_user))
+        .routes(routes!(api::operator::reset_second_factors))
         .routes(routes!(api::operator::organizations))
         .routes(routes!(api::operator::suspend))
         .routes(routes!(api::operator::unsuspend))
@@ -44,6 +45,9 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::operator::view))
         .routes(routes!(api::members::list, api::members::add))
         .routes(routes!(api::members::change_role, api::members::remove))
+        .routes(routes!(api::domains::list, api::domains::claim))
+        .routes(routes!(api::domains::set_role, api::domains::remove))
+        .routes(routes!(api::domains::verify))
         .routes(routes!(api::invitations::list))
         .routes(routes!(api::invitations::revoke))
         .routes(routes!(api::invitations::resend))
@@ -251,6 +255,7 @@ fn dangerous(app: &App) -> Router<App> {
         .route("/account/password", post(pages::account::change_password))
         .route("/account/delete", post(pages::account::delete))
         .route("/organizations/{org}/delete", post(pages::organizations::delete))
+        .route("/operator/users/{user}/reset-second-factors", post(pages::operator_users::reset_second_factors))
         .route_layer(middleware::from_fn_with_state(app.clone(), pages::step_up::layer))
 }
 

@@ -103,6 +103,23 @@ pub async fn find(conn: &mut Conn, organization: OrganizationId, id: InvitationI
     conn.fetch_optional(&sql, params![organization, id]).await?.as_ref().map(invitation).transpose()
 }
 
+/// The addresses of several invitations of an organization, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn addresses(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    ids: &[InvitationId],
+) -> Result<Vec<(InvitationId, String)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("select id, email from invitations where organization_id = $1 and id in ({})", placeholders(2, ids.len()));
+    let values: Vec<Value> = std::iter::once(Value::from(organization)).chain(ids.iter().map(Value::from)).collect();
+    conn.fetch_all(&sql, &values).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
 /// The invitation whose link has this secret, unless its organization was deleted.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use stoa_domain::{
     time::Ts,
 };
 
-pub use erasure::{claim_erasure, erase_some, finish_erasure, renew_erasure};
+pub use erasure::{ERASED, LEDGER, claim_erasure, erase_some, finish_erasure, renew_erasure};
 pub use operating::{Kept, Wanted, find_kept, list_kept, restore, set_suspension};
 
 use crate::{
@@ -267,25 +267,35 @@ pub async fn list_for(
 /// # Errors
 /// Those of the database.
 pub async fn lock(tx: &mut Tx, ids: &[OrganizationId]) -> Result<Vec<OrganizationId>, StoreError> {
+    lock_without(tx, ids, "coalesce(deleted_at, suspended_at)").await
+}
+
+/// Like [`lock`], but answers which of them are not deleted, whether they are suspended or not.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock_there(tx: &mut Tx, ids: &[OrganizationId]) -> Result<Vec<OrganizationId>, StoreError> {
+    lock_without(tx, ids, "deleted_at").await
+}
+
+/// Locks organizations, and answers which of them have no such mark.
+async fn lock_without(tx: &mut Tx, ids: &[OrganizationId], mark: &str) -> Result<Vec<OrganizationId>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let mut sorted = ids.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
-    let sql = format!(
-        "select id, coalesce(deleted_at, suspended_at) from organizations where id in ({}) order by id",
-        placeholders(1, sorted.len())
-    );
+    let sql = format!("select id, {mark} from organizations where id in ({}) order by id", placeholders(1, sorted.len()));
     let values: Vec<Value> = sorted.into_iter().map(Value::from).collect();
     let rows = tx.lock(&sql, &values).await?;
-    let mut live = Vec::with_capacity(rows.len());
+    let mut without = Vec::with_capacity(rows.len());
     for row in &rows {
         if row.get::<Option<Ts>>(1)?.is_none() {
-            live.push(row.get(0)?);
+            without.push(row.get(0)?);
         }
     }
-    Ok(live)
+    Ok(without)
 }
 
 /// An organization's name and handle.

@@ -151,6 +151,26 @@ pub async fn add_members(tx: &mut Tx, organization: OrganizationId, team: TeamId
     tx.insert_many("insert into team_members (organization_id, team_id, user_id, since)", 4, &rows, "on conflict do nothing").await
 }
 
+/// All places in the teams of an organization: which team, and who is in it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn places(conn: &mut Conn, organization: OrganizationId) -> Result<Vec<(TeamId, UserId)>, StoreError> {
+    let rows = conn.fetch_all("select team_id, user_id from team_members where organization_id = $1", params![organization]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Puts members into teams, in one statement.
+///
+/// # Errors
+/// [`StoreError::MissingReference`] when one is not a member of the organization, [`StoreError::Duplicate`] when one is in the
+/// team already.
+pub async fn add_places(tx: &mut Tx, organization: OrganizationId, places: &[(TeamId, UserId)], now: Ts) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value>> = places.iter().map(|(team, user)| values![organization, *team, *user, now]).collect();
+    tx.insert_many("insert into team_members (organization_id, team_id, user_id, since)", 4, &rows, "").await?;
+    Ok(())
+}
+
 /// Takes a member out of a team; answers whether the member was in it.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! Mails about organizations come from their logs: what is not in the log is told to nobody, and what is, once to each.
 
+use std::collections::BTreeSet;
+
 use stoa_domain::{
     events::{Event, EventFilter, EventKind},
     ids::{InvitationId, MailId, OrganizationId, UserId},
@@ -92,6 +94,10 @@ struct Context<'a> {
     stoa: &'a Stoa,
     organization: Named,
     people: Vec<User>,
+    /// The addresses of who is invited.
+    invited: Vec<(InvitationId, String)>,
+    /// Who belongs to the organization, where all are told of its end.
+    members: BTreeSet<UserId>,
 }
 
 /// The secret that the mail of an invitation carries.
@@ -117,12 +123,22 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
             [event.actor_id.as_deref().unwrap_or_default(), &event.subject.id].into_iter().filter_map(|id| id.parse::<UserId>().ok()),
         );
     }
-    if told.iter().any(|event| event.kind == EventKind::OrganizationDeleted.word()) {
-        ids.extend(members::list(conn, organization, None, None, MOST_TOLD).await?.iter().map(|member| member.user));
-    }
+    let ended = told.iter().any(|event| event.kind == EventKind::OrganizationDeleted.word());
+    let members: BTreeSet<UserId> = match ended {
+        true => members::list(conn, organization, None, None, MOST_TOLD).await?.iter().map(|member| member.user).collect(),
+        false => BTreeSet::new(),
+    };
+    ids.extend(&members);
     ids.sort_unstable();
     ids.dedup();
-    let context = Context { stoa, organization: named, people: users::find_many(conn, &ids).await? };
+    let asked: Vec<InvitationId> = told.iter().filter_map(|event| event.subject.id.parse().ok()).collect();
+    let context = Context {
+        stoa,
+        organization: named,
+        people: users::find_many(conn, &ids).await?,
+        invited: invitations::addresses(conn, organization, &asked).await?,
+        members,
+    };
     let mut letters = Vec::new();
     let mut invited = Vec::new();
     for event in told {
@@ -167,17 +183,19 @@ impl Context<'_> {
     /// The mail of an invitation, with a secret made for it: it is written nowhere else.
     fn invitation(&self, event: &Event) -> Option<(InvitationId, String, Mail, Secret)> {
         let kinds = [EventKind::InvitationCreated, EventKind::InvitationResent];
-        let id = event.subject.id.parse().ok().filter(|_| kinds.iter().any(|kind| kind.word() == event.kind))?;
-        let data = event.json();
-        let role = data["role"].as_str()?.parse().ok()?;
+        let id: InvitationId = event.subject.id.parse().ok().filter(|_| kinds.iter().any(|kind| kind.word() == event.kind))?;
+        let role = event.json()["role"].as_str()?.parse().ok()?;
+        // Without the invitation there is nobody to write to.
+        let (_, address) = self.invited.iter().find(|(one, _)| *one == id)?;
         let secret = self.stoa.secret(SecretKind::Invitation);
         let link = super::secret_link(self.stoa, "/invitations", &secret);
         let mail = Mail::Invitation { organization: self.organization.name.clone(), by: self.by(event), role, link };
-        Some((id, data["email"].as_str()?.to_owned(), mail, secret))
+        Some((id, address.clone(), mail, secret))
     }
 
     fn to_all(&self, event: &Event, mail: &Mail) -> Vec<(String, Mail)> {
-        let others = self.people.iter().filter(|user| event.actor_id.as_deref() != Some(user.id.to_string().as_str()));
+        let is_other = |user: &&User| event.actor_id.as_deref() != Some(user.id.to_string().as_str());
+        let others = self.people.iter().filter(|user| self.members.contains(&user.id)).filter(is_other);
         others.map(|user| (user.email.clone(), mail.clone())).collect()
     }
 

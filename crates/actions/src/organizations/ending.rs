@@ -7,18 +7,20 @@ use stoa_domain::{
     amounts::Cost,
     events::{EventKind, Subject},
     groupings::Grouping,
-    ids::{OrganizationId, ServiceId},
+    ids::{OrganizationId, ServiceId, UserId},
     money::Currency,
     organizations::{Key, Organization},
     periods::Period,
-    permissions::Permission,
+    permissions::{Permission, Role},
     subscriptions::Subscription,
+    text,
     time::Ts,
+    users::User,
 };
 use stoa_store::{
-    Conn, applications, domains,
+    Conn, applications, domains, members,
     organizations::{self, Counts, Kept},
-    subscriptions as kept,
+    subscriptions as kept, users,
 };
 
 use crate::{Act, Caller, Error, Result, costs, operators, seats, seats::Seat, subscriptions};
@@ -111,7 +113,7 @@ pub async fn delete(act: &mut Act, key: &Key<OrganizationId>, confirm: &str) -> 
     domains::delete_of(&mut act.tx, organization.id).await?;
     organizations::delete(&mut act.tx, organization.id, now).await?;
     let data = json!({
-        "name": organization.name, "handle": organization.handle, "members": ending.counts.members,
+        "name": organization.name, "handle": organization.handle, "members": ending.counts.members, "teams": ending.counts.teams,
         "projects": ending.counts.projects, "applications": ending.counts.applications, "subscriptions": ending.consumed(),
         "subscribers": ending.subscriptions.len() - ending.consumed(),
     });
@@ -119,17 +121,88 @@ pub async fn delete(act: &mut Act, key: &Key<OrganizationId>, confirm: &str) -> 
     Ok(ending)
 }
 
+/// How an operator brings a deleted organization back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Restoring<'a> {
+    /// Why; its members read it.
+    pub reason: &'a str,
+    /// Who becomes its maintainer, by id or by address: where none is left, and only there.
+    pub maintainer: Option<&'a str>,
+}
+
 /// Brings a deleted organization back, by the operator, within 14 days: its members, projects with their resources,
 /// applications and services are there again. Subscriptions stay ended and secrets revoked.
 ///
+/// Its last maintainer may have deleted the account since; then the operator names who becomes its maintainer, because an
+/// organization without one could be changed by nobody.
+///
 /// # Errors
-/// 401, 404 for everybody but operators; `cannot_restore` (409); 422 without a reason.
-pub async fn restore(act: &mut Act, key: &Key<OrganizationId>, reason: &str) -> Result<Organization> {
-    let reason = operators::reason(reason)?;
+/// 401, 404 for everybody but operators; `cannot_restore`, `no_maintainer`, `has_maintainer` (409); 422 without a reason, or
+/// for a maintainer who has no account that can be used.
+pub async fn restore(act: &mut Act, key: &Key<OrganizationId>, restoring: Restoring<'_>) -> Result<Organization> {
+    let reason = operators::reason(restoring.reason)?;
     let Kept { organization, standing, .. } = operators::kept(act, key).await?;
     standing.restore().map_err(|reason| Error::conflict("cannot_restore", reason.to_string()))?;
+    let has_maintainer = members::count_maintainers(&mut act.tx, organization.id).await? > 0;
+    let named = restoring.maintainer.map(str::trim).filter(|named| !named.is_empty());
+    let maintainer = match (has_maintainer, named) {
+        (true, None) => None,
+        (true, Some(_)) => {
+            let detail = format!("{} has a maintainer, who can make others maintainers; restore it without naming one", organization.name);
+            return Err(Error::conflict("has_maintainer", detail));
+        }
+        (false, None) => return Err(Error::conflict("no_maintainer", without_maintainer(&organization))),
+        (false, Some(named)) => Some(account(act, named).await?),
+    };
     organizations::restore(&mut act.tx, organization.id).await?;
     let data = json!({"name": organization.name, "reason": reason});
     act.record(&[organization.id], EventKind::OrganizationRestored, Subject::new("organization", organization.id), data);
+    if let Some(user) = maintainer {
+        make_maintainer(act, &organization, &user).await?;
+    }
     Ok(organization)
+}
+
+fn without_maintainer(organization: &Organization) -> String {
+    format!(
+        "nobody who maintained {} has an account any more; name a person who becomes its maintainer, so that it can be changed by somebody",
+        organization.name
+    )
+}
+
+/// The account that an operator names, locked so that it is not deleted meanwhile.
+async fn account(act: &mut Act, named: &str) -> Result<User> {
+    let wrong = |detail: String| Error::fault("/maintainer", detail);
+    let found = match named.parse::<UserId>() {
+        Ok(id) => users::lock(&mut act.tx, id).await?,
+        Err(_) => {
+            let email = text::email(named).map_err(|_| wrong("name a person by e-mail address or by id (usr_…)".to_owned()))?;
+            users::lock_by_emails(&mut act.tx, &[email]).await?.pop()
+        }
+    };
+    match found {
+        Some(user) if user.suspended => {
+            Err(wrong(format!("the account of {} is suspended; lift that first, or name somebody else", user.email)))
+        }
+        Some(user) => Ok(user),
+        None => Err(wrong(format!("nobody has the account {named}; create it first, or name somebody else"))),
+    }
+}
+
+async fn make_maintainer(act: &mut Act, organization: &Organization, user: &User) -> Result<()> {
+    let (id, now) = (organization.id, act.now());
+    let subject = Subject::new("user", user.id);
+    match members::find(&mut act.tx, id, user.id).await? {
+        Some(member) => {
+            members::set_role(&mut act.tx, id, user.id, Role::Maintainer).await?;
+            let data = json!({"from": member.role, "to": Role::Maintainer, "cause": "restored"});
+            act.record(&[id], EventKind::MemberRoleChanged, subject, data);
+        }
+        None => {
+            members::insert(&mut act.tx, id, user.id, Role::Maintainer, now).await?;
+            let data = json!({"role": Role::Maintainer, "cause": "restored"});
+            act.record(&[id], EventKind::MemberAdded, subject, data);
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Deleting one's account.
 
-use stoa_domain::{ids::UserId, mail::Mail, members::keep_a_maintainer};
+use stoa_domain::{ids::UserId, mail::Mail, members::keep_a_maintainer, operators::keep_an_operator};
 use stoa_store::{
     applications as application_rows, ceremonies, identities, links, mail as mails, members as member_rows, organizations, passkeys,
     second_factors, sessions, tokens, users,
@@ -13,7 +13,8 @@ use crate::{Act, Error, Result, applications, mail, members};
 ///
 /// # Errors
 /// 401; `not_confirmed` (422) unless `confirm` is the account's address; `last_maintainer` (409), naming the organizations
-/// that would be left without one; `in_use` (409) while a service stands on one of the caller's applications.
+/// that would be left without one; `last_operator` (409) for the only one who runs the installation; `in_use` (409) while a
+/// service stands on one of the caller's applications.
 pub async fn delete(act: &mut Act, confirm: &str) -> Result<()> {
     let me = act.caller.whole_person()?.clone();
     if confirm.trim().to_lowercase() != me.email {
@@ -45,20 +46,25 @@ pub(super) async fn ways_in(act: &mut Act, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Ends all memberships of the caller, unless one of the organizations would lose its last maintainer. The organizations
-/// are locked first, so that two of their maintainers who go at the same moment see each other; then the account, so that
-/// nobody adds it to another one meanwhile.
+/// Ends all memberships of the caller, unless one of the organizations would lose its last maintainer, or the installation its
+/// last operator. The organizations are locked first, so that two of their maintainers who go at the same moment see each
+/// other; then the operators, for the same reason; then the account, so that nobody adds it to another organization meanwhile.
+///
+/// A suspended organization keeps a maintainer too: its suspension may be lifted. A deleted one may lose its last; whoever
+/// restores it then names another.
 async fn leave_all(act: &mut Act) -> Result<()> {
     let me = act.caller.user_id()?;
     let mine: Vec<_> = member_rows::of_user(&mut act.tx, me).await?.into_iter().map(|(organization, _)| organization).collect();
-    let live = organizations::lock(&mut act.tx, &mine).await?;
+    let there = organizations::lock_there(&mut act.tx, &mine).await?;
+    let operators = users::lock_operators(&mut act.tx).await?;
+    keep_an_operator(&operators, me)?;
     users::lock(&mut act.tx, me).await?.ok_or(Error::NotFound("account"))?;
     let seats = member_rows::of_user(&mut act.tx, me).await?;
     if seats.iter().any(|(organization, _)| !mine.contains(organization)) {
         return Err(Error::conflict("try_again", "you were just added to an organization; try again"));
     }
     let mut bereft = Vec::new();
-    for (organization, member) in seats.iter().filter(|(organization, _)| live.contains(organization)) {
+    for (organization, member) in seats.iter().filter(|(organization, _)| there.contains(organization)) {
         let maintainers = member_rows::count_maintainers(&mut act.tx, *organization).await?;
         if keep_a_maintainer(maintainers, member.role, None).is_err() {
             bereft.push(*organization);

@@ -13,15 +13,38 @@ use stoa_store::{links as rows, users};
 use super::{NewUser, PreparedUser, create, links, prepare};
 use crate::{Act, Error, Result, Stoa, mail};
 
+/// Whether people may make accounts here at all.
+///
+/// # Errors
+/// `sign_up_closed` (422) where the operator creates all accounts.
+fn is_not_closed(stoa: &Stoa) -> Result<()> {
+    if stoa.sign_up == SignUp::Closed {
+        let detail = "accounts are created by whoever runs this installation; ask them for one".to_owned();
+        return Err(Error::Unfit { code: "sign_up_closed", detail });
+    }
+    Ok(())
+}
+
+/// Whether an address that another provider has verified may become an account here: by the same rule as for whoever signs
+/// up. See `docs/decisions/0016`.
+///
+/// # Errors
+/// `sign_up_closed` (422) where the operator creates all accounts; `address_not_admitted` (422) for an address of another
+/// domain.
+pub(crate) fn admits_verified(stoa: &Stoa, email: &str) -> Result<()> {
+    is_not_closed(stoa)?;
+    stoa.sign_up.admits(email).map_err(|other| Error::Unfit {
+        code: "address_not_admitted",
+        detail: format!("{email} has no account here, and {other}; ask whoever runs this installation for an account"),
+    })
+}
+
 /// Whether an address may become an account here.
 ///
 /// # Errors
 /// `sign_up_closed` (422) where the operator creates all accounts; 422 for an address of another domain.
 pub fn admits(stoa: &Stoa, email: &str) -> Result<String> {
-    if stoa.sign_up == SignUp::Closed {
-        let detail = "accounts are created by whoever runs this installation; ask them for one".to_owned();
-        return Err(Error::Unfit { code: "sign_up_closed", detail });
-    }
+    is_not_closed(stoa)?;
     let mut faults = Faults::new();
     let email = faults.check("/email", text::email(email)).and_then(|email| {
         let admitted = stoa.sign_up.admits(&email);

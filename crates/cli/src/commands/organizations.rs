@@ -48,6 +48,9 @@ pub enum Organizations {
         /// Why; its members read it
         #[arg(long)]
         reason: String,
+        /// Who becomes its maintainer, where nobody who maintained it has an account any more
+        #[arg(long, value_name = "EMAIL")]
+        maintainer: Option<String>,
     },
 }
 
@@ -100,9 +103,10 @@ pub async fn run(config: &Config, command: Organizations) -> Outcome {
             act.commit().await?;
             print(&format!("{} is not suspended", organization.name))?;
         }
-        Organizations::Restore { organization, reason } => {
+        Organizations::Restore { organization, reason, maintainer } => {
             let mut act = Act::begin(&stoa, caller).await?;
-            let organization = verbs::restore(&mut act, &Key::read(&organization), &reason).await?;
+            let restoring = verbs::Restoring { reason: &reason, maintainer: maintainer.as_deref() };
+            let organization = verbs::restore(&mut act, &Key::read(&organization), restoring).await?;
             act.commit().await?;
             print(&format!(
                 "{} is there again: members, projects with their resources, applications and services; \

@@ -59,6 +59,14 @@ pub enum Users {
         /// The address of the account
         email: String,
     },
+    /// Take away the authenticator app, recovery codes and passkeys of somebody who has lost them
+    ResetSecondFactors {
+        /// The address of the account
+        email: String,
+        /// Why; the person and their organizations read it
+        #[arg(long)]
+        reason: String,
+    },
     /// Print a new personal token and nothing else
     Token {
         /// The address of the account
@@ -114,6 +122,13 @@ pub async fn run(config: &Config, command: Users) -> Outcome {
             let user = operators::set_operator(&mut act, id, false).await?;
             act.commit().await?;
             print(&format!("{} is no operator", user.email))?;
+        }
+        Users::ResetSecondFactors { email, reason } => {
+            act = Act::begin(&stoa, caller).await?;
+            let id = account(&mut act, &email).await?;
+            let user = operators::reset_second_factors(&mut act, id, &reason).await?;
+            act.commit().await?;
+            print(&format!("{} has no second factors any more; their sessions have ended, and they are told by mail", user.email))?;
         }
         Users::Token { email, name, expires_in_days } => {
             let new = tokens::NewToken { name, lifetime: Lifetime::Days(expires_in_days), organizations: None };

@@ -22,7 +22,7 @@ const MOST: usize = 100;
 /// A subject or a resource.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub struct EntityBody {
-    /// Of a subject `token` or `user`; of a resource `project` or `organization`.
+    /// Of a subject `token` or `user`; of a resource `project`, `organization` or `application`.
     pub r#type: String,
     /// Of a token its text; otherwise the id.
     pub id: String,
@@ -135,7 +135,7 @@ pub struct DecisionView {
 pub struct ReasonView {
     /// A stable word: `granted`, `role_allows`, `unknown_token`, `token_expired`, `subscription_not_active`,
     /// `no_subscription`, `not_granted`, `permission_not_in_contract`, `permission_not_in_scope`, `role_refuses`,
-    /// `needs_request`, `not_a_member`, `not_visible`, `unknown_subject`, `unknown_action` or `unknown_resource`.
+    /// `needs_request`, `not_a_member`, `owner`, `not_shared`, `not_in_team`, `not_visible`, `unknown_subject`, `unknown_action` or `unknown_resource`.
     pub reason: &'static str,
     /// Of which organization.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -178,12 +178,13 @@ fn question(subject: &EntityBody, action: &ActionBody, resource: &EntityBody) ->
     let object = match resource.r#type.as_str() {
         "project" => resource.id.parse().map_or(Object::Unknown, Object::Project),
         "organization" => resource.id.parse().map_or(Object::Unknown, Object::Organization),
+        "application" => resource.id.parse().map_or(Object::Unknown, Object::Application),
         _ => Object::Unknown,
     };
     Question { subject, action: action.name.parse().ok(), object }
 }
 
-/// Whether a token or a person may do something with a project or an organization.
+/// Whether a token or a person may do something with a project, an organization or an application.
 ///
 /// About a token may ask whoever is authenticated and holds its text. About a person may ask: everybody about themself
 /// and about the organizations they belong to, and a service about the projects that its token opens; to others the
@@ -191,6 +192,9 @@ fn question(subject: &EntityBody, action: &ActionBody, resource: &EntityBody) ->
 ///
 /// Of an organization, a token is granted a permission when its subscription is this organization's and its scope and
 /// contract include it; which projects it reaches is told project by project.
+///
+/// Of an application, people are told by what decides in the rest of this API: whose it is, their role in the organization it
+/// belongs to or is shared with, and their teams. Services have no rights on applications.
 #[utoipa::path(post, path = "/access/v1/evaluation", tag = "access", request_body = EvaluationBody,
     responses((status = 200, description = "The decision", body = DecisionView), Refusals))]
 pub async fn evaluation(api: Api, ApiJson(body): ApiJson<EvaluationBody>) -> ApiResult {

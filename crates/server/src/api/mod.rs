@@ -3,6 +3,7 @@
 pub mod access;
 pub mod applications;
 pub mod costs;
+pub mod domains;
 pub mod events;
 pub mod explain;
 pub mod grants;

@@ -113,6 +113,15 @@ pub async fn change_user(api: Api, ApiPath(user): ApiPath<UserId>, ApiJson(body)
     answer(act, StatusCode::OK, &AccountView::from(changed)).await
 }
 
+/// Takes away the authenticator app, recovery codes and passkeys of somebody who has lost them. Their sessions end, they are
+/// told by mail, and the logs of their organizations tell it with the reason. 409 `no_second_factor` where there is none.
+#[utoipa::path(post, path = "/api/v1/operator/users/{user}/reset-second-factors", tag = "operator", params(("user" = String, Path, description = "usr_…")), request_body = ReasonBody, responses((status = 204, description = "Reset"), Refusals))]
+pub async fn reset_second_factors(api: Api, ApiPath(user): ApiPath<UserId>, ApiJson(body): ApiJson<ReasonBody>) -> ApiResult {
+    let mut act = api.begin().await?;
+    operators::reset_second_factors(&mut act, user, &body.reason).await?;
+    done(act).await
+}
+
 /// An organization as operators meet it before they look into it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeptOrganizationView {
@@ -205,11 +214,23 @@ pub async fn unsuspend(api: Api, ApiPath(org): ApiPath<String>) -> ApiResult {
     done(act).await
 }
 
-/// Restores a deleted organization, within 14 days. Its subscriptions stay ended and its applications' secrets revoked.
-#[utoipa::path(post, path = "/api/v1/operator/organizations/{org}/restore", tag = "operator", params(("org" = String, Path, description = "Handle or id")), request_body = ReasonBody, responses((status = 204, description = "Restored"), Refusals))]
-pub async fn restore(api: Api, ApiPath(org): ApiPath<String>, ApiJson(body): ApiJson<ReasonBody>) -> ApiResult {
+/// How to restore an organization.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct RestoreBody {
+    /// Why; its members read it.
+    pub reason: String,
+    /// Who becomes its maintainer, by e-mail address or `usr_…`; needed where nobody who maintained it has an account any more,
+    /// and refused otherwise.
+    pub maintainer: Option<String>,
+}
+
+/// Restores a deleted organization, within 14 days. Its subscriptions stay ended and its applications' secrets revoked. 409
+/// `no_maintainer` when it would be without one.
+#[utoipa::path(post, path = "/api/v1/operator/organizations/{org}/restore", tag = "operator", params(("org" = String, Path, description = "Handle or id")), request_body = RestoreBody, responses((status = 204, description = "Restored"), Refusals))]
+pub async fn restore(api: Api, ApiPath(org): ApiPath<String>, ApiJson(body): ApiJson<RestoreBody>) -> ApiResult {
     let mut act = api.begin().await?;
-    verbs::restore(&mut act, &Key::read(&org), &body.reason).await?;
+    let restoring = verbs::Restoring { reason: &body.reason, maintainer: body.maintainer.as_deref() };
+    verbs::restore(&mut act, &Key::read(&org), restoring).await?;
     done(act).await
 }
 

@@ -67,7 +67,8 @@ fn letter(mail: &Mail) -> Letter {
         | Mail::AddressTaken { .. }
         | Mail::AddressChangeAsked { .. }
         | Mail::AddressChanged { .. }
-        | Mail::AccountDeleted { .. } => of_account(mail),
+        | Mail::AccountDeleted { .. }
+        | Mail::SecondFactorsReset { .. } => of_account(mail),
         Mail::DomainCode { .. }
         | Mail::MemberAdded { .. }
         | Mail::RoleChanged { .. }
@@ -136,6 +137,18 @@ fn of_account(mail: &Mail) -> Letter {
             &[format!("Your account has the address {to} now. Sign in with that one from now on.")],
             Some(("That was not me: take it back", link)),
             &["If it was you, there is nothing to do. The link works for seven days."],
+        ),
+        Mail::SecondFactorsReset { at, reason, link } => letter_of(
+            &[
+                format!(
+                    "An operator of this installation reset the second factors of your account on {}: its authenticator app, recovery \
+                     codes and passkeys count no more, and whoever was signed in is signed out. The reason given: {reason}",
+                    moment(*at)
+                ),
+                "Until you set up another one, your password alone opens your account.".to_owned(),
+            ],
+            Some(("Set up a second factor", link)),
+            &["If you did not ask for this, set a new password and tell whoever runs this installation."],
         ),
         Mail::AccountDeleted { at } => {
             letter_of(&[format!("Your account was deleted on {}. What was personal in it is erased.", moment(*at))], None, &[ASK_OPERATOR])

@@ -249,6 +249,9 @@ impl Sentence<'_> {
             K::OrganizationSuspended => told("pause", "danger", "suspended the organization, as operator of the installation"),
             K::OrganizationUnsuspended => told("circle-check", "ok", "lifted the suspension, as operator of the installation"),
             K::OperatorViewed => told("eye", "warn", format!("looked at {} as operator of the installation", self.text("what"))),
+            K::SecondFactorsReset => {
+                told("shield", "warn", format!("reset the second factors of {}, as operator of the installation", self.person()))
+            }
             K::DomainVerified => told("badge-check", "ok", format!("verified the domain {}", self.name("domain"))),
             K::DomainRemoved => told("globe", "warn", format!("removed the domain {}", self.name("domain"))),
             K::MemberAdded if self.is_about_the_actor() && self.data["domain"].is_string() => {
@@ -287,12 +290,12 @@ impl Sentence<'_> {
             K::TeamDeleted => told("trash-2", "danger", format!("deleted the team {}", self.name("name"))),
             K::TeamMemberAdded => told("user-plus", "", format!("put {} into the team {}", self.somebody(), self.name("team"))),
             K::TeamMemberRemoved => told("user-minus", "", format!("took {} out of the team {}", self.somebody(), self.name("team"))),
-            K::InvitationCreated => told("send", "", format!("invited {} as {}", self.text("email"), self.text("role"))),
-            K::InvitationResent => told("send", "", format!("sent the invitation of {} again", self.text("email"))),
+            K::InvitationCreated => told("send", "", format!("invited {} as {}", self.invited(), self.text("role"))),
+            K::InvitationResent => told("send", "", format!("sent the invitation of {} again", self.invited())),
             K::InvitationAccepted => told("user-plus", "ok", format!("accepted the invitation as {}", self.text("role"))),
             K::InvitationDeclined => told("ban", "", "declined the invitation"),
-            K::InvitationRevoked => told("undo-2", "warn", format!("took back the invitation of {}", self.text("email"))),
-            K::InvitationExpired => told("clock", "", format!("let the invitation of {} expire", self.text("email"))),
+            K::InvitationRevoked => told("undo-2", "warn", format!("took back the invitation of {}", self.invited())),
+            K::InvitationExpired => told("clock", "", format!("let the invitation of {} expire", self.invited())),
             K::ServiceCreated => told("package", "brand", format!("drafted the service {}", self.name("name"))),
             K::ServiceUpdated => told("pencil", "", format!("changed {} of the service {}", self.changes(), self.name("service"))),
             K::ServiceContractAdded => {
@@ -346,6 +349,11 @@ impl Sentence<'_> {
     }
 
     fn person(&self) -> &str {
+        self.people.get(&self.event.subject.id).map_or("somebody", String::as_str)
+    }
+
+    /// The address of who was invited.
+    fn invited(&self) -> &str {
         self.people.get(&self.event.subject.id).map_or("somebody", String::as_str)
     }
 

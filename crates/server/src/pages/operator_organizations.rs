@@ -14,7 +14,7 @@ use stoa_domain::{
 };
 
 use super::{
-    Badge, Choice, Flash, Pager, Pair, Shell, filters,
+    Badge, Choice, Field, Flash, Pager, Pair, Shell, filters,
     form::{FormErrors, PageForm, sentence},
     hue, initials,
     operator::OperatorHead,
@@ -140,6 +140,12 @@ pub struct OperatorOrganizationPage {
     pub can_unsuspend: bool,
     /// Whether it can be restored.
     pub can_restore: bool,
+    /// Whether somebody must be named who becomes its maintainer.
+    pub needs_maintainer: bool,
+    /// Who was named.
+    pub maintainer: Field,
+    /// Why it is to be restored, as it was typed before.
+    pub reason: String,
     /// What there is to look at.
     pub views: Vec<Choice>,
     /// What was seen; empty before a look.
@@ -156,7 +162,9 @@ async fn organization_page(page: &Page, key: &Key<OrganizationId>) -> PageResult
     let kept = operators::kept(&mut act, key).await?;
     drop(act);
     let mut conn = page.read().await?;
-    Ok(page_with(page.shell(&mut conn, "").await?, &kept))
+    let mut shown = page_with(page.shell(&mut conn, "").await?, &kept);
+    shown.needs_maintainer = shown.can_restore && !operators::is_maintained(&mut conn, &kept).await?;
+    Ok(shown)
 }
 
 fn page_with(shell: Shell, kept: &Kept) -> OperatorOrganizationPage {
@@ -197,6 +205,7 @@ pub async fn view(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): Pag
             act.commit().await?;
             let mut conn = page.read().await?;
             let mut shown = page_with(page.shell(&mut conn, "").await?, &viewed.kept);
+            shown.needs_maintainer = shown.can_restore && !operators::is_maintained(&mut conn, &viewed.kept).await?;
             shown.seen = seen(&viewed, what);
             shown.seen_what = what.word().to_owned();
             for choice in &mut shown.views {
@@ -276,18 +285,33 @@ pub async fn unsuspend(page: Page, ApiPath(org): ApiPath<String>) -> PageResult 
     page.done(act, format!("/operator/organizations/{}", organization.id), Flash::ok(text)).await
 }
 
+/// Why it is restored, and who becomes its maintainer where none is left.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RestoreForm {
+    reason: String,
+    maintainer: String,
+}
+
 /// `POST /operator/organizations/{org}/restore`.
-pub async fn restore(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): PageForm<ReasonForm>) -> PageResult {
+pub async fn restore(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): PageForm<RestoreForm>) -> PageResult {
     let key = Key::read(&org);
     let mut act = page.begin().await?;
-    match organizations::restore(&mut act, &key, &form.reason).await {
+    let restoring = organizations::Restoring { reason: &form.reason, maintainer: Some(&form.maintainer) };
+    match organizations::restore(&mut act, &key, restoring).await {
         Ok(organization) => {
             let text = format!("{} is there again. Its subscriptions stay ended, and its secrets must be made anew.", organization.name);
             page.done(act, format!("/operator/organizations/{}", organization.id), Flash::ok(text)).await
         }
         Err(error) => {
             drop(act);
-            refused(&page, &key, error).await
+            let mut errors = FormErrors::of(error)?.code_at("no_maintainer", "/maintainer");
+            let status = errors.status;
+            let mut shown = organization_page(&page, &key).await?;
+            shown.maintainer = errors.field("/maintainer", form.maintainer);
+            shown.reason = form.reason;
+            shown.errors = errors.rest();
+            Ok(FormErrors::again(status, shown))
         }
     }
 }
@@ -303,7 +327,7 @@ async fn refused(page: &Page, key: &Key<OrganizationId>, error: stoa_actions::Er
 #[cfg(test)]
 mod tests {
     use super::{KeptRow, OperatorOrganizationPage, OperatorOrganizationsPage};
-    use crate::pages::{Badge, Choice, Pair, operator::OperatorHead, sample};
+    use crate::pages::{Badge, Choice, Field, Pair, operator::OperatorHead, sample};
 
     fn row(name: &str, state: &str) -> KeptRow {
         KeptRow {
@@ -343,6 +367,11 @@ mod tests {
         };
         let html = sample::render("operator-organization-deleted", &page);
         assert!(html.contains("Restore organization") && !html.contains("Suspend organization") && html.contains("Why do you look"));
+        assert!(!html.contains("Who becomes its maintainer"));
+        page.needs_maintainer = true;
+        page.maintainer = Field::wrong("nobody@grid.example", "Nobody has the account nobody@grid.example.");
+        let html = sample::render("operator-organization-without-maintainer", &page);
+        assert!(html.contains("Who becomes its maintainer") && html.contains("Nobody has the account"));
         page.can_restore = false;
         page.can_suspend = true;
         page.seen = vec![Pair::new("Members", "8")];

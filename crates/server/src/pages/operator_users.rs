@@ -41,6 +41,23 @@ pub struct OperatorUsersPage {
     pub email: Field,
     /// The new account's name.
     pub name: Field,
+    /// Whose second factors are to be reset, where that is asked.
+    pub reset: Option<Reset>,
+}
+
+/// The dialog that asks before second factors are reset.
+#[derive(Debug, Clone, Default)]
+pub struct Reset {
+    /// Whose.
+    pub id: String,
+    /// Their name.
+    pub name: String,
+    /// What is taken away; empty where there is nothing.
+    pub lines: Vec<String>,
+    /// Why.
+    pub reason: Field,
+    /// What was wrong otherwise.
+    pub errors: Vec<String>,
 }
 
 /// One account.
@@ -71,6 +88,9 @@ pub struct Query {
     /// The dialog to open: `new`.
     #[serde(default)]
     pub open: String,
+    /// Whose second factors are to be reset: opens the dialog that asks.
+    #[serde(default)]
+    pub reset: String,
     /// Which page.
     #[serde(flatten)]
     pub paging: Paging,
@@ -79,7 +99,23 @@ pub struct Query {
 /// `GET /operator/users`.
 pub async fn list(page: Page, ApiQuery(query): ApiQuery<Query>) -> PageResult {
     let mut conn = page.read().await?;
-    Ok(users_page(&page, &mut conn, &query).await?.into_response())
+    let mut shown = users_page(&page, &mut conn, &query).await?;
+    if let Ok(user) = query.reset.parse() {
+        shown.reset = Some(reset(&page, &mut conn, user).await?);
+    }
+    Ok(shown.into_response())
+}
+
+async fn reset(page: &Page, conn: &mut Conn, user: UserId) -> PageResult<Reset> {
+    let (user, factors) = operators::second_factors(conn, &page.caller, user).await?;
+    let count = |number: i64, one: &str, many: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        number => Some(format!("{number} {many}")),
+    };
+    let app = factors.totp_since.map(|since| format!("the authenticator app, set up on {}", times::long_day(since.day())));
+    let lines = [app, count(factors.passkeys, "passkey", "passkeys"), count(factors.recovery_codes, "recovery code", "recovery codes")];
+    Ok(Reset { id: user.id.to_string(), name: user.name, lines: lines.into_iter().flatten().collect(), ..Reset::default() })
 }
 
 async fn users_page(page: &Page, conn: &mut Conn, query: &Query) -> PageResult<OperatorUsersPage> {
@@ -199,9 +235,39 @@ pub async fn change(page: Page, ApiPath(user): ApiPath<UserId>, PageForm(form): 
     }
 }
 
+/// Why second factors are reset.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ResetForm {
+    reason: String,
+}
+
+/// `POST /operator/users/{user}/reset-second-factors`, after a fresh proof of who asks.
+pub async fn reset_second_factors(page: Page, ApiPath(user): ApiPath<UserId>, PageForm(form): PageForm<ResetForm>) -> PageResult {
+    let mut act = page.begin().await?;
+    match operators::reset_second_factors(&mut act, user, &form.reason).await {
+        Ok(user) => {
+            let text = format!("{} has no second factors any more. Their sessions have ended, and they are told by mail.", user.email);
+            page.done(act, "/operator/users", Flash::ok(text)).await
+        }
+        Err(error) => {
+            drop(act);
+            let mut errors = FormErrors::of(error)?;
+            let status = errors.status;
+            let mut conn = page.read().await?;
+            let mut shown = users_page(&page, &mut conn, &Query::default()).await?;
+            let mut asked = reset(&page, &mut conn, user).await?;
+            asked.reason = errors.field("/reason", form.reason);
+            asked.errors = errors.rest();
+            shown.reset = Some(asked);
+            Ok(FormErrors::again(status, shown))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{OperatorUsersPage, UserRow};
+    use super::{OperatorUsersPage, Reset, UserRow};
     use crate::pages::{Badge, Person, operator::OperatorHead, sample};
 
     #[test]
@@ -215,7 +281,7 @@ mod tests {
             suspended,
             is_me,
         };
-        let page = OperatorUsersPage {
+        let mut page = OperatorUsersPage {
             shell: sample::shell(""),
             head: OperatorHead { tab: "users" },
             users: vec![
@@ -227,5 +293,16 @@ mod tests {
         };
         let html = sample::render("operator-users", &page);
         assert!(html.contains("/operator/users/usr_Tomas Reed") && html.contains("Lift suspension"));
+        assert_eq!(html.matches("Reset second factors").count(), 2, "not of oneself");
+        page.reset = Some(Reset {
+            id: "usr_1".into(),
+            name: "Ola Birke".into(),
+            lines: vec!["the authenticator app, set up on 12 March 2026".into(), "8 recovery codes".into()],
+            ..Reset::default()
+        });
+        let html = sample::render("operator-users-reset", &page);
+        assert!(html.contains("8 recovery codes") && html.contains("/operator/users/usr_1/reset-second-factors"));
+        page.reset = Some(Reset { id: "usr_1".into(), name: "Ola Birke".into(), ..Reset::default() });
+        assert!(!sample::render("operator-users-reset-nothing", &page).contains("usr_1/reset-second-factors"));
     }
 }

@@ -199,6 +199,7 @@ fn lines(ending: &Ending) -> Vec<Pair> {
     let spent = if ending.costs.is_empty() { "nothing".to_owned() } else { side_by_side(&ending.costs) };
     vec![
         Pair::new("Access of", count(ending.counts.members, "member", "members")),
+        Pair::new("Teams", count(ending.counts.teams, "team with what is shared with it", "teams with what is shared with them")),
         Pair::new("Projects", ending.counts.projects.to_string()),
         Pair::new("Applications", format!("{} with their secrets and tokens", ending.counts.applications)),
         Pair::new("Subscriptions", consumed.to_string()),
@@ -283,7 +284,11 @@ mod tests {
         let page = OrganizationDeletePage {
             shell: sample::shell("organizations"),
             org: sample::org("settings"),
-            ending: vec![Pair::new("Access of", "8 members"), Pair::new("Services in use", "Load Forecast with 3 subscribers")],
+            ending: vec![
+                Pair::new("Access of", "8 members"),
+                Pair::new("Teams", "2 teams"),
+                Pair::new("Services in use", "Load Forecast with 3 subscribers"),
+            ],
             error: None,
         };
         let html = sample::render("organization-delete", &page);

@@ -1,15 +1,12 @@
 //! The layer around all pages: who visits, by the session cookie, and refusals shown as pages.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
 };
 
 use axum::{
-    extract::{ConnectInfo, MatchedPath, Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -24,6 +21,7 @@ use stoa_domain::{ids::OrganizationId, organizations::Key, secrets::Secret, sess
 use super::{Flash, Link, Person, Shell, errors::ErrorPage, form::sentence};
 use crate::{
     App, guard,
+    network::ClientAddress,
     problem::{ApiError, Told},
 };
 
@@ -104,8 +102,8 @@ impl From<Flash> for sessions::Message {
 pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> Response {
     // An address without a route may be meant for the API; only who asks for HTML gets a page.
     let wants_page = request.extensions().get::<MatchedPath>().is_some() || accepts_html(request.headers());
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
-    let visit = match look(&app, request.headers(), peer).await {
+    let from = ClientAddress::of(&app, request.headers(), request.extensions());
+    let visit = match look(&app, request.headers(), from).await {
         Ok(visit) => visit,
         Err(error) => return as_page(&app, &Visit::default(), ApiError::from(error).into_response()).await,
     };
@@ -148,19 +146,7 @@ fn accepts_html(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accepted| accepted.contains("text/html"))
 }
 
-/// In what somebody visits, and from where. A proxy on this machine says for whom it asks; nobody else is believed.
-fn device(headers: &HeaderMap, peer: Option<SocketAddr>) -> Device {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let forwarded = text("x-forwarded-for").rsplit(',').next().map(str::trim).and_then(|address| address.parse().ok());
-    let address = match peer.map(|peer| peer.ip()) {
-        Some(peer) if peer.is_loopback() => forwarded.unwrap_or(peer).to_string(),
-        Some(peer) => peer.to_string(),
-        None => String::new(),
-    };
-    Device { browser: browser(text("user-agent")), address }
-}
-
-async fn look(app: &App, headers: &HeaderMap, peer: Option<SocketAddr>) -> Result<Visit, Error> {
+async fn look(app: &App, headers: &HeaderMap, from: ClientAddress) -> Result<Visit, Error> {
     let jar = CookieJar::from_headers(headers);
     let theme = match jar.get(THEME).map(Cookie::value) {
         Some("dark") => "dark",
@@ -176,7 +162,8 @@ async fn look(app: &App, headers: &HeaderMap, peer: Option<SocketAddr>) -> Resul
         }
     };
     let half = jar.get(half_name(app)).and_then(|cookie| Secret::read(cookie.value()));
-    let device = device(headers, peer);
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let device = Device { browser: browser(agent), address: from.text() };
     let (shown, organization) = (AtomicBool::new(false), OnceLock::new());
     Ok(Visit(Arc::new(Known { presented, half, session, device, theme, shown, organization })))
 }

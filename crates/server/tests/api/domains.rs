@@ -170,4 +170,67 @@ api_tests! {
         assert_eq!(eves.get(PATH).await.status, 404);
         assert_eq!(submit(&browser, &format!("{PATH}/other.example/remove"), &[]).await.status, 404);
     }
+
+    async fn domains_are_claimed_verified_changed_and_given_up_through_the_api(app: &TestApp) {
+        let (ada, eve) = (app.person("ada").await, app.person("eve").await);
+        ada.post("/api/v1/organizations", json!({"name": "Grid"})).await.expect(201);
+        eve.post("/api/v1/organizations", json!({"name": "Water"})).await.expect(201);
+        let path = "/api/v1/organizations/grid/domains";
+        assert_eq!(ada.get(path).await.expect(200), json!({"items": [], "next_cursor": null}));
+        let wrong = json!({"domain": "gmail.com", "role": "king", "contact": "ada"});
+        let refused = ada.post(path, wrong).await.expect_problem(422, "invalid");
+        let pointers: Vec<_> = refused["errors"].as_array().unwrap().iter().map(|one| one["pointer"].as_str().unwrap()).collect();
+        assert_eq!(pointers, ["/domain", "/role", "/contact"]);
+        let claim = json!({"domain": "Grid.Example", "role": "editor", "contact": "hostmaster"});
+        let claimed = ada.post(path, claim.clone()).await.expect(201);
+        assert_eq!((&claimed["domain"], &claimed["contact"], &claimed["verified_at"]), (&json!("grid.example"), &json!("hostmaster@grid.example"), &json!(null)));
+        assert!(claimed["code_expires_at"].as_str().unwrap().starts_with("2026-03-11T12:00:00"), "{claimed}");
+        let Mail::DomainCode { code, .. } = app.mail_to("hostmaster@grid.example").await.mail else { panic!("no code was sent") };
+
+        // A wrong code counts, and sent again under the same key it counts once and is answered as before.
+        let verify = format!("{path}/GRID.example/verify");
+        let guess = async || {
+            let request = ada.request(Method::POST, &verify).header("idempotency-key", "guess").json(&json!({"code": "AAAA-AAAA"}));
+            ada.send(request).await
+        };
+        let first = guess().await;
+        let told = first.expect_problem(422, "invalid");
+        assert_eq!(told["errors"][0]["pointer"], "/code");
+        let again = guess().await;
+        assert_eq!((again.header("idempotency-replayed"), again.header("content-type")), ("true", "application/problem+json"));
+        assert_eq!(again.expect_problem(422, "invalid"), told);
+        for _ in 0..3 {
+            ada.post(&verify, json!({"code": "AAAA-AAAA"})).await.expect_problem(422, "invalid");
+        }
+        let verified = ada.post(&verify, json!({"code": code})).await.expect(200);
+        assert!(verified["verified_at"].is_string() && verified["code_expires_at"].is_null(), "{verified}");
+        ada.post(&verify, json!({"code": code})).await.expect_problem(409, "domain_verified");
+        ada.post(path, claim.clone()).await.expect_problem(409, "domain_verified");
+        eve.post("/api/v1/organizations/water/domains", claim).await.expect_problem(409, "domain_taken");
+        ada.post(&format!("{path}/none.example/verify"), json!({"code": code})).await.expect_problem(404, "not_found");
+
+        prove(app, "ben@grid.example").await;
+        ada.patch(&format!("{path}/grid.example"), json!({"role": "king"})).await.expect_problem(422, "invalid");
+        assert_eq!(ada.patch(&format!("{path}/grid.example"), json!({"role": "viewer"})).await.expect(200)["role"], "viewer");
+        prove(app, "cleo@grid.example").await;
+        assert_eq!(members(&ada).await[1..].iter().map(|(_, role)| role.as_str()).collect::<Vec<_>>(), ["editor", "viewer"]);
+        assert_eq!(ada.get(path).await.expect(200)["items"][0]["domain"], "grid.example");
+        ada.delete(&format!("{path}/grid.example")).await.expect(204);
+        ada.delete(&format!("{path}/grid.example")).await.expect_problem(404, "not_found");
+        eve.get(path).await.expect_problem(404, "not_found");
+        app.anonymous().get(path).await.expect_problem(401, "unauthenticated");
+    }
+
+    async fn nobody_comes_to_a_suspended_organization_by_its_domain(app: &TestApp) {
+        let (ada, browser) = grid(app).await;
+        let operator = app.operator("opa").await;
+        let code = claim(app, &browser, PATH, "grid.example", "viewer").await;
+        leads_to(&submit(&browser, &format!("{PATH}/grid.example/verify"), &[("code", &code)]).await, PATH);
+        operator.post("/api/v1/operator/organizations/grid/suspend", json!({"reason": "unpaid"})).await.expect(204);
+        prove(app, "ben@grid.example").await;
+        assert_eq!(members(&ada).await.len(), 1);
+        operator.post("/api/v1/operator/organizations/grid/unsuspend", json!({})).await.expect(204);
+        prove(app, "cleo@grid.example").await;
+        assert_eq!(members(&ada).await.len(), 2);
+    }
 }

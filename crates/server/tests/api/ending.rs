@@ -3,8 +3,13 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use stoa_actions::{jobs, organizations::erase_next};
+use stoa_domain::mail::Mail;
 use stoa_domain::time::{DAY, SECOND};
-use stoa_store::params;
+use stoa_store::{
+    Engine,
+    organizations::{ERASED, LEDGER},
+    params,
+};
 use stoa_testkit::{TestApp, api_tests};
 
 use crate::world::World;
@@ -19,7 +24,87 @@ async fn text(app: &TestApp, sql: &str, world: &World) -> Option<String> {
     conn.fetch_one(sql, params![world.consumer]).await.unwrap().get(0).unwrap()
 }
 
+/// The tables in which rows belong to an organization.
+async fn tables(app: &TestApp) -> Vec<String> {
+    let sql = match app.stoa.db.engine() {
+        Engine::Sqlite => {
+            "select m.name from sqlite_master m join pragma_table_info(m.name) c where m.type = 'table' and c.name = 'organization_id' order by 1"
+        }
+        Engine::Postgres => {
+            "select cast(table_name as text) from information_schema.columns
+             where table_schema = current_schema() and column_name = 'organization_id' order by 1"
+        }
+    };
+    let mut conn = app.stoa.db.read().await.unwrap();
+    let rows = conn.fetch_all(sql, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0).unwrap()).collect()
+}
+
+/// Adds to the consumer what else an organization can have, so that each table that is erased has rows of it.
+async fn furnish(app: &TestApp, world: &World) {
+    let ada = &world.ada;
+    let path = "/api/v1/organizations/grid-works";
+    let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
+    ada.send(ada.request(Method::PUT, &format!("{path}/projects/north/resources/one.csv")).body("a,b")).await.expect(201);
+    ada.post(&format!("{path}/members"), json!({"members": [{"email": "new@people.example", "role": "viewer"}]})).await.expect(200);
+    let team = id(&ada.post(&format!("{path}/teams"), json!({"name": "Meters"})).await.expect(201));
+    ada.put(&format!("{path}/teams/{team}/members/{}", ada.id()), json!({})).await.expect(204);
+    let application = id(&ada.post("/api/v1/applications", json!({"name": "Mine", "organization": "grid-works"})).await.expect(201));
+    for share in ["organizations/grid-works".to_owned(), format!("teams/{team}")] {
+        ada.put(&format!("/api/v1/applications/{application}/shares/{share}"), json!({})).await.expect(204);
+    }
+    let contract = json!({"level": "organization", "permissions": ["resources:read"], "plans": [{"name": "Basic", "currency": "EUR"}]});
+    let new = json!({"application": application, "name": "Own", "summary": "x", "description": "x", "categories": ["energy"],
+        "visibility": "public", "contract": contract});
+    ada.post(&format!("{path}/services"), new).await.expect(201);
+    ada.post("/api/v1/me/tokens", json!({"name": "Limited", "organizations": ["grid-works"]})).await.expect(201);
+    let claim = json!({"domain": "grid.example", "role": "viewer", "contact": "postmaster"});
+    ada.post(&format!("{path}/domains"), claim).await.expect(201);
+    let Mail::DomainCode { code, .. } = app.mail_to("postmaster@grid.example").await.mail else { panic!("no code was sent") };
+    ada.post(&format!("{path}/domains/grid.example/verify"), json!({"code": code})).await.expect(200);
+    app.write_mails().await;
+    app.mail_to("new@people.example").await;
+    world.token(app, "resources:read").await;
+    ada.patch(path, json!({"handle": "power"})).await.expect(200);
+}
+
 api_tests! {
+    async fn nothing_but_the_ledger_is_left_in_any_table(app: &TestApp) {
+        let world = World::new(app).await;
+        let known: std::collections::BTreeSet<_> = ERASED.iter().chain(&LEDGER).map(|table| (*table).to_owned()).collect();
+        let there: std::collections::BTreeSet<_> = tables(app).await.into_iter().collect();
+        let differ: Vec<_> = there.symmetric_difference(&known).collect();
+        assert!(differ.is_empty(), "name them in store/src/organizations/erasure.rs, as erased or as ledger: {differ:?}");
+
+        furnish(app, &world).await;
+        let rows = async |table: &str| count(app, &format!("select count(*) from {table} where organization_id = $1"), &world).await;
+        for table in ERASED {
+            assert!(rows(table).await > 0, "the test has nothing to erase in {table}");
+        }
+        let log = world.ada.get("/api/v1/organizations/power/events/export").await.text();
+        assert!(log.contains("invited new@people.example as viewer"), "{log}");
+        world.ada.delete("/api/v1/organizations/power?confirm=Grid%20Works").await.expect(204);
+        app.write_mails().await;
+        app.clock.advance(14 * DAY);
+        while erase_next(&app.stoa, app.stoa.clock.now(), 10).await.unwrap().is_some() {}
+        for table in ERASED {
+            assert_eq!(rows(table).await, 0, "{table}");
+        }
+        assert_eq!(count(app, "select count(*) from outgoing_mails where source_organization_id = $1", &world).await, 0);
+        for table in ["events", "projects", "grants", "subscriptions", "services"] {
+            assert!(rows(table).await > 0, "{table} is the ledger");
+        }
+        assert_eq!(rows("applications").await, 1, "the one behind the service");
+        let told = "select count(*) from events where organization_id = $1 and data like '%new@people.example%'";
+        assert_eq!(count(app, told, &world).await, 0, "the log never held the address");
+        // A token that was limited to it opens nothing, and not everything.
+        let limited = app.stoa.db.read().await.unwrap().fetch_one("select count(*) from personal_tokens where limited = 1", &[]).await.unwrap();
+        assert_eq!(limited.get::<i64>(0).unwrap(), 1);
+        // Read anew, the log writes no mail a second time.
+        app.write_mails().await;
+        assert_eq!(count(app, "select count(*) from outgoing_mails where source_organization_id = $1", &world).await, 0);
+    }
+
     async fn everything_of_a_deleted_organization_is_gone_at_once_and_its_tokens_are_dead(app: &TestApp) {
         let world = World::new(app).await;
         app.stoa.access.poll_once(app.stoa.clock.now()).await.unwrap();
@@ -54,7 +139,7 @@ api_tests! {
         let browser = app.signed_in(&app.person_with_password("mia").await).await;
         world.eve.post("/api/v1/organizations/forecasters/members", json!({"members": [{"email": "mia@people.example", "role": "maintainer"}]})).await.expect(200);
         let html = browser.get("/organizations/forecasters/delete").await.text();
-        for part in ["2 members", "1 with their secrets and tokens", "Forecast with 1 subscriber", "Type <b>Forecasters</b>"] {
+        for part in ["2 members", "0 teams", "1 with their secrets and tokens", "Forecast with 1 subscriber", "Type <b>Forecasters</b>"] {
             assert!(html.contains(part), "{part}: {html}");
         }
         world.ada.post("/api/v1/organizations/grid-works/members", json!({"members": [{"email": "mia@people.example", "role": "maintainer"}]})).await.expect(200);
@@ -90,6 +175,63 @@ api_tests! {
         assert_eq!(subscriptions["items"][0]["state"], "ended");
         let events = world.ada.get("/api/v1/organizations/grid-works/events?type=organization.restored").await.expect(200);
         assert_eq!(events["items"][0]["data"]["reason"], "deleted by mistake");
+    }
+
+    async fn an_organization_is_never_restored_without_a_maintainer(app: &TestApp) {
+        let world = World::new(app).await;
+        let (operator, ben) = (app.operator("opa").await, app.person("ben").await);
+        let restore = format!("/api/v1/operator/organizations/{}/restore", world.consumer);
+        let delete = async || {
+            let maintainers = ben.get("/api/v1/organizations/grid-works/members").await;
+            let by = if maintainers.status == 200 { &ben } else { &world.ada };
+            by.delete("/api/v1/organizations/grid-works?confirm=Grid%20Works").await.expect(204);
+            app.write_mails().await;
+        };
+        delete().await;
+        let named = json!({"reason": "x", "maintainer": "ben@people.example"});
+        operator.post(&restore, named.clone()).await.expect_problem(409, "has_maintainer");
+        // Of a deleted organization the last maintainer may go.
+        world.ada.delete("/api/v1/me?confirm=ada@people.example").await.expect(204);
+        app.mail_to("ada@people.example").await;
+        let refused = operator.post(&restore, json!({"reason": "x"})).await.expect_problem(409, "no_maintainer");
+        assert!(refused["detail"].as_str().unwrap().contains("name a person"), "{refused}");
+        for (wrong, said) in [("ada@people.example", "create it first"), ("ada", "by e-mail address or by id"), (&world.ada.id().to_string(), "create it first")] {
+            let refused = operator.post(&restore, json!({"reason": "x", "maintainer": wrong})).await.expect_problem(422, "invalid");
+            assert_eq!(refused["errors"][0]["pointer"], "/maintainer");
+            assert!(refused["errors"][0]["detail"].as_str().unwrap().contains(said), "{refused}");
+        }
+        operator.patch(&format!("/api/v1/operator/users/{}", ben.id()), json!({"suspended": true})).await.expect(200);
+        operator.post(&restore, named.clone()).await.expect_problem(422, "invalid");
+        operator.patch(&format!("/api/v1/operator/users/{}", ben.id()), json!({"suspended": false})).await.expect(200);
+        operator.post(&restore, json!({"reason": " ", "maintainer": "ben@people.example"})).await.expect_problem(422, "invalid");
+        assert_eq!(ben.get("/api/v1/organizations/grid-works").await.status, 404, "nothing was restored");
+
+        operator.post(&restore, named).await.expect(204);
+        let members = ben.get("/api/v1/organizations/grid-works/members").await.expect(200);
+        assert_eq!((&members["items"][0]["user"]["email"], &members["items"][0]["role"]), (&json!("ben@people.example"), &json!("maintainer")));
+        assert_eq!(members["items"].as_array().unwrap().len(), 1);
+        let events = ben.get("/api/v1/organizations/grid-works/events").await.expect(200);
+        let last: Vec<_> = events["items"].as_array().unwrap().iter().rev().take(2).map(|one| one["type"].as_str().unwrap()).collect();
+        assert_eq!(last, ["member.added", "organization.restored"]);
+        app.write_mails().await;
+        app.mail_to("ben@people.example").await;
+
+        // A member who is none becomes one, and the page asks for a person by itself.
+        ben.post("/api/v1/organizations/grid-works/members", json!({"members": [{"email": "eve@people.example", "role": "viewer"}]})).await.expect(200);
+        delete().await;
+        ben.delete("/api/v1/me?confirm=ben@people.example").await.expect(204);
+        let browser = app.signed_in(&operator).await;
+        let path = format!("/operator/organizations/{}", world.consumer);
+        assert!(browser.get(&path).await.text().contains("Who becomes its maintainer?"));
+        let send = async |maintainer: &str| browser.send(browser.request(Method::POST, &format!("{path}/restore")).form(&[("reason", "asked"), ("maintainer", maintainer)])).await;
+        let again = send("nobody@people.example").await;
+        assert!(again.status == 422 && again.text().contains("Nobody has the account nobody@people.example"), "{again:?}");
+        assert_eq!(send("").await.status, 409);
+        assert_eq!(send("Eve@people.example").await.status, 303);
+        let members = world.eve.get("/api/v1/organizations/grid-works/members").await.expect(200);
+        assert_eq!((&members["items"][0]["user"]["email"], &members["items"][0]["role"]), (&json!("eve@people.example"), &json!("maintainer")));
+        app.write_mails().await;
+        app.mails().await;
     }
 
     async fn after_14_days_everything_but_the_ledger_is_erased_by_whichever_node_comes_first(app: &TestApp) {

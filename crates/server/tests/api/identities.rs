@@ -1,7 +1,7 @@
 //! Signing in with an account of another provider: a real one on loopback, honest and otherwise.
 
 use reqwest::{Method, Url};
-use stoa_testkit::{Answer, Client, Manners, Node, OpenIdProvider, PASSWORD, TestApp, api_tests, totp_code};
+use stoa_testkit::{Answer, Client, Manners, Node, OpenIdProvider, PASSWORD, Setup, TestApp, api_tests, totp_code};
 
 async fn submit(browser: &Client, path: &str, form: &[(&str, &str)]) -> Answer {
     browser.send(browser.request(Method::POST, path).form(form)).await
@@ -150,6 +150,50 @@ api_tests! {
         stoa_actions::users::address_verified(&mut act, &ada.user).await.unwrap();
         act.commit().await.unwrap();
         leads_to(&sign_in(&node, &node.browser(), "").await, "/organizations");
+    }
+
+    async fn somebody_new_gets_an_account_only_where_they_could_sign_up(app: &TestApp) {
+        for (who, email, refusal) in [
+            ("closed", "ada@people.example", "Accounts are created by whoever runs this installation"),
+            ("grid.example, works.example", "ada@people.example", "accounts here are for addresses of grid.example, works.example"),
+            ("grid.example", "ada@sub.grid.example", "accounts here are for addresses of grid.example"),
+            ("people.example", "ada@people.example", ""),
+        ] {
+            let setup = Setup { sign_up: who.parse().unwrap(), ..Setup::default() };
+            let fresh = TestApp::start_with(app.database().fresh().await, setup).await;
+            let (provider, node) = start(&fresh).await;
+            provider.sign_in("ada-there", email, true);
+            // An invitation changes nothing: whoever could not sign up by the link of a mail can't here either.
+            let cleo = fresh.person("cleo").await;
+            cleo.post("/api/v1/organizations", serde_json::json!({"name": "Grid"})).await.expect(201);
+            let invited = serde_json::json!({"members": [{"email": email, "role": "editor"}]});
+            cleo.post("/api/v1/organizations/grid/members", invited).await.expect(200);
+            let browser = node.browser();
+            let answer = sign_in(&node, &browser, "").await;
+            if refusal.is_empty() {
+                leads_to(&answer, "/organizations");
+                assert_eq!(browser.get("/organizations/grid").await.status, 200, "invited, and now a member");
+            } else {
+                assert_eq!(answer.status, 422, "{who}: {answer:?}");
+                assert!(answer.text().contains(refusal), "{who}: {}", answer.text());
+                assert_eq!(browser.get("/account").await.status, 303, "{who}");
+                let mut conn = fresh.stoa.db.read().await.unwrap();
+                assert_eq!(stoa_store::users::list(&mut conn, "", None, 10).await.unwrap().len(), 1, "{who}");
+                drop(conn);
+                // The operator makes the account, and it opens, with what waited for it.
+                let prepared = stoa_actions::users::prepare(&fresh.stoa, stoa_actions::users::NewUser { email: email.into(), ..Default::default() }).await.unwrap();
+                let mut act = stoa_actions::Act::begin(&fresh.stoa, stoa_actions::Caller::system(fresh.stoa.clock.now())).await.unwrap();
+                stoa_actions::users::create(&mut act, prepared).await.unwrap();
+                act.commit().await.unwrap();
+                leads_to(&sign_in(&node, &node.browser(), "").await, "/organizations");
+                // Once linked it opens whatever the address there is.
+                provider.sign_in("ada-there", "other@elsewhere.example", true);
+                let again = node.browser();
+                leads_to(&sign_in(&node, &again, "").await, "/organizations");
+                assert_eq!(again.get("/organizations/grid").await.status, 200);
+            }
+            fresh.finish().await;
+        }
     }
 
     async fn one_account_there_opens_one_account_here(app: &TestApp) {

@@ -49,11 +49,61 @@ api_tests! {
         assert!(first.iter().all(|one| one.created));
         let expected = if real { (7, 1196, 1390) } else { (2, 5, 7) };
         assert_eq!((first.len(), sum(&first, |one| one.accounts), sum(&first, |one| one.members)), expected);
-        assert_eq!((count(app, "users").await, count(app, "memberships").await), (expected.1, expected.2));
-        let events = count(app, "events").await;
+        let in_teams = if real { (482, 1925) } else { (4, 6) };
+        assert_eq!((sum(&first, |one| one.teams), sum(&first, |one| one.places)), in_teams);
+        let counts = async || (count(app, "users").await, count(app, "memberships").await, count(app, "teams").await, count(app, "team_members").await, count(app, "events").await);
+        let kept = counts().await;
+        // An event for each organization, member, team and place.
+        assert_eq!(kept, (expected.1, expected.2, in_teams.0, in_teams.1, expected.0 + expected.2 + in_teams.0 + in_teams.1));
         let second = import(app, &text).await;
         assert!(second.iter().all(imports::Imported::is_nothing), "{second:?}");
-        assert_eq!((count(app, "users").await, count(app, "memberships").await, count(app, "events").await), (expected.1, expected.2, events));
+        assert_eq!(counts().await, kept);
+        app.write_mails().await;
+        assert!(app.mails().await.is_empty(), "nobody is told");
+    }
+
+    async fn nested_teams_are_told_by_their_path_with_maintainers_and_members_alike(app: &TestApp) {
+        let ada = app.person("ada").await;
+        let text = r#"[{"name": "Quay", "maintainers": ["ada@people.example"], "members": ["ben", "cleo"], "teams": [
+            {"name": "Cranes", "description": "Lifts", "maintainers": ["ben"], "members": ["cleo", "ben"]},
+            {"name": "night", "parent": "Cranes", "maintainers": ["ada@people.example"]}]}]"#;
+        import(app, text).await;
+        let teams = "/api/v1/organizations/quay/teams";
+        let seen = async || {
+            let listed = ada.get(teams).await.expect(200);
+            let mut seen = Vec::new();
+            for team in listed["items"].as_array().unwrap() {
+                let members = ada.get(&format!("{teams}/{}/members", team["id"].as_str().unwrap())).await.expect(200);
+                let mut names: Vec<_> = members["items"].as_array().unwrap().iter().map(|one| one["user"]["name"].as_str().unwrap().to_owned()).collect();
+                names.sort();
+                seen.push((team["name"].as_str().unwrap().to_owned(), team["description"].as_str().unwrap().to_owned(), names.join(" ")));
+            }
+            seen
+        };
+        let named = |name: &str, description: &str, members: &str| (name.to_owned(), description.to_owned(), members.to_owned());
+        assert_eq!(seen().await, [named("Cranes", "Lifts", "ben cleo"), named("Cranes/night", "", "ada")]);
+        // What was changed since stays, and only what is missing comes.
+        let cranes = ada.get(teams).await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+        ada.patch(&format!("{teams}/{cranes}"), serde_json::json!({"name": "CRANES", "description": "Heavy"})).await.expect(200);
+        let more = text.replace(r#""maintainers": ["ada@people.example"]}]"#, r#""members": ["cleo"]}, {"name": "Tugs"}]"#);
+        let made = import(app, &more).await;
+        assert_eq!((made[0].teams, made[0].places, made[0].members), (1, 1, 0));
+        assert_eq!(seen().await, [named("CRANES", "Heavy", "ben cleo"), named("Cranes/night", "", "ada cleo"), named("Tugs", "", "")]);
+    }
+
+    async fn an_import_runs_as_many_statements_for_many_teams_as_for_few(app: &TestApp) {
+        let file = |name: &str, size: usize| {
+            let people: Vec<_> = (0..size).map(|number| format!("person{number}")).collect();
+            let teams: Vec<_> = (0..size).map(|number| serde_json::json!({"name": format!("team{number}"), "members": people})).collect();
+            serde_json::json!([{"name": name, "maintainers": ["ada"], "members": people, "teams": teams}]).to_string()
+        };
+        let mut counted = Vec::new();
+        for (name, size) in [("Few", 2), ("Many", 20)] {
+            let before = app.statements();
+            import(app, &file(name, size)).await;
+            counted.push(app.statements() - before);
+        }
+        assert_eq!(counted[0], counted[1]);
     }
 
     async fn what_is_missing_is_added_and_what_is_there_stays(app: &TestApp) {

@@ -166,4 +166,143 @@ api_tests! {
         assert!(operator.get("/operator/users?q=new").await.text().contains("new@people.example"));
         assert_eq!(send(&operator, "/operator/users", &[("email", "new@people.example"), ("name", "")]).await.status, 409);
     }
+
+    async fn the_last_operator_stays_on_every_path(app: &TestApp) {
+        let (opa, olga) = (app.operator("opa").await, app.operator("olga").await);
+        olga.delete("/api/v1/me?confirm=olga@people.example").await.expect(204);
+        app.mail_to("olga@people.example").await;
+        let refused = opa.delete("/api/v1/me?confirm=opa@people.example").await.expect_problem(409, "last_operator");
+        assert!(refused["detail"].as_str().unwrap().contains("make somebody else an operator first"), "{refused}");
+        let browser = app.signed_in(&opa).await;
+        let answer = browser.send(browser.request(reqwest::Method::POST, "/account/delete").form(&[("confirm", "opa@people.example")])).await;
+        assert!(answer.status == 409 && answer.text().contains("keeps at least one operator"), "{answer:?}");
+        let own = format!("/api/v1/operator/users/{}", opa.id());
+        for change in [json!({"suspended": true}), json!({"operator": false})] {
+            opa.patch(&own, change).await.expect_problem(409, "last_operator");
+        }
+        // A suspended operator is none who could go on.
+        let ben = app.person("ben").await;
+        let bens = format!("/api/v1/operator/users/{}", ben.id());
+        opa.patch(&bens, json!({"operator": true})).await.expect(200);
+        opa.patch(&bens, json!({"suspended": true})).await.expect(200);
+        opa.delete("/api/v1/me?confirm=opa@people.example").await.expect_problem(409, "last_operator");
+        opa.patch(&bens, json!({"suspended": false})).await.expect(200);
+        opa.delete("/api/v1/me?confirm=opa@people.example").await.expect(204);
+        app.mail_to("opa@people.example").await;
+        ben.get("/api/v1/operator/users").await.expect(200);
+        ben.patch(&own, json!({"suspended": true})).await.expect_problem(404, "not_found");
+    }
+
+    async fn of_two_operators_who_go_at_the_same_moment_one_stays(app: &TestApp) {
+        let (opa, olga) = (app.operator("opa").await, app.operator("olga").await);
+        let (one, two) = tokio::join!(
+            opa.delete("/api/v1/me?confirm=opa@people.example"),
+            olga.delete("/api/v1/me?confirm=olga@people.example"),
+        );
+        let mut statuses = [one.status, two.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [204, 409]);
+        app.mails().await;
+    }
+
+    async fn members_leave_a_suspended_organization_but_not_its_last_maintainer(app: &TestApp) {
+        let world = World::new(app).await;
+        let operator = app.operator("opa").await;
+        let (ben, cleo, dora) = (app.person_with_password("ben").await, app.person("cleo").await, app.person("dora").await);
+        let path = "/api/v1/organizations/grid-works";
+        let row = |person: &stoa_testkit::Person, role: &str| json!({"email": person.user.email, "role": role});
+        world.ada.post(&format!("{path}/members"), json!({"members": [row(&ben, "viewer"), row(&cleo, "editor"), row(&dora, "editor")]})).await.expect(200);
+        let team = world.ada.post(&format!("{path}/teams"), json!({"name": "Meters"})).await.expect(201)["id"].as_str().unwrap().to_owned();
+        world.ada.put(&format!("{path}/teams/{team}/members/{}", cleo.id()), json!({})).await.expect(204);
+        world.ada.post(&format!("{path}/members"), json!({"members": [{"email": "late@people.example", "role": "viewer"}]})).await.expect(200);
+        app.write_mails().await;
+        let invited = app.mails().await.into_iter().find(|mail| mail.to == "late@people.example").unwrap().link();
+        operator.post("/api/v1/operator/organizations/grid-works/suspend", json!({"reason": "unpaid"})).await.expect(204);
+
+        // Nobody comes in.
+        let late = app.person("late").await;
+        let token = invited.split("token=").nth(1).unwrap();
+        late.post("/api/v1/invitations/accept", json!({"token": token})).await.expect_problem(409, "organization_suspended");
+        // Everybody may leave, a team too, and delete the account, except the last maintainer.
+        world.ada.delete(&format!("{path}/members/{}", cleo.id())).await.expect_problem(409, "organization_suspended");
+        cleo.delete(&format!("{path}/teams/{team}/members/{}", cleo.id())).await.expect(204);
+        cleo.delete(&format!("{path}/members/{}", cleo.id())).await.expect(204);
+        cleo.get(path).await.expect_problem(404, "not_found");
+        dora.delete("/api/v1/me?confirm=dora@people.example").await.expect(204);
+        let browser = app.signed_in(&ben).await;
+        let leave = format!("/organizations/grid-works/members?remove={}", ben.id());
+        assert!(browser.get("/organizations/grid-works/members").await.text().contains(&leave));
+        let path_of_ben = format!("/organizations/grid-works/members/{}/remove", ben.id());
+        assert_eq!(browser.send(browser.request(reqwest::Method::POST, &path_of_ben).form(&[("x", "")])).await.status, 303);
+        world.ada.delete(&format!("{path}/members/{}", world.ada.id())).await.expect_problem(409, "last_maintainer");
+        world.ada.delete("/api/v1/me?confirm=ada@people.example").await.expect_problem(409, "last_maintainer");
+
+        operator.post("/api/v1/operator/organizations/grid-works/unsuspend", json!({})).await.expect(204);
+        assert_eq!(world.ada.get(&format!("{path}/members")).await.expect(200)["items"].as_array().unwrap().len(), 1);
+        late.post("/api/v1/invitations/accept", json!({"token": token})).await.expect(200);
+        app.mails().await;
+    }
+
+    async fn an_operator_resets_the_second_factors_of_somebody_who_lost_them(app: &TestApp) {
+        let world = World::new(app).await;
+        let opa = app.operator("opa").await;
+        let ben = app.person_with_password("ben").await;
+        world.ada.post("/api/v1/organizations/grid-works/members", json!({"members": [{"email": "ben@people.example", "role": "viewer"}]})).await.expect(200);
+        let path = format!("/api/v1/operator/users/{}/reset-second-factors", ben.id());
+        let why = json!({"reason": "lost the telephone"});
+        opa.post(&path, why.clone()).await.expect_problem(409, "no_second_factor");
+        let bens = app.signed_in(&ben).await;
+        let send = async |browser: &stoa_testkit::Client, path: &str, form: &[(&str, &str)]| {
+            browser.send(browser.request(reqwest::Method::POST, path).form(form)).await
+        };
+        let enrol = async |browser: &stoa_testkit::Client| {
+            let html = send(browser, "/account/security/totp", &[]).await.text();
+            let field = |from: &str, to: &str| html.split(from).nth(1).unwrap().split(to).next().unwrap().to_owned();
+            let (ceremony, secret) = (field("name=\"ceremony\" value=\"", "\""), field("id=\"totp-secret\">", "<"));
+            let code = stoa_testkit::totp_code(&secret, app.stoa.clock.now());
+            assert_eq!(send(browser, "/account/security/totp/confirm", &[("ceremony", &ceremony), ("code", &code)]).await.status, 201);
+        };
+        enrol(&bens).await;
+        let sign_in = async || {
+            let browser = app.browser();
+            let answer = send(&browser, "/sign-in", &[("email", "ben@people.example"), ("password", stoa_testkit::PASSWORD)]).await;
+            (browser, answer.header("location").to_owned())
+        };
+        assert!(sign_in().await.1.starts_with("/sign-in/second-step"));
+
+        ben.post(&path, why.clone()).await.expect_problem(404, "not_found");
+        world.ada.post(&path, why.clone()).await.expect_problem(404, "not_found");
+        app.anonymous().post(&path, why.clone()).await.expect_problem(401, "unauthenticated");
+        opa.post(&path, json!({"reason": " "})).await.expect_problem(422, "invalid");
+        opa.post("/api/v1/operator/users/usr_01h455vb4pex5vsknk084sn02q/reset-second-factors", why.clone()).await.expect_problem(404, "not_found");
+        opa.post(&format!("/api/v1/operator/users/{}/reset-second-factors", opa.id()), why.clone()).await.expect_problem(409, "own_account");
+        assert_eq!(bens.get("/account").await.status, 200, "nothing happened yet");
+
+        opa.post(&path, why).await.expect(204);
+        let told = app.mail_to("ben@people.example").await;
+        assert!(told.rendered.text.contains("lost the telephone") && told.rendered.text.contains("/account/security"), "{}", told.rendered.text);
+        assert_eq!(bens.get("/account").await.status, 303, "the session has ended");
+        let (again, to) = sign_in().await;
+        assert_eq!(to, "/organizations");
+        let events = world.ada.get("/api/v1/organizations/grid-works/events?type=operator.second_factors_reset").await.expect(200);
+        let event = &events["items"][0];
+        assert_eq!((&event["subject"]["id"], &event["data"]["reason"], &event["actor"]["id"]), (&json!(ben.id()), &json!("lost the telephone"), &json!(opa.id())));
+        assert!(again.get("/organizations/grid-works/activity").await.text().contains("reset the second factors of ben, as operator of the installation"));
+
+        // On the page: what is lost is said, a reason is asked for, and, after a while, who sits there.
+        enrol(&again).await;
+        let operator = app.signed_in(&opa).await;
+        let html = operator.get(&format!("/operator/users?reset={}", ben.id())).await.text();
+        assert!(html.contains("the authenticator app, set up on 10 March 2026") && html.contains("recovery codes"), "{html}");
+        let form = format!("/operator/users/{}/reset-second-factors", ben.id());
+        assert_eq!(send(&operator, &form, &[("reason", "")]).await.status, 422);
+        assert_eq!(send(&again, &form, &[("reason", "x")]).await.status, 404);
+        app.clock.advance(16 * 60 * stoa_domain::time::SECOND);
+        assert_eq!(send(&operator, &form, &[("reason", "again")]).await.status, 403, "step up");
+        assert_eq!(send(&operator, &form, &[("reason", "again"), ("proof_password", stoa_testkit::PASSWORD)]).await.status, 303);
+        app.mail_to("ben@people.example").await;
+        assert!(operator.get("/operator/users").await.text().contains("has no second factors any more"));
+        let nothing = operator.get(&format!("/operator/users?reset={}", ben.id())).await.text();
+        assert!(nothing.contains("has no second factor:") && !nothing.contains(&format!("action=\"{form}\"")));
+    }
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 use stoa_domain::time::HOUR;
-use stoa_testkit::{Client, PASSWORD, Person, TestApp, api_tests};
+use stoa_testkit::{Client, PASSWORD, Person, Setup, TestApp, api_tests};
 
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1";
@@ -21,7 +21,10 @@ async fn submit(browser: &Client, path: &str) -> stoa_testkit::Answer {
 }
 
 api_tests! {
-    async fn sessions_say_in_what_and_from_where_and_can_be_ended(app: &TestApp) {
+    async fn sessions_say_in_what_and_from_where_and_can_be_ended(plain: &TestApp) {
+        let header = Some(reqwest::header::HeaderName::from_static("x-forwarded-for"));
+        let behind = TestApp::start_with(plain.database().fresh().await, Setup { address_header: header, ..Setup::default() }).await;
+        let app = &behind;
         let ada = app.person_with_password("ada").await;
         let laptop = sign_in_with(app, &ada, FIREFOX, "192.0.2.7").await;
         app.clock.advance(2 * HOUR);
@@ -43,6 +46,35 @@ api_tests! {
         assert!(phone.get("/account").await.header("location").starts_with("/sign-in"));
         assert_eq!(laptop.get("/account").await.status, 200);
         ada.delete(&format!("/api/v1/me/sessions/{id}")).await.expect_problem(404, "not_found");
+        behind.finish().await;
+    }
+
+    async fn what_a_client_writes_of_its_address_is_not_believed(app: &TestApp) {
+        let ada = app.person_with_password("ada").await;
+        sign_in_with(app, &ada, FIREFOX, "192.0.2.7").await;
+        let listed = ada.get("/api/v1/me/sessions").await.expect(200);
+        assert_eq!(listed["items"][0]["address"], "127.0.0.1", "no header was named in which a proxy writes it");
+    }
+
+    async fn a_session_shows_the_address_by_which_limits_count(app: &TestApp) {
+        let header = Some(reqwest::header::HeaderName::from_static("x-real-ip"));
+        let behind = TestApp::start_with(app.database().fresh().await, Setup { address_header: header, ..Setup::default() }).await;
+        let ada = behind.person_with_password("ada").await;
+        let send = async |path: &str, email: &str, from: &str| {
+            let browser = behind.browser();
+            let form = [("email", email), ("password", PASSWORD)];
+            let request = browser.request(Method::POST, path).header("x-real-ip", from).header("x-forwarded-for", "198.51.100.1");
+            browser.send(request.form(&form)).await.status
+        };
+        assert_eq!(send("/sign-in", "ada@people.example", "::ffff:192.0.2.7").await, 303);
+        assert_eq!(ada.get("/api/v1/me/sessions").await.expect(200)["items"][0]["address"], "192.0.2.7");
+        for number in 0..30 {
+            assert_eq!(send("/forgot-password", &format!("person{number}@people.example"), "::ffff:192.0.2.7").await, 200);
+        }
+        assert_eq!(send("/forgot-password", "ada@people.example", "192.0.2.7").await, 429, "the network is used up");
+        assert_eq!(send("/forgot-password", "ada@people.example", "192.0.2.8").await, 200);
+        assert_eq!(behind.mails().await.len(), 31);
+        behind.finish().await;
     }
 
     async fn everywhere_else_is_signed_out_and_this_one_stays(app: &TestApp) {

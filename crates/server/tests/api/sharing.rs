@@ -49,7 +49,103 @@ async fn seen_as(person: &Person, application: &str) -> Value {
     person.get(application).await.expect(200)["seen_as"].clone()
 }
 
+/// What the decision endpoint answers to one person about another and an application: the decision with its reason.
+async fn decided(by: &Client, subject: Value, action: &str, application: &str) -> (bool, String) {
+    let id = application.rsplit('/').next().unwrap();
+    let question = json!({"subject": subject, "action": {"name": action}, "resource": {"type": "application", "id": id}});
+    let answer = by.post("/access/v1/evaluation", question).await.expect(200);
+    (answer["decision"].as_bool().unwrap(), answer["context"]["reason"].as_str().unwrap().to_owned())
+}
+
+fn user(person: &Person) -> Value {
+    json!({"type": "user", "id": person.id()})
+}
+
 api_tests! {
+    async fn decisions_about_applications_are_those_of_the_api(app: &TestApp) {
+        let [vera, rolf, edda, mira] = grid(app).await;
+        let stranger = app.person("sten").await;
+        let meters = team(&edda, "Meters", &[&vera]).await;
+        let own = application(&edda, json!({"name": "Own"})).await;
+        let with_all = application(&edda, json!({"name": "With all"})).await;
+        put(&edda, &format!("{with_all}/shares/organizations/grid")).await.expect(204);
+        let with_team = application(&edda, json!({"name": "With a team"})).await;
+        put(&edda, &format!("{with_team}/shares/teams/{meters}")).await.expect(204);
+        let everybodys = application(&edda, json!({"name": "Everybody's", "organization": "grid"})).await;
+        let teams = application(&edda, json!({"name": "The team's", "organization": "grid"})).await;
+        put(&edda, &format!("{teams}/shares/teams/{meters}")).await.expect(204);
+        // Who asks about themself learns what the API then does; who reaches it on no way learns nothing.
+        for one in [&own, &with_all, &with_team, &everybodys, &teams] {
+            for person in [&vera, &rolf, &edda, &mira, &stranger] {
+                let sees = person.get(one).await.status == 200;
+                let changes = person.patch(one, json!({"description": "x"})).await.status == 200;
+                for (actions, allowed) in [(["view", "resources:read"], sees), (["manage_resources", "resources:write"], changes)] {
+                    for action in actions {
+                        let (decision, reason) = decided(person, user(person), action, one).await;
+                        assert_eq!(decision, allowed, "{} {action} {one}: {reason}", person.user.name);
+                        assert_eq!(reason == "not_visible", !sees, "{} {action} {one}: {reason}", person.user.name);
+                    }
+                }
+            }
+        }
+        // About others is told by which rule, to those who see the application.
+        let asked = [
+            (&edda, &own, "manage_resources", "owner"),
+            (&vera, &own, "view", "not_shared"),
+            (&vera, &with_all, "view", "role_allows"),
+            (&vera, &with_all, "manage_resources", "role_refuses"),
+            (&rolf, &with_team, "view", "not_shared"),
+            (&rolf, &teams, "view", "not_in_team"),
+            (&mira, &teams, "manage_resources", "role_allows"),
+            (&vera, &everybodys, "subscribe_organization", "needs_request"),
+            (&stranger, &everybodys, "view", "not_shared"),
+        ];
+        for (person, one, action, reason) in asked {
+            assert_eq!(decided(&edda, user(person), action, one).await.1, reason, "{} {action} {one}", person.user.name);
+            assert_eq!(decided(&stranger, user(person), action, one).await, (false, "not_visible".into()));
+        }
+        let context = edda.post("/access/v1/evaluation", json!({"subject": user(&vera), "action": {"name": "view"},
+            "resource": {"type": "application", "id": teams.rsplit('/').next().unwrap()}})).await.expect(200);
+        assert_eq!(context["context"]["organization"], mira.get(GRID).await.expect(200)["id"]);
+
+        // A personal token speaks for its owner, as far as it goes.
+        let text = async |organizations: Value| {
+            let mut new = json!({"name": "x"});
+            if !organizations.is_null() {
+                new["organizations"] = organizations;
+            }
+            vera.post("/api/v1/me/tokens", new).await.expect(201)["secret"].clone()
+        };
+        vera.post("/api/v1/organizations", json!({"name": "Elsewhere"})).await.expect(201);
+        let (all, limited) = (text(Value::Null).await, text(json!(["elsewhere"])).await);
+        assert_eq!(decided(&stranger, json!({"type": "token", "id": all}), "view", &teams).await, (true, "role_allows".into()));
+        assert_eq!(decided(&stranger, json!({"type": "token", "id": limited}), "view", &teams).await, (false, "not_visible".into()));
+        assert_eq!(decided(&edda, user(&vera), "view", &format!("{APPS}/app_01h455vb4pex5vsknk084sn02q")).await, (false, "not_visible".into()));
+        assert_eq!(decided(&edda, user(&vera), "view", "nonsense").await, (false, "unknown_resource".into()));
+        assert_eq!(decided(&edda, user(&vera), "dance", &teams).await, (false, "unknown_action".into()));
+        // What is deleted, or was shared, is decided by what is now.
+        edda.delete(&format!("{with_all}/shares/organizations/grid")).await.expect(204);
+        assert_eq!(decided(&edda, user(&vera), "view", &with_all).await, (false, "not_shared".into()));
+        edda.delete(&with_all).await.expect(204);
+        assert_eq!(decided(&edda, user(&edda), "view", &with_all).await, (false, "not_visible".into()));
+    }
+
+    async fn many_questions_about_applications_cost_no_more_statements_than_few(app: &TestApp) {
+        let [vera, _, edda, _] = grid(app).await;
+        let mut asked = Vec::new();
+        for number in 0..10 {
+            let made = application(&edda, json!({"name": format!("Application {number}"), "organization": "grid"})).await;
+            asked.push(json!({"subject": user(&vera), "action": {"name": "view"}, "resource": {"type": "application", "id": made.rsplit('/').next().unwrap()}}));
+        }
+        let cost = async |questions: &[Value]| {
+            let before = app.statements();
+            let answer = edda.post("/access/v1/evaluations", json!({"evaluations": questions})).await.expect(200);
+            assert!(answer["evaluations"].as_array().unwrap().iter().all(|one| one["decision"] == true), "{answer}");
+            app.statements() - before
+        };
+        assert_eq!(cost(&asked[..1]).await, cost(&asked).await);
+    }
+
     async fn a_persons_application_is_shared_with_a_team_and_then_with_the_organization(app: &TestApp) {
         let [vera, rolf, edda, mira] = grid(app).await;
         let stranger = app.person("sten").await;

@@ -95,6 +95,7 @@ async fn counts(app: &TestApp, size: usize) -> BTreeMap<String, u64> {
         };
         counts.insert(name, number);
     }
+    shared.mails().await;
     shared.finish().await;
     counts
 }

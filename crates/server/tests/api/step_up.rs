@@ -12,7 +12,7 @@ async fn submit(browser: &Client, path: &str, form: &[(&str, &str)]) -> Answer {
 }
 
 /// Every dangerous act, with a form that would do it.
-const ACTS: [(&str, &[(&str, &str)]); 7] = [
+const ACTS: [(&str, &[(&str, &str)]); 8] = [
     ("/account/tokens", &[("name", "Midnight"), ("days", "30")]),
     ("/account/security/totp", &[]),
     ("/account/security/totp/disable", &[]),
@@ -20,6 +20,7 @@ const ACTS: [(&str, &[(&str, &str)]); 7] = [
     ("/account/security/passkeys", &[("name", "Laptop")]),
     ("/account/security/passkeys/psk_01h455vb4pex5vsknk084sn02q/remove", &[]),
     ("/organizations/grid-works/delete", &[("confirm", "Grid Works")]),
+    ("/operator/users/usr_01h455vb4pex5vsknk084sn02q/reset-second-factors", &[("reason", "Lost")]),
 ];
 
 async fn old_session(app: &TestApp) -> Client {

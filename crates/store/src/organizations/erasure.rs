@@ -7,10 +7,47 @@ use stoa_domain::{ids::OrganizationId, time::Ts};
 
 use crate::{StoreError, Tx, marketplace, params};
 
+/// The tables of which nothing is left of an erased organization. Each table with an `organization_id` stands here or in
+/// [`LEDGER`]; a test compares both with the database.
+pub const ERASED: [&str; 13] = [
+    "access_tokens",
+    "invitations",
+    "memberships",
+    "organization_domains",
+    "organization_handles",
+    "organization_shares",
+    "personal_token_organizations",
+    "resources",
+    "service_categories",
+    "team_members",
+    "team_shares",
+    "teams",
+    "verified_domains",
+];
+
+/// The tables of which rows stay under the organization's id: the ledger, what its rows refer to, and how far the log was
+/// read. Texts that people wrote into them are erased.
+pub const LEDGER: [&str; 14] = [
+    "applications",
+    "contracts",
+    "events",
+    "grants",
+    "mail_positions",
+    "plans",
+    "projects",
+    "request_decisions",
+    "requests",
+    "services",
+    "subscription_projects",
+    "subscriptions",
+    "usage_days",
+    "usage_events",
+];
+
 /// What is erased, as statements with the organization as `$1` and the number of rows as `$2`, in an order that keeps
 /// references. Kept are: the organization's id and name, names of projects and services, contracts and plans, subscriptions
 /// with their grants, requests with who decided, usage, and the event log.
-const STEPS: [&str; 17] = [
+const STEPS: [&str; 22] = [
     "delete from team_shares where organization_id = $1 and application_id in
        (select application_id from team_shares where organization_id = $1 limit $2)",
     "delete from organization_shares where organization_id = $1 and application_id in
@@ -21,6 +58,14 @@ const STEPS: [&str; 17] = [
     "delete from invitations where organization_id = $1 and id in (select id from invitations where organization_id = $1 limit $2)",
     "delete from access_tokens where token_hash in (select t.token_hash from access_tokens t
        join applications a on a.id = t.application_id where a.organization_id = $1 limit $2)",
+    "delete from access_tokens where organization_id = $1 and token_hash in
+       (select token_hash from access_tokens where organization_id = $1 limit $2)",
+    "delete from personal_token_organizations where organization_id = $1 and token_id in
+       (select token_id from personal_token_organizations where organization_id = $1 limit $2)",
+    "delete from verified_domains where domain in (select domain from verified_domains where organization_id = $1 limit $2)",
+    "delete from organization_domains where organization_id = $1 and domain in
+       (select domain from organization_domains where organization_id = $1 limit $2)",
+    "delete from outgoing_mails where id in (select id from outgoing_mails where source_organization_id = $1 limit $2)",
     "delete from application_secrets where id in (select s.id from application_secrets s
        join applications a on a.id = s.application_id where a.organization_id = $1 limit $2)",
     "delete from service_categories where organization_id = $1 and service_id in
