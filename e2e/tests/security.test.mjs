@@ -6,7 +6,7 @@ import { after, before, describe } from "node:test";
 import { browserTest, signIn, startBrowser } from "../support/browser.mjs";
 import { inspect } from "../support/checks.mjs";
 import { startProvider } from "../support/provider.mjs";
-import { startStoa } from "../support/stoa.mjs";
+import { engines, startStoa } from "../support/stoa.mjs";
 
 const password = "a long enough password";
 
@@ -22,7 +22,7 @@ function code(secret, steps = 0) {
   return String(number % 1_000_000).padStart(6, "0");
 }
 
-describe("how people prove who they are", { concurrency: false }, () => {
+for (const engine of engines) describe(`how people prove who they are, on ${engine}`, { concurrency: false }, () => {
   let browser;
   let provider;
   let stoa;
@@ -30,7 +30,7 @@ describe("how people prove who they are", { concurrency: false }, () => {
     provider = await startProvider({ subject: "nina-there", email: "nina@grid.example", name: "Nina There" });
     const variables = { STOA_OIDC_1_NAME: "Example ID", STOA_OIDC_1_ISSUER: provider.issuer, STOA_OIDC_1_CLIENT_ID: "stoa" };
     // Browsers make passkeys for names only.
-    [browser, stoa] = await Promise.all([startBrowser(), startStoa("sqlite", { host: "localhost", variables })]);
+    [browser, stoa] = await Promise.all([startBrowser(), startStoa(engine, { host: "localhost", variables })]);
   });
   after(async () => {
     await browser?.close();

@@ -111,9 +111,7 @@ pub async fn resend(act: &mut Act, org: &Key<OrganizationId>, id: InvitationId) 
 }
 
 async fn step(act: &mut Act, org: &Key<OrganizationId>, id: InvitationId, step: Step, kind: EventKind) -> Result<Invitation> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ManageMembers).await?;
-    let organization = seat.organization.id;
-    organizations::lock(&mut act.tx, &[organization]).await?;
+    let organization = seats::locked(act, org, Permission::ManageMembers).await?.organization.id;
     let found = invitations::find(&mut act.tx, organization, id).await?.ok_or(Error::NotFound("invitation"))?;
     let changed = found.after(step, act.now())?;
     invitations::update(&mut act.tx, &changed).await?;

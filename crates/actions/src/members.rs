@@ -15,7 +15,7 @@ use stoa_domain::{
     time::Ts,
     users::User,
 };
-use stoa_store::{Conn, invitations as kept, members, organizations, requests, sharing as shared, teams, tokens, users};
+use stoa_store::{Conn, invitations as kept, members, requests, sharing as shared, teams, tokens, users};
 
 use crate::{
     Act, Caller, Error, Result,
@@ -132,9 +132,7 @@ pub async fn who_may(conn: &mut Conn, organization: OrganizationId, permission: 
 /// # Errors
 /// 401, 404, 403; 422 unless 1 to `most` people are given.
 pub async fn add(act: &mut Act, key: &Key<OrganizationId>, new: &[NewMember], most: usize) -> Result<Vec<Added>> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, key, Permission::ManageMembers).await?;
-    let organization = seat.organization.id;
-    organizations::lock(&mut act.tx, &[organization]).await?;
+    let organization = seats::locked(act, key, Permission::ManageMembers).await?.organization.id;
     let now = act.now();
     let checked = check_all(new, most)?;
     let accounts = users::lock_by_emails(&mut act.tx, &emails(&checked)).await?;
@@ -243,12 +241,11 @@ fn check(new: &NewMember) -> Result<(String, Role), String> {
 /// # Errors
 /// 401, 404, 403, 422; `last_maintainer` (409).
 pub async fn change_role(act: &mut Act, key: &Key<OrganizationId>, user: UserId, role: &str) -> Result<Member> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, key, Permission::ManageMembers).await?;
-    let organization = seat.organization.id;
+    let organization = seats::locked(act, key, Permission::ManageMembers).await?.organization.id;
     let mut faults = Faults::new();
     let role = faults.check("/role", role.parse::<Role>());
     let role = faults.or(role)?;
-    let member = locked(act, organization, user, Some(role)).await?;
+    let member = changeable(act, organization, user, Some(role)).await?;
     if member.role == role {
         return Ok(member);
     }
@@ -298,9 +295,8 @@ pub async fn leaving(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>
 pub async fn remove(act: &mut Act, key: &Key<OrganizationId>, user: UserId) -> Result<Member> {
     let leaves = act.caller.user_id()? == user;
     let permission = if leaves { Permission::View } else { Permission::ManageMembers };
-    let seat = seats::allowed(&mut act.tx, &act.caller, key, permission).await?;
-    let organization = seat.organization.id;
-    let member = locked(act, organization, user, None).await?;
+    let organization = seats::locked(act, key, permission).await?.organization.id;
+    let member = changeable(act, organization, user, None).await?;
     end(act, organization, &member, leaves).await?;
     Ok(member)
 }
@@ -317,10 +313,9 @@ pub(crate) async fn end(act: &mut Act, organization: OrganizationId, member: &Me
     Ok(())
 }
 
-/// The member, read under the organization's lock so that two changes at the same moment see each other, if the change
-/// to `to` leaves the organization a maintainer.
-async fn locked(act: &mut Act, organization: OrganizationId, user: UserId, to: Option<Role>) -> Result<Member> {
-    organizations::lock(&mut act.tx, &[organization]).await?;
+/// The member, if the change to `to` leaves the organization a maintainer. The organization is locked, so that two changes
+/// at the same moment see each other.
+async fn changeable(act: &mut Act, organization: OrganizationId, user: UserId, to: Option<Role>) -> Result<Member> {
     let member = members::find(&mut act.tx, organization, user).await?.ok_or(Error::NotFound("member"))?;
     let maintainers = members::count_maintainers(&mut act.tx, organization).await?;
     keep_a_maintainer(maintainers, member.role, to)?;

@@ -10,7 +10,7 @@ use stoa_store::{Conn, organizations};
 
 pub use organizations::Seat;
 
-use crate::{Caller, Error, Refusal, Result};
+use crate::{Act, Caller, Error, Refusal, Result};
 
 /// The organization under `key` and the caller's role in it, if the role may do `permission` at once.
 ///
@@ -22,6 +22,17 @@ pub async fn allowed(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>
         (seat, Verdict::Allowed) => Ok(seat),
         (seat, _) => Err(refusal(&seat, permission)),
     }
+}
+
+/// Like [`allowed`], with the organization locked: what is read from here on stays as it is. The seat is looked up again
+/// under the lock, so that whoever lost it while waiting for the lock is refused like anybody else.
+///
+/// # Errors
+/// Those of [`allowed`].
+pub async fn locked(act: &mut Act, key: &Key<OrganizationId>, permission: Permission) -> Result<Seat> {
+    let organization = allowed(&mut act.tx, &act.caller, key, permission).await?.organization.id;
+    organizations::lock(&mut act.tx, &[organization]).await?;
+    allowed(&mut act.tx, &act.caller, &Key::Id(organization), permission).await
 }
 
 /// Like [`allowed`], but a role that may ask for it passes too; the verdict says which.

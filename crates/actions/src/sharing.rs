@@ -74,9 +74,10 @@ async fn target(act: &mut Act, with: &With, permission: Permission) -> Result<Ta
 /// 401, 404, 403; `other_organization` (409) for an organization's own application outside of it, `shared_elsewhere` (409)
 /// while it is shared within another organization, `too_many_shares` (409).
 pub async fn share(act: &mut Act, id: ApplicationId, with: &With) -> Result<Seen> {
-    let target = target(act, with, Permission::ManageResources).await?;
-    let organization = target.seat.organization.id;
+    let organization = target(act, with, Permission::ManageResources).await?.seat.organization.id;
     let changing = applications::for_change(act, id, &[organization]).await?;
+    // The organization is locked now: neither a team that has gone nor whoever lost the seat meanwhile shares anything.
+    let target = target(act, with, Permission::ManageResources).await?;
     if let Owner::Organization(owner) = changing.seen.application.owner
         && owner != organization
     {

@@ -13,7 +13,7 @@ use stoa_domain::{
     teams::{NewTeam, Team, TeamChange},
     time::Ts,
 };
-use stoa_store::{Conn, StoreError, members, organizations, sharing, teams};
+use stoa_store::{Conn, StoreError, members, sharing, teams};
 
 pub use stoa_store::teams::Listed;
 
@@ -43,11 +43,7 @@ pub async fn create(act: &mut Act, org: &Key<OrganizationId>, new: NewTeam) -> R
 
 /// The organization, locked, for somebody who may manage its teams.
 async fn for_change(act: &mut Act, org: &Key<OrganizationId>) -> Result<Seat> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ManageResources).await?;
-    if organizations::lock(&mut act.tx, &[seat.organization.id]).await?.is_empty() {
-        return Err(Error::NotFound("organization"));
-    }
-    Ok(seat)
+    seats::locked(act, org, Permission::ManageResources).await
 }
 
 fn name_taken(error: StoreError) -> Error {

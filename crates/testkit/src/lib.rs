@@ -5,11 +5,13 @@ mod client;
 mod cluster;
 pub mod databases;
 pub mod mailbox;
+mod membership;
 mod openid;
 mod totp;
 
 pub use app::{Node, PASSWORD, Person, Setup, TakenMail, TestApp, TestClock};
 pub use client::{Answer, Client};
 pub use databases::TestDb;
+pub use membership::{Members, replay_members};
 pub use openid::{Manners, OpenIdProvider};
 pub use totp::totp_code;

@@ -50,7 +50,7 @@ pub struct InvitationPage {
     pub signed_in_as: String,
     /// Where signing in leads back here.
     pub sign_in: String,
-    /// Where signing up leads back here.
+    /// Where to sign up with the address.
     pub sign_up: String,
 }
 
@@ -90,7 +90,7 @@ fn page_of(visitor: &Visitor, shell: Shell, opened: Opened, token: String, me: &
         is_mine: me == invitation.email,
         signed_in_as: if me.is_empty() || me == invitation.email { String::new() } else { me.to_owned() },
         sign_in: format!("/sign-in?next={back}"),
-        sign_up: format!("/sign-up?email={}&next={back}", utf8_percent_encode(&invitation.email, NON_ALPHANUMERIC)),
+        sign_up: format!("/sign-up?email={}", utf8_percent_encode(&invitation.email, NON_ALPHANUMERIC)),
         email: invitation.email,
         token,
     }
@@ -214,7 +214,7 @@ mod tests {
             token: "stoa_inv_x".into(),
             is_mine: true,
             sign_in: "/sign-in?next=x".into(),
-            sign_up: "/sign-up?next=x".into(),
+            sign_up: "/sign-up?email=ben%40aurelia.example".into(),
             ..InvitationPage::default()
         };
         assert!(sample::render("invitation", &page).contains("Accept"));

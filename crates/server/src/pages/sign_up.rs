@@ -75,12 +75,12 @@ fn page_of(visitor: &Visitor) -> SignUpPage {
     SignUpPage { shell: visitor.visit.shell("sign-in"), open: *policy != SignUp::Closed, hint, ..SignUpPage::default() }
 }
 
-/// `GET /sign-up`.
-pub async fn show(visitor: Visitor) -> PageResult {
+/// `GET /sign-up`, with the address filled in where a link names it.
+pub async fn show(visitor: Visitor, Query(given): Query<EmailForm>) -> PageResult {
     if visitor.user().is_some() {
         return Ok(Redirect::to("/organizations").into_response());
     }
-    Ok(page_of(&visitor).into_response())
+    Ok(SignUpPage { email: Field::new(given.email), ..page_of(&visitor) }.into_response())
 }
 
 /// An address.

@@ -16,7 +16,7 @@ use stoa_actions::{
     Error, ceremonies, members,
     sessions::{self, Device, Session},
 };
-use stoa_domain::{ids::OrganizationId, organizations::Key, secrets::Secret, sessions::browser, time::SECOND};
+use stoa_domain::{ids::OrganizationId, organizations::Key, permissions::Role, secrets::Secret, sessions::browser, time::SECOND};
 
 use super::{Flash, Link, Person, Shell, errors::ErrorPage, form::sentence};
 use crate::{
@@ -247,12 +247,17 @@ async fn tell(app: &App, page: &mut ErrorPage, told: &Told) {
     sentences.extend(problem.errors.iter().map(|fault| sentence(&fault.detail)));
     page.detail = sentences.join(" ");
     let Some(refusal) = &told.refusal else { return };
-    page.detail = sentence(&format!("you are a {} of {} and may not {}", refusal.role, refusal.organization, refusal.permission.words()));
+    page.detail = sentence(&format!(
+        "you are {} of {} and may not {}",
+        refusal.role.with_article(),
+        refusal.organization,
+        refusal.permission.words()
+    ));
     let names = match app.stoa.db.read().await {
         Ok(mut conn) => members::who_may(&mut conn, refusal.organization_id, refusal.permission).await.unwrap_or_default(),
         Err(_) => Vec::new(),
     };
-    let roles: Vec<String> = refusal.permission.allowed_roles().into_iter().map(|role| format!("a {role}")).collect();
+    let roles: Vec<&str> = refusal.permission.allowed_roles().into_iter().map(Role::with_article).collect();
     page.who = match names.as_slice() {
         [] => format!("{} of {} could do this.", roles.join(" or "), refusal.organization),
         names => format!("These could do this for you: {}.", names.join(", ")),

@@ -20,6 +20,7 @@ mod mail;
 mod marketplace;
 mod matrix;
 mod members;
+mod membership;
 mod oauth;
 mod operator;
 mod organizations;

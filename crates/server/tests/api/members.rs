@@ -63,18 +63,6 @@ api_tests! {
         ben.delete(&format!("{MEMBERS}/{}", ben.id())).await.expect_problem(409, "last_maintainer");
     }
 
-    async fn two_maintainers_who_remove_each_other_at_the_same_moment_leave_one(app: &TestApp) {
-        let ada = grid(app).await;
-        let ben = app.person("ben").await;
-        add(&ada, &ben, "maintainer").await;
-        let (first, second) = (format!("{MEMBERS}/{}", ben.id()), format!("{MEMBERS}/{}", ada.id()));
-        let (one, other) = tokio::join!(ada.delete(&first), ben.delete(&second));
-        let statuses = [one.status, other.status];
-        assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 1, "{one:?} {other:?}");
-        let who = if one.status == 204 { &ada } else { &ben };
-        assert_eq!(who.get(MEMBERS).await.expect(200)["items"].as_array().unwrap().len(), 1);
-    }
-
     async fn a_member_may_leave_and_a_removed_one_sees_nothing_any_more(app: &TestApp) {
         let ada = grid(app).await;
         let ben = app.person("ben").await;

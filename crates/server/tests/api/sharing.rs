@@ -265,6 +265,20 @@ api_tests! {
         assert_eq!(events["items"][0]["data"]["cause"], "member_gone");
     }
 
+    async fn what_is_shared_follows_the_role_of_the_member(app: &TestApp) {
+        let [vera, _, edda, mira] = grid(app).await;
+        let reader = application(&edda, json!({"name": "Reader"})).await;
+        put(&edda, &format!("{reader}/shares/organizations/grid")).await.expect(204);
+        let member = format!("{GRID}/members/{}", vera.id());
+        for (role, status) in [("viewer", 403), ("editor", 200), ("reviewer", 403), ("maintainer", 200)] {
+            mira.patch(&member, json!({"role": role})).await.expect(200);
+            assert_eq!(vera.get(&reader).await.expect(200)["role"], role);
+            assert_eq!(vera.patch(&reader, json!({"description": role})).await.status, status, "{role}");
+        }
+        mira.delete(&member).await.expect(204);
+        vera.patch(&reader, json!({"description": "gone"})).await.expect_problem(404, "not_found");
+    }
+
     async fn what_a_deletion_takes_along_is_said_before_and_done_after(app: &TestApp) {
         let [.., edda, mira] = grid(app).await;
         let engine = application(&edda, json!({"name": "Engine", "organization": "grid"})).await;

@@ -390,6 +390,17 @@ api_tests! {
         assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 10);
     }
 
+    async fn guesses_on_two_nodes_count_together(app: &TestApp) {
+        app.person_with_password("ada").await;
+        let node = app.with_providers(Vec::new()).await;
+        let mut statuses = Vec::new();
+        for number in 0..12 {
+            let browser = if number % 2 == 0 { app.browser() } else { node.browser() };
+            statuses.push(submit(&browser, "/sign-in", &[("email", "ada@people.example"), ("password", "wrong")]).await.status);
+        }
+        assert_eq!(statuses, [[422; 10].as_slice(), &[429; 2]].concat());
+    }
+
     async fn a_network_is_counted_by_the_header_of_the_trusted_proxy_only(app: &TestApp) {
         let guess = async |app: &TestApp, number: usize, from: &str| {
             let browser = app.browser();
