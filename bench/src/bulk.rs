@@ -1,5 +1,7 @@
 //! Many rows at once, through the store: what takes minutes over the API and is not what is measured.
 
+pub mod catalogue;
+
 use stoa_domain::{
     events::CHAIN_START,
     ids::{Id, OrganizationId, ProjectId, SubscriptionId, TeamId, UserId},
@@ -42,10 +44,15 @@ impl Bulk {
     /// # Errors
     /// Those of the database.
     pub async fn close(self) -> Result<(), Failure> {
+        self.analyze().await?;
+        Ok(self.db.close().await?)
+    }
+
+    async fn analyze(&self) -> Result<(), Failure> {
         let mut tx = self.db.begin().await?;
         tx.execute("analyze", &[]).await?;
         tx.commit().await?;
-        Ok(self.db.close().await?)
+        Ok(())
     }
 
     async fn insert(&self, head: &str, columns: usize, count: usize, row: impl Fn(usize) -> Vec<Value>) -> Result<(), Failure> {

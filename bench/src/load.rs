@@ -103,6 +103,33 @@ async fn one_after_the_other(load: Load, mut sender: http1::SendRequest<Full<Byt
     Ok(done)
 }
 
+impl Load {
+    /// Asks so many times, one after the other; how long each answer took.
+    ///
+    /// # Errors
+    /// [`Failure`] with the first unexpected answer.
+    pub async fn times(&self, count: usize) -> Result<Vec<Duration>, Failure> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let mut times = Vec::with_capacity(count);
+        for _ in 0..count {
+            let Some(request) = (self.make)(self.next.fetch_add(1, Ordering::Relaxed)) else { break };
+            sender.ready().await?;
+            let began = machine::now();
+            let answer = sender.send_request(request).await?;
+            let status = answer.status().as_u16();
+            let body = answer.into_body().collect().await?.to_bytes();
+            times.push(began.elapsed());
+            if !self.statuses.contains(&status) {
+                return Err(Failure::new(format!("the load was answered {status}: {}", String::from_utf8_lossy(&body))));
+            }
+        }
+        Ok(times)
+    }
+}
+
 /// A `GET` that is the same each time.
 pub fn get(address: SocketAddr, path: &str, header: (&'static str, String)) -> Make {
     let path = path.to_owned();

@@ -61,6 +61,25 @@ impl Measured {
     }
 }
 
+/// How long answers took, one by one.
+#[derive(Debug, Clone, Default)]
+pub struct Times(Vec<Duration>);
+
+impl Extend<Duration> for Times {
+    fn extend<T: IntoIterator<Item = Duration>>(&mut self, times: T) {
+        self.0.extend(times);
+        self.0.sort_unstable();
+    }
+}
+
+impl Times {
+    /// So many percent of the answers took no longer, in milliseconds.
+    pub fn within(&self, percent: usize) -> f64 {
+        let at = (self.0.len() * percent).div_ceil(100).max(1) - 1;
+        self.0.get(at).map_or(f64::NAN, Duration::as_secs_f64) * 1e3
+    }
+}
+
 /// The value in the middle.
 pub fn median(mut all: Vec<f64>) -> f64 {
     all.sort_by(f64::total_cmp);
@@ -116,6 +135,14 @@ impl Line {
         }
     }
 
+    /// How long answers took against those of a yardstick.
+    pub fn times(engine: &'static str, what: impl Into<String>, of: &Times, yardstick: &str, by: &Times) -> Self {
+        let none = || "–".to_owned();
+        let shown = |times: &Times| format!("p50 {:.2} ms, p99 {:.2} ms", times.within(50), times.within(99));
+        let ratio = ratio(of.within(50) / by.within(50));
+        Self { engine, what: what.into(), yardstick: yardstick.to_owned(), values: [shown(of), shown(by), ratio, none(), none()] }
+    }
+
     /// A value against an aim.
     pub fn aim(engine: &'static str, what: impl Into<String>, value: f64, aim: f64, unit: &str) -> Self {
         let none = || "–".to_owned();
@@ -167,6 +194,14 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_told_by_what_most_answers_took() {
+        let mut times = Times::default();
+        times.extend((1..=200).rev().map(Duration::from_millis));
+        assert_eq!((times.within(50), times.within(99), times.within(100)), (100.0, 198.0, 200.0));
+        assert!(Times::default().within(50).is_nan());
+    }
 
     #[test]
     fn a_ratio_is_one_of_medians_and_numbers_are_readable() {

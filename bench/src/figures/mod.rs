@@ -1,6 +1,7 @@
 //! The figures, one file each.
 
 pub mod costs;
+pub mod finding;
 pub mod footprint;
 pub mod members;
 pub mod reading;
@@ -27,7 +28,7 @@ pub struct Bench<'a> {
 }
 
 /// The names of all figures, in the order in which they are measured.
-pub const NAMES: [&str; 6] = ["footprint", "reading", "members", "subscribing", "usage", "costs"];
+pub const NAMES: [&str; 7] = ["footprint", "reading", "members", "subscribing", "usage", "costs", "finding"];
 
 /// Measures one figure.
 ///
@@ -41,6 +42,7 @@ pub async fn measure(name: &str, bench: &mut Bench<'_>) -> Result<Vec<Line>, Fai
         "subscribing" => subscribing::measure(bench).await,
         "usage" => reporting::measure(bench).await,
         "costs" => costs::measure(bench).await,
+        "finding" => finding::measure(bench).await,
         unknown => Err(Failure::new(format!("no figure is called {unknown}; the figures are {}", NAMES.join(", ")))),
     }
 }

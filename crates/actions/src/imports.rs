@@ -1,5 +1,7 @@
 //! Taking over organizations from a file of another system.
 
+pub mod catalogue;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;

@@ -3,7 +3,7 @@
 use stoa_domain::time::Ts;
 use stoa_store::{ceremonies, idempotency, limits, links, organizations, sessions, tokens};
 
-use crate::{KEEP_ANSWERS, Result, Stoa, invitations, mail, organizations::erase_next, resources};
+use crate::{KEEP_ANSWERS, Result, Stoa, invitations, mail, marketplace, organizations::erase_next, resources};
 
 /// How many batches of an erasure one round does; the next round goes on.
 const MOST_BATCHES: usize = 200;
@@ -31,6 +31,8 @@ pub struct Swept {
     pub attempts: u64,
     /// Invitations that nobody answered in time.
     pub invitations: u64,
+    /// Services that were indexed anew.
+    pub indexed: u64,
     /// Bytes in the object store to which nothing refers any more.
     pub blobs: u64,
 }
@@ -53,6 +55,7 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         links: links::delete_expired(&mut tx, now).await?,
         attempts: limits::delete_regained(&mut tx, now).await?,
         invitations: 0,
+        indexed: 0,
         blobs: 0,
     };
     tx.commit().await?;
@@ -63,6 +66,7 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         }
     }
     swept.invitations = invitations::expire(stoa, now).await?;
+    swept.indexed = marketplace::index_queued(stoa).await?;
     swept.blobs = resources::sweep(stoa, now).await?;
     if swept != Swept::default() {
         tracing::debug!(?swept, "removed what has expired");

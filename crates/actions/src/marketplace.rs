@@ -2,14 +2,20 @@
 
 use stoa_domain::{
     ids::ServiceId,
-    marketplace::{Place, Search, SearchInput},
+    marketplace::{
+        Place, Search, SearchInput,
+        spelling::{Answered, Correction, Reading},
+    },
     organizations::Key,
 };
-use stoa_store::{Conn, marketplace};
+use stoa_store::{
+    Conn, Viewer,
+    marketplace::{self, Fields},
+};
 
 pub use stoa_store::marketplace::{Facets, ListedService, Subscribed};
 
-use crate::{Caller, Error, Result, services, services::ServiceDetails};
+use crate::{Caller, Error, Result, Stoa, services, services::ServiceDetails};
 
 /// A page of the marketplace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +26,13 @@ pub struct Results {
     pub services: Vec<ListedService>,
     /// How many there are by category, level and provider.
     pub facets: Facets,
+    /// The words that were taken for mistyped, with what they were read as in the services of this page.
+    pub corrections: Vec<Correction>,
+    /// Whether something is found as it was typed, too.
+    pub found_as_typed: bool,
 }
 
-/// Searches the marketplace; in four statements, however much is found.
+/// Searches the marketplace; in four statements for words and in two without, however much is found.
 ///
 /// # Errors
 /// 401; what is wrong with the input, such as a cursor of another order.
@@ -32,9 +42,82 @@ pub async fn search(conn: &mut Conn, caller: &Caller, input: SearchInput, after:
     if after.is_some_and(|place| !search.continues_at(place)) {
         return Err(Error::fault("/cursor", "this cursor is of another order; begin again without it"));
     }
-    let services = marketplace::page(conn, &viewer, &search, after, limit).await?;
-    let facets = marketplace::facets(conn, &viewer, &search).await?;
-    Ok(Results { search, services, facets })
+    let (reading, answered) = read(conn, &viewer, &search).await?;
+    let services = marketplace::page(conn, &viewer, (&search, &reading, Fields::All), after, limit).await?;
+    let facets = marketplace::facets(conn, &viewer, &search, &reading).await?;
+    let corrections = corrections(&reading, &services);
+    Ok(Results { search, services, facets, corrections, found_as_typed: answered != Answered::Not })
+}
+
+/// How a search is read, and how well it is answered as it was typed.
+async fn read(conn: &mut Conn, viewer: &Viewer, search: &Search) -> Result<(Reading, Answered)> {
+    if search.words.is_empty() {
+        return Ok((Reading::default(), Answered::Named));
+    }
+    let near = marketplace::near(conn, &search.words).await?;
+    let answered = marketplace::answered(conn, viewer, &search.words).await?;
+    Ok((Reading::meant(&search.words, &near, answered), answered))
+}
+
+/// Told are only words that stand in what the caller is shown, so that nothing is learned of services that are not.
+fn corrections(reading: &Reading, shown: &[ListedService]) -> Vec<Correction> {
+    if !reading.is_corrected() {
+        return Vec::new();
+    }
+    let words: Vec<_> = shown.iter().map(marketplace::words).collect();
+    reading.used(&words)
+}
+
+/// The most services, providers and categories that are suggested.
+const SUGGESTED: (i64, i64, i64) = (6, 3, 3);
+
+/// What is suggested while somebody types.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Suggestions {
+    /// Services with the words in their names, the most relevant first.
+    pub services: Vec<ListedService>,
+    /// Providers by handle and name.
+    pub providers: Vec<(String, String)>,
+    /// Categories.
+    pub categories: Vec<String>,
+}
+
+/// What somebody may mean who typed so much. Nothing for a single letter, which begins too much.
+///
+/// # Errors
+/// 401; 422 for a text that is too long.
+pub async fn suggestions(conn: &mut Conn, caller: &Caller, q: String) -> Result<Suggestions> {
+    let viewer = caller.viewer()?;
+    let search = SearchInput { q: Some(q), ..SearchInput::default() }.check()?;
+    if search.words.concat().len() < 2 {
+        return Ok(Suggestions::default());
+    }
+    let (reading, _) = read(conn, &viewer, &search).await?;
+    Ok(Suggestions {
+        services: marketplace::page(conn, &viewer, (&search, &reading, Fields::Name), None, SUGGESTED.0).await?,
+        providers: marketplace::providers(conn, &viewer, &reading, SUGGESTED.1).await?,
+        categories: marketplace::categories(conn, &viewer, &search.words, SUGGESTED.2).await?,
+    })
+}
+
+/// How many services are indexed in one transaction.
+const TOGETHER: i64 = 50;
+
+/// Indexes the services that wait for it, such as those that were there before words were forgiven; answers how many.
+///
+/// # Errors
+/// Those of the database; the next round does what was left.
+pub async fn index_queued(stoa: &Stoa) -> Result<u64> {
+    let mut indexed = 0;
+    loop {
+        let mut tx = stoa.db.begin().await?;
+        let some = marketplace::index_queued(&mut tx, TOGETHER).await?;
+        tx.commit().await?;
+        indexed += some as u64;
+        if some == 0 {
+            return Ok(indexed);
+        }
+    }
 }
 
 /// A service as the marketplace shows it; 404 unless it is listed for the caller.

@@ -346,7 +346,9 @@ async fn move_to(act: &mut Act, service: Service, state: ServiceState, kind: Eve
         json!({"name": service.name, "handle": service.handle, "from": service.state, "to": state, "visibility": service.visibility});
     act.record(&[service.provider], kind, Subject::new("service", service.id), data);
     let first = (state == ServiceState::Published).then_some(now);
-    Ok(Service { state, updated_at: now, published_at: service.published_at.or(first), ..service })
+    let moved = Service { state, updated_at: now, published_at: service.published_at.or(first), ..service };
+    marketplace::relist(&mut act.tx, &moved).await?;
+    Ok(moved)
 }
 
 /// The demand for the services of an organization (or for one of them), for those who were let see it.

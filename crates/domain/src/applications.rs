@@ -54,6 +54,9 @@ pub struct ApplicationSecret {
 /// How many secrets of one application may be live at a time: enough to rotate in several deployments.
 pub const MOST_LIVE_SECRETS: usize = 10;
 
+/// The longest name of an application, in characters.
+pub const NAME: usize = 120;
+
 /// What somebody wrote for a new application.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewApplication {
@@ -83,7 +86,7 @@ impl NewApplication {
     /// What is wrong, with pointers into the API's JSON.
     pub fn check(self) -> Result<ApplicationDraft, Faults> {
         let mut faults = Faults::new();
-        let name = faults.check("/name", text::line(&self.name, 120)).unwrap_or_default();
+        let name = faults.check("/name", text::line(&self.name, NAME)).unwrap_or_default();
         let description = faults.check("/description", text::block(self.description.as_deref().unwrap_or(""), 2_000)).unwrap_or_default();
         let redirect_uris = check_redirect_uris(&mut faults, &self.redirect_uris);
         faults.or(Some(ApplicationDraft { name, description, redirect_uris }))

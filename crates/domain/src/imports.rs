@@ -1,5 +1,6 @@
 //! Organizations read from a file of another system: what is in it, checked, with what is wrong and where.
 
+pub mod catalogue;
 mod lines;
 
 use std::{

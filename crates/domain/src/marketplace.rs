@@ -1,5 +1,9 @@
 //! The marketplace: how services are searched for and in which order they are shown.
 
+pub mod spelling;
+
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,6 +15,9 @@ use crate::{
 
 /// The longest text that is searched for, in characters.
 pub const LONGEST_SEARCH: usize = 200;
+
+/// The most words of one service whose typing mistakes are forgiven; its name, provider, categories and summary come first.
+const MOST_FORGIVEN_WORDS: usize = 400;
 
 words! {
     /// The way the marketplace is sorted.
@@ -29,7 +36,7 @@ words! {
 /// What somebody looks for, as they wrote it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchInput {
-    /// Words, each of which a service must have (or begin with).
+    /// Words, each of which a service must have, or one that begins with it, or that it was mistyped for.
     pub q: Option<String>,
     /// A category.
     pub category: Option<String>,
@@ -134,6 +141,40 @@ pub fn folded(texts: &[&str]) -> String {
     words.join(" ")
 }
 
+/// What a name is searched by: its words, and the words that are written together in it. `LoadForecastAPI` is found as
+/// `loadforecastapi` and as `load forecast api`.
+pub fn searched_name(name: &str) -> String {
+    let mut words = words_of(name);
+    let mut apart = String::with_capacity(name.len() + 8);
+    let letters: Vec<char> = name.chars().collect();
+    for (at, letter) in letters.iter().enumerate() {
+        let (before, after) = (at.checked_sub(1).and_then(|before| letters.get(before)), letters.get(at + 1));
+        let begins = letter.is_uppercase()
+            && before
+                .is_some_and(|before| before.is_lowercase() || before.is_uppercase() && after.is_some_and(|after| after.is_lowercase()));
+        if begins {
+            apart.push(' ');
+        }
+        apart.push(*letter);
+    }
+    let parts: Vec<String> = words_of(&apart).into_iter().filter(|part| !words.contains(part)).collect();
+    words.extend(parts);
+    words.join(" ")
+}
+
+/// The words of indexed texts that may be mistyped by whoever looks for them; of an endless text only the first ones.
+pub fn forgiven_words(indexed: &[&str]) -> BTreeSet<String> {
+    let words = indexed.iter().flat_map(|text| text.split_ascii_whitespace()).filter(|word| spelling::forgiven(word));
+    let mut first = BTreeSet::new();
+    for word in words {
+        if first.len() == MOST_FORGIVEN_WORDS {
+            break;
+        }
+        first.insert(word.to_owned());
+    }
+    first
+}
+
 /// A lower-case Latin letter without its accent.
 const fn plain(c: char) -> char {
     match c {
@@ -191,6 +232,23 @@ mod tests {
         };
         let pointers: Vec<_> = input.check().unwrap_err().into_vec().into_iter().map(|fault| fault.pointer).collect();
         assert_eq!(pointers, ["/q", "/level", "/sort"]);
+    }
+
+    #[test]
+    fn a_name_is_found_by_the_words_written_together_in_it() {
+        assert_eq!(searched_name("Load forecast"), "load forecast");
+        assert_eq!(searched_name("SqlManagementClient"), "sqlmanagementclient sql management client");
+        assert_eq!(searched_name("HDInsight APIs v2"), "hdinsight apis v2 hd insight ap is");
+        assert_eq!(searched_name("ÉclairÖl"), "eclairol eclair ol");
+        assert_eq!(searched_name("NASA"), "nasa");
+    }
+
+    #[test]
+    fn short_words_and_numbers_are_not_forgiven() {
+        let words = forgiven_words(&["load forecast v2", "forecast of 20260101 the grid"]);
+        assert_eq!(words.into_iter().collect::<Vec<_>>(), ["forecast", "grid", "load"]);
+        let long: Vec<String> = (0..1000).map(|number| format!("word{number}")).collect();
+        assert_eq!(forgiven_words(&[&long.join(" ")]).len(), MOST_FORGIVEN_WORDS);
     }
 
     proptest::proptest! {

@@ -182,6 +182,9 @@ impl Service {
     }
 }
 
+/// The longest name, in characters.
+pub const NAME: usize = 200;
+
 /// The longest Markdown description, in characters.
 pub const DESCRIPTION: usize = 20_000;
 
@@ -204,7 +207,7 @@ impl ServiceText {
     /// Checks everything at once, noting what is wrong in `faults`.
     #[must_use]
     pub fn check(self, faults: &mut Faults) -> Self {
-        let name = faults.check("/name", text::line(&self.name, 120)).unwrap_or_default();
+        let name = faults.check("/name", text::line(&self.name, NAME)).unwrap_or_default();
         let summary = faults.check("/summary", text::line(&self.summary, 200)).unwrap_or_default();
         let description = faults.check("/description", text::block(&self.description, DESCRIPTION)).unwrap_or_default();
         let handle = self.handle.filter(|handle| !handle.trim().is_empty());

@@ -154,8 +154,8 @@ pub fn email(text: &str) -> Result<String, BadText> {
     if local_ok && host_ok { Ok(text) } else { Err(BadText::Email) }
 }
 
-const RESERVED: [&str; 13] =
-    ["new", "handle", "api", "admin", "operator", "assets", "health", "metrics", "oauth2", "me", "all", "none", "stoa"];
+const RESERVED: [&str; 14] =
+    ["new", "handle", "api", "admin", "operator", "assets", "health", "metrics", "oauth2", "me", "all", "none", "stoa", "suggestions"];
 
 /// A handle: URL-safe, and never of the form of an id, so that one path segment can name either.
 ///

@@ -145,6 +145,101 @@
     });
   };
 
+  // ---- suggestions while typing: a combobox with its list; the form around it works without -------------------------
+  const suggesting = new WeakMap();
+  const suggestion = (field) => suggesting.get(field)?.list.querySelector("[aria-selected=true]");
+  const closeSuggestions = (field) => {
+    const state = suggesting.get(field);
+    if (!state) return;
+    clearTimeout(state.timer);
+    state.asked?.abort();
+    state.list.hidden = true;
+    field.setAttribute("aria-expanded", "false");
+    field.removeAttribute("aria-activedescendant");
+  };
+  const choose = (field, option) => {
+    all("[role=option]", suggesting.get(field).list).forEach((one) => one.setAttribute("aria-selected", String(one === option)));
+    if (option) {
+      field.setAttribute("aria-activedescendant", option.id);
+      option.scrollIntoView({ block: "nearest" });
+    } else field.removeAttribute("aria-activedescendant");
+  };
+  const wireSuggestions = (field) => {
+    const list = document.createElement("div");
+    list.className = "suggest";
+    list.id = `${field.id}-list`;
+    list.hidden = true;
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", "Suggestions");
+    // A click on the list leaves the focus in the field.
+    list.addEventListener("mousedown", (event) => event.preventDefault());
+    list.addEventListener("click", (event) => {
+      const option = event.target.closest("[role=option]");
+      if (option) location.assign(option.dataset.href);
+    });
+    field.closest(".search").append(list);
+    field.setAttribute("role", "combobox");
+    field.setAttribute("aria-autocomplete", "list");
+    field.setAttribute("aria-expanded", "false");
+    field.setAttribute("aria-controls", list.id);
+    field.addEventListener("blur", () => closeSuggestions(field));
+    suggesting.set(field, { list });
+  };
+  const showSuggestions = async (field) => {
+    const state = suggesting.get(field);
+    state.asked = new AbortController();
+    try {
+      const answer = await fetch(`${field.dataset.suggest}?q=${encodeURIComponent(field.value)}`, {
+        headers: { accept: "text/html" },
+        signal: state.asked.signal,
+      });
+      const page = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
+      const options = all("[role=option]", page);
+      options.forEach((option, index) => (option.id = `${state.list.id}-${index}`));
+      if (options.length === 0 || document.activeElement !== field) return closeSuggestions(field);
+      state.list.replaceChildren(...options);
+      state.list.hidden = false;
+      field.setAttribute("aria-expanded", "true");
+      choose(field, null);
+    } catch {
+      closeSuggestions(field);
+    }
+  };
+  const typed = (field) => {
+    if (!suggesting.has(field)) wireSuggestions(field);
+    const state = suggesting.get(field);
+    clearTimeout(state.timer);
+    state.asked?.abort();
+    if (field.value.trim().length < 2) closeSuggestions(field);
+    else state.timer = setTimeout(() => showSuggestions(field), 150);
+  };
+  const suggestionKey = (event) => {
+    const field = event.target;
+    const state = suggesting.get(field);
+    if (!state || event.isComposing) return;
+    if (state.list.hidden) {
+      if (event.key === "ArrowDown" && field.value.trim().length > 1) {
+        event.preventDefault();
+        showSuggestions(field);
+      }
+      // What is asked for meanwhile is not shown over the results.
+      if (event.key === "Enter") closeSuggestions(field);
+      return;
+    }
+    const options = all("[role=option]", state.list);
+    const now = options.indexOf(suggestion(field));
+    if (event.key === "ArrowDown") choose(field, options[now + 1] ?? null);
+    else if (event.key === "ArrowUp") choose(field, options[now === -1 ? options.length - 1 : now - 1] ?? null);
+    else if (event.key === "Escape") closeSuggestions(field);
+    else if (event.key === "Enter") {
+      const option = suggestion(field);
+      closeSuggestions(field);
+      if (!option) return;
+      location.assign(option.dataset.href);
+    } else return;
+    event.preventDefault();
+  };
+
   // ---- one listener a kind of event; content swapped in later needs no wiring ---------------------------------------
   document.addEventListener("click", (event) => {
     const hit = (selector) => event.target.closest?.(selector);
@@ -192,6 +287,7 @@
     const field = event.target;
     if ("confirmName" in field.dataset) confirmName(field);
     if ("filter" in field.dataset) filterList(field);
+    if ("suggest" in field.dataset) typed(field);
     const form = field.closest("form");
     if (field.closest("[data-row]") && form) countRows(form);
   });
@@ -210,7 +306,8 @@
     }
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
+    if ("suggest" in (event.target.dataset ?? {})) suggestionKey(event);
+    if (event.key === "Escape" && !event.defaultPrevented) {
       all("details.menu[open]").forEach((menu) => {
         menu.open = false;
         menu.querySelector("summary").focus();

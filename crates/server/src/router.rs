@@ -98,6 +98,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::services::publish))
         .routes(routes!(api::services::pause))
         .routes(routes!(api::marketplace::search))
+        .routes(routes!(api::marketplace::suggestions))
         .routes(routes!(api::marketplace::get))
         // tokens and decisions
         .routes(routes!(oauth::token))
@@ -228,6 +229,7 @@ fn pages() -> Router<App> {
         .route("/api/docs", get(pages::reference::show))
         // services and the marketplace
         .route("/marketplace", get(pages::marketplace::search))
+        .route("/marketplace/suggestions", get(pages::marketplace::suggestions))
         .route("/marketplace/{service}", get(pages::marketplace::show))
         .route("/organizations/{org}/services", get(pages::services::list))
         .route("/organizations/{org}/services/new", get(pages::service_form::new).post(pages::service_form::create))

@@ -1,25 +1,36 @@
-//! The marketplace: what is searched, how it is found, in which order, and how many of each there are.
+//! The marketplace: how services are found, in which order, and how many of each there are.
 //!
 //! One of the few places that ask which engine runs: SQLite searches with FTS5, PostgreSQL with a `tsvector`. Only
 //! [`hits`] and the upkeep of the searched texts differ; every other part of a statement is the same.
 
+mod facets;
+mod hits;
+mod index;
+mod suggestions;
+
 use stoa_domain::{
     contracts::PriceHint,
-    ids::{OrganizationId, ServiceId, SubscriptionId},
-    marketplace::{Place, Search, Sort, folded},
-    organizations::Organization,
-    services::{Contract, Level, Service},
+    ids::{ServiceId, SubscriptionId},
+    marketplace::{
+        Place, Search, Sort,
+        spelling::{self, Answered, Near, Reading},
+    },
+    services::{Contract, Service},
     subscriptions::{Mode, SubscriptionState},
 };
 
+use self::hits::{Found, hits};
+pub use self::{
+    facets::{Facets, facets},
+    hits::Fields,
+    index::{index, index_provider, index_queued, relist, unindex_some, words},
+    suggestions::{categories, providers},
+};
 use crate::{
-    Conn, Engine, Row, StoreError, Tx, Value, Viewer, params,
+    Conn, Row, StoreError, Value, Viewer,
     services::{self, COLUMNS, CONTRACT, CONTRACT_WIDTH, WIDTH},
     values,
 };
-
-/// The most values of one facet.
-const MOST_VALUES: i64 = 100;
 
 /// A service on the marketplace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,137 +49,75 @@ pub struct ListedService {
     pub place: Place,
 }
 
-/// How many services of a search there are by category, level and provider. Each facet is counted with the filters of
-/// all others but not with its own, so that it tells what choosing another value would show.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facets {
-    /// Category and count, most first.
-    pub categories: Vec<(String, i64)>,
-    /// Level and count.
-    pub levels: Vec<(Level, i64)>,
-    /// Handle, name and count, most first.
-    pub providers: Vec<(String, String, i64)>,
-}
+/// The most words that are near one mistyped word; of more, the search would be no wiser.
+const MOST_NEAR: i64 = 2_000;
 
-impl Facets {
-    /// How many services of the search there are: those of the level that was asked for, or of all.
-    pub fn total(&self, search: &Search) -> i64 {
-        self.levels.iter().filter(|(level, _)| search.level.is_none_or(|wanted| wanted == *level)).map(|(_, count)| count).sum()
+/// The listed words that have a spelling in common with one of those that were typed, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn near(conn: &mut Conn, typed: &[String]) -> Result<Near, StoreError> {
+    let mut given: Vec<Vec<Value>> = Vec::new();
+    for word in typed.iter().filter(|word| spelling::forgiven(word)).take(spelling::MOST_FORGIVEN) {
+        given.extend(spelling::spellings(word).into_iter().map(|spelling| values![word, spelling]));
     }
-}
-
-/// The filter that a facet is not counted with.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Without {
-    Nothing,
-    Category,
-    Level,
-    Provider,
-}
-
-/// Tables, conditions and bind values of a search.
-struct Found {
-    tables: String,
-    conditions: String,
-    values: Vec<Value>,
-}
-
-impl Found {
-    fn bind(&mut self, value: impl Into<Value>) -> String {
-        self.values.push(value.into());
-        format!("${}", self.values.len())
+    let sql = format!(
+        "with given (typed, spelling) as ({{rows}})
+         select distinct given.typed, p.word from given cross join search_spellings p where p.spelling = given.spelling limit {MOST_NEAR}"
+    );
+    let mut near = Near::new();
+    for row in conn.fetch_given(&sql, &given).await? {
+        near.entry(row.get(0)?).or_default().insert(row.get(1)?);
     }
-
-    fn only(&mut self, condition: &str) {
-        self.conditions.push_str(" and ");
-        self.conditions.push_str(condition);
-    }
+    Ok(near)
 }
 
-/// What somebody may see of a search: published services that are public or subscribed on request, and the private ones
-/// of one's own organizations.
-fn found(engine: Engine, viewer: &Viewer, search: &Search, without: Without) -> Found {
-    let mut found = Found {
-        tables: "services s
-             join organizations o on o.id = s.organization_id and o.deleted_at is null and o.suspended_at is null
-             join contracts c on c.organization_id = s.organization_id and c.id = s.contract_id"
-            .to_owned(),
-        conditions: "s.state = 'published'".to_owned(),
-        values: Vec::new(),
+/// How well a search for these words is answered as it was typed, whatever its filters.
+///
+/// # Errors
+/// Those of the database.
+pub async fn answered(conn: &mut Conn, viewer: &Viewer, words: &[String]) -> Result<Answered, StoreError> {
+    let (engine, reading) = (conn.engine(), Reading::plain(words));
+    let mut found = Found::default();
+    let mut some = |fields| {
+        found.begin(viewer);
+        let hits = hits(engine, &reading, fields, false, &mut found);
+        found.join(&hits);
+        format!("exists (select 1 from {} where {})", found.tables, found.conditions)
     };
-    let user = found.bind(viewer.user);
-    let within = viewer.only("organization_id", &mut found.values);
-    found.only(&format!(
-        "(s.visibility in ('public', 'on_request')
-          or s.organization_id in (select organization_id from memberships where user_id = {user}{within}))"
-    ));
-    if !search.words.is_empty() {
-        let hits = hits(engine, &search.words, &mut found);
-        found.tables.push_str(&format!(" join ({hits}) h on h.service_id = s.id"));
-    }
-    if let Some(category) = search.category.as_ref().filter(|_| without != Without::Category) {
-        let category = found.bind(category.to_lowercase());
-        found.only(&format!("exists (select 1 from service_categories k where k.category = {category} and k.service_id = s.id)"));
-    }
-    if let Some(level) = search.level.filter(|_| without != Without::Level) {
-        let level = found.bind(level.word());
-        found.only(&format!("c.level = {level}"));
-    }
-    if let Some(provider) = search.provider.as_ref().filter(|_| without != Without::Provider) {
-        let provider = found.bind(provider);
-        found.only(&format!("o.handle = {provider}"));
-    }
-    found
+    let (named, mentioned) = (some(Fields::Labels), some(Fields::All));
+    let sql = format!("select cast(case when {named} then 2 when {mentioned} then 1 else 0 end as bigint)");
+    Ok(match conn.fetch_one(&sql, &found.values).await?.get::<i64>(0)? {
+        0 => Answered::Not,
+        1 => Answered::Mentioned,
+        _ => Answered::Named,
+    })
 }
 
-/// The services that have all words (or words that begin with them), each with its rank: those of just that name first,
-/// then those that have all words in their name, then as the engine ranks them, where provider and categories weigh more
-/// than the summary and the summary more than the description.
-fn hits(engine: Engine, words: &[String], found: &mut Found) -> String {
-    let name = found.bind(words.join(" "));
-    match engine {
-        Engine::Sqlite => {
-            let all: Vec<String> = words.iter().map(|word| format!("\"{word}\"*")).collect();
-            let all = all.join(" AND ");
-            let (named, all) = (found.bind(format!("name : ({all})")), found.bind(all));
-            format!(
-                "select r.service_id, cast(-bm25(service_search, 10.0, 4.0, 4.0, 2.0, 1.0) * 1000000000 as integer)
-                   + case when service_search.name = {name} then 2000000000000000
-                          when service_search.rowid in (select rowid from service_search where service_search match {named})
-                          then 1000000000000000 else 0 end as rank
-                 from service_search join service_search_rows r on r.number = service_search.rowid
-                 where service_search match {all}"
-            )
-        }
-        Engine::Postgres => {
-            let with = |mark: &str| words.iter().map(|word| format!("'{word}':*{mark}")).collect::<Vec<_>>().join(" & ");
-            let (named, all) = (found.bind(with("A")), found.bind(with("")));
-            format!(
-                "select x.service_id, cast(ts_rank('{{0.1, 0.2, 0.4, 1.0}}', x.document, q.q) * 1000000000 as bigint)
-                   + case when x.name = {name} then 2000000000000000
-                          when x.document @@ to_tsquery('simple', {named}) then 1000000000000000 else 0 end as rank
-                 from service_search x cross join to_tsquery('simple', {all}) as q (q) where x.document @@ q.q"
-            )
-        }
-    }
-}
-
-/// A page of a search; `after` is the place of the last service of the page before, in the same order.
+/// A page of a search, as it is read; `after` is the place of the last service of the page before, in the same order.
+/// Searched are all texts of a service, or some of its fields.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn page(
     conn: &mut Conn,
     viewer: &Viewer,
-    search: &Search,
+    (search, reading, fields): (&Search, &Reading, Fields),
     after: Option<&Place>,
     limit: i64,
 ) -> Result<Vec<ListedService>, StoreError> {
-    let mut found = found(conn.engine(), viewer, search, Without::Nothing);
-    let (key, turn) = match search.order() {
-        Sort::Relevance => ("h.rank", "desc"),
-        Sort::Name => ("s.name_key", "asc"),
-        Sort::Newest => ("s.published_at", "desc"),
+    let mut found = Found::default();
+    found.begin(viewer);
+    found.filter(search);
+    let order = search.order();
+    if !reading.words.is_empty() {
+        let hits = hits(conn.engine(), reading, fields, order == Sort::Relevance, &mut found);
+        found.join(&hits);
+    }
+    let (key, turn) = match order {
+        Sort::Relevance => (hits::rank(reading, &mut found), "desc"),
+        Sort::Name => ("s.name_key".to_owned(), "asc"),
+        Sort::Newest => ("s.published_at".to_owned(), "desc"),
     };
     if let Some(place) = after {
         let (value, id) = match place {
@@ -180,11 +129,17 @@ pub async fn page(
         found.only(&format!("({key}, s.id) {sign} ({value}, {id})"));
     }
     let limit = found.bind(limit);
+    // What is shown of a service is read for those of the page only.
     let sql = format!(
-        "select {COLUMNS}, {CONTRACT}, c.price_hint, o.handle, o.name, {key} from {} where {} order by {key} {turn}, s.id {turn} limit {limit}",
+        "select {COLUMNS}, {CONTRACT}, c.price_hint, o.handle, o.name, p.place from
+           (select s.organization_id, s.id, {key} as place from {} where {} order by place {turn}, s.id {turn} limit {limit}) p
+         join services s on s.organization_id = p.organization_id and s.id = p.id
+         join organizations o on o.id = s.organization_id
+         join contracts c on c.organization_id = s.organization_id and c.id = s.contract_id
+         order by p.place {turn}, p.id {turn}",
         found.tables, found.conditions
     );
-    conn.fetch_all(&sql, &found.values).await?.iter().map(|row| listed(row, search.order())).collect()
+    conn.fetch_all(&sql, &found.values).await?.iter().map(|row| listed(row, order)).collect()
 }
 
 fn listed(row: &Row, order: Sort) -> Result<ListedService, StoreError> {
@@ -203,115 +158,6 @@ fn listed(row: &Row, order: Sort) -> Result<ListedService, StoreError> {
         service,
         place,
     })
-}
-
-/// The facets of a search, in three statements.
-///
-/// # Errors
-/// Those of the database.
-pub async fn facets(conn: &mut Conn, viewer: &Viewer, search: &Search) -> Result<Facets, StoreError> {
-    let engine = conn.engine();
-    let counted = |what: &str, join: &str, without: Without| {
-        let mut found = found(engine, viewer, search, without);
-        let most = found.bind(MOST_VALUES);
-        let sql = format!(
-            "select {what}, count(*) from {} {join} where {} group by {what} order by count(*) desc, {what} limit {most}",
-            found.tables, found.conditions
-        );
-        (sql, found.values)
-    };
-    let (sql, values) = counted(
-        "f.category",
-        "join service_categories f on f.organization_id = s.organization_id and f.service_id = s.id",
-        Without::Category,
-    );
-    let categories = conn.fetch_all(&sql, &values).await?;
-    let (sql, values) = counted("c.level", "", Without::Level);
-    let levels = conn.fetch_all(&sql, &values).await?;
-    let (sql, values) = counted("o.handle, o.name", "", Without::Provider);
-    let providers = conn.fetch_all(&sql, &values).await?;
-    Ok(Facets {
-        categories: categories.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, StoreError>>()?,
-        levels: levels.iter().map(|row| Ok((row.parse(0)?, row.get(1)?))).collect::<Result<_, StoreError>>()?,
-        providers: providers.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect::<Result<_, StoreError>>()?,
-    })
-}
-
-/// Writes anew what is searched of a service.
-///
-/// # Errors
-/// Those of the database.
-pub async fn index(tx: &mut Tx, service: &Service, provider: &Organization) -> Result<(), StoreError> {
-    let categories: Vec<&str> = service.categories.iter().map(String::as_str).collect();
-    let texts = params![
-        service.id,
-        services::name_key(service),
-        folded(&[&provider.name, &provider.handle]),
-        folded(&categories),
-        folded(&[&service.summary, &service.handle]),
-        folded(&[&service.description]),
-    ]
-    .to_vec();
-    match tx.engine() {
-        Engine::Sqlite => {
-            tx.execute("insert into service_search_rows (service_id) values ($1) on conflict do nothing", params![service.id]).await?;
-            let of_service = "(select number from service_search_rows where service_id = $1)";
-            tx.execute(&format!("delete from service_search where rowid = {of_service}"), params![service.id]).await?;
-            let sql = format!(
-                "insert into service_search (rowid, name, provider, categories, summary, description) values ({of_service}, $2, $3, $4, $5, $6)"
-            );
-            tx.execute(&sql, &texts).await?;
-        }
-        Engine::Postgres => {
-            tx.execute(
-                "insert into service_search (service_id, name, provider, categories, summary, description) values ($1, $2, $3, $4, $5, $6)
-                 on conflict (service_id) do update set name = excluded.name, provider = excluded.provider,
-                   categories = excluded.categories, summary = excluded.summary, description = excluded.description",
-                &texts,
-            )
-            .await?;
-        }
-    }
-    Ok(())
-}
-
-/// Writes anew under which name the services of a provider are found.
-///
-/// # Errors
-/// Those of the database.
-pub async fn index_provider(tx: &mut Tx, provider: &Organization) -> Result<(), StoreError> {
-    let sql = match tx.engine() {
-        Engine::Sqlite => {
-            "update service_search set provider = $2 where rowid in (select r.number from service_search_rows r
-             join services s on s.id = r.service_id where s.organization_id = $1)"
-        }
-        Engine::Postgres => {
-            "update service_search set provider = $2 where service_id in (select id from services where organization_id = $1)"
-        }
-    };
-    tx.execute(sql, params![provider.id, folded(&[&provider.name, &provider.handle])]).await?;
-    Ok(())
-}
-
-/// Removes what is searched of up to so many services of a provider; answers of how many.
-///
-/// # Errors
-/// Those of the database.
-pub async fn unindex_some(tx: &mut Tx, provider: OrganizationId, limit: i64) -> Result<u64, StoreError> {
-    match tx.engine() {
-        Engine::Sqlite => {
-            let some = "(select r.number from service_search_rows r join services s on s.id = r.service_id
-                         where s.organization_id = $1 order by r.number limit $2)";
-            tx.execute(&format!("delete from service_search where rowid in {some}"), params![provider, limit]).await?;
-            tx.execute(&format!("delete from service_search_rows where number in {some}"), params![provider, limit]).await
-        }
-        Engine::Postgres => {
-            let sql = "delete from service_search where service_id in
-                         (select x.service_id from service_search x join services s on s.id = x.service_id
-                          where s.organization_id = $1 limit $2)";
-            tx.execute(sql, params![provider, limit]).await
-        }
-    }
 }
 
 /// A live subscription of one of a user's organizations.

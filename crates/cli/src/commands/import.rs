@@ -1,5 +1,7 @@
 //! `stoa import`
 
+mod catalogue;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
@@ -20,6 +22,8 @@ use crate::config::Config;
 pub enum Import {
     /// Organizations with their members and teams, from a JSON file; may be repeated
     Organizations(Organizations),
+    /// Services of a catalogue, one organization per provider, from a file of JSON lines; may be repeated
+    Catalogue(catalogue::Catalogue),
 }
 
 /// Which file, and how.
@@ -40,7 +44,13 @@ pub struct Organizations {
 
 /// Takes over.
 pub async fn run(config: &Config, command: Import) -> Outcome {
-    let Import::Organizations(how) = command;
+    match command {
+        Import::Organizations(how) => organizations(config, how).await,
+        Import::Catalogue(how) => catalogue::run(config, how).await,
+    }
+}
+
+async fn organizations(config: &Config, how: Organizations) -> Outcome {
     let member_role: Role = how.member_role.parse().map_err(Failure::new)?;
     let rules = ImportRules { email_domain: how.email_domain, member_role };
     let text = std::fs::read_to_string(&how.file).map_err(|error| Failure::because(&how.file.display().to_string(), &error))?;

@@ -2,10 +2,10 @@
 
 use axum::{Json, response::IntoResponse};
 use serde::{Deserialize, Serialize};
-use stoa_actions::marketplace::{self, Facets, ListedService};
+use stoa_actions::marketplace::{self, Facets, ListedService, Suggestions};
 use stoa_domain::{
     ids::ServiceId,
-    marketplace::{Place, SearchInput},
+    marketplace::{Place, SearchInput, spelling::Correction},
     organizations::Key,
     services::{Level, Visibility},
     time::Ts,
@@ -24,7 +24,8 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct MarketplaceQuery {
     /// Words, at most 200 characters. A service must have all of them, or words that begin with them, in its name,
-    /// provider, categories, summary or description; case, accents and punctuation do not matter.
+    /// provider, categories, summary or description; case, accents and punctuation do not matter. Words that nobody wrote
+    /// are taken for mistyped and read as words that differ by a letter; the answer's `corrections` say so.
     pub q: Option<String>,
     /// Services of this category only.
     pub category: Option<String>,
@@ -139,6 +140,21 @@ impl From<Facets> for FacetsView {
     }
 }
 
+/// A word of the search that was taken for mistyped.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CorrectionView {
+    /// As it was typed, in lower case and without accents.
+    pub typed: String,
+    /// The words it was read as that stand in the services of this page, the likeliest first.
+    pub read_as: Vec<String>,
+}
+
+impl From<Correction> for CorrectionView {
+    fn from(correction: Correction) -> Self {
+        Self { typed: correction.typed, read_as: correction.read_as }
+    }
+}
+
 /// A page of the marketplace.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MarketplaceView {
@@ -149,6 +165,8 @@ pub struct MarketplaceView {
     pub total: i64,
     /// How many there are of each.
     pub facets: FacetsView,
+    /// The words that were taken for mistyped, where that led to services of this page.
+    pub corrections: Vec<CorrectionView>,
 }
 
 /// The published services you may see.
@@ -161,7 +179,73 @@ pub async fn search(api: Api, ApiQuery(query): ApiQuery<MarketplaceQuery>) -> Ap
     let results = marketplace::search(&mut conn, &api.caller, input, after.as_ref(), limit + 1).await?;
     let total = results.facets.total(&results.search);
     let page = Page::cut(results.services, limit, |listed: &ListedService| listed.place.clone(), ListedServiceView::from);
-    Ok(Json(MarketplaceView { page, total, facets: results.facets.into() }).into_response())
+    let corrections = results.corrections.into_iter().map(CorrectionView::from).collect();
+    Ok(Json(MarketplaceView { page, total, facets: results.facets.into(), corrections }).into_response())
+}
+
+/// What was typed so far.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SuggestionsQuery {
+    /// Words, at most 200 characters; the last may be half written. Nothing is suggested for a single letter.
+    #[serde(default)]
+    pub q: String,
+}
+
+/// Something that may be meant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SuggestionView {
+    /// `service`, `provider` or `category`
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// A service's provider; absent otherwise.
+    pub provider: Option<String>,
+    /// Its page: an address within this installation, such as `/marketplace/load-forecast`.
+    pub path: String,
+}
+
+/// What may be meant: services first, then providers, then categories.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SuggestionsView {
+    /// At most twelve.
+    pub items: Vec<SuggestionView>,
+}
+
+impl From<Suggestions> for SuggestionsView {
+    fn from(all: Suggestions) -> Self {
+        let filtered = |name: &str, value: &str| {
+            let query = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+            format!("/marketplace?{query}")
+        };
+        let services = all.services.into_iter().map(|listed| SuggestionView {
+            kind: "service",
+            path: format!("/marketplace/{}", listed.service.handle),
+            name: listed.service.name,
+            provider: Some(listed.provider_name),
+        });
+        let providers = all.providers.into_iter().map(|(handle, name)| SuggestionView {
+            kind: "provider",
+            path: filtered("provider", &handle),
+            name,
+            provider: None,
+        });
+        let categories = all.categories.into_iter().map(|category| SuggestionView {
+            kind: "category",
+            path: filtered("category", &category),
+            name: category,
+            provider: None,
+        });
+        Self { items: services.chain(providers).chain(categories).collect() }
+    }
+}
+
+/// Services, providers and categories that may be meant by what was typed so far.
+#[utoipa::path(get, path = "/api/v1/marketplace/suggestions", tag = "marketplace", params(SuggestionsQuery), responses((status = 200, description = "What may be meant", body = SuggestionsView), Refusals))]
+pub async fn suggestions(api: Api, ApiQuery(query): ApiQuery<SuggestionsQuery>) -> ApiResult {
+    let mut conn = api.read().await?;
+    let suggestions = marketplace::suggestions(&mut conn, &api.caller, query.q).await?;
+    Ok(Json(SuggestionsView::from(suggestions)).into_response())
 }
 
 /// One service of the marketplace.

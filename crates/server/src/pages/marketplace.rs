@@ -3,7 +3,7 @@
 use axum::{extract::Query, response::IntoResponse};
 use serde::Deserialize;
 use stoa_actions::{
-    marketplace::{self, Facets, ListedService, Subscribed},
+    marketplace::{self, Facets, ListedService, Results, Subscribed},
     services, subscriptions,
 };
 use stoa_domain::{
@@ -22,7 +22,8 @@ use super::{
     subscribe, times,
 };
 use crate::{
-    extract::ApiPath,
+    api::marketplace::{SuggestionView, SuggestionsQuery, SuggestionsView},
+    extract::{ApiPath, ApiQuery},
     paging::{Paging, encode},
 };
 
@@ -42,12 +43,27 @@ pub struct MarketplacePage {
     pub facets: Vec<Facet>,
     /// Such as “12 services”.
     pub summary: String,
+    /// What was looked for instead of mistyped words, or beside them.
+    pub corrected: Option<Corrected>,
     /// Whether anything narrows the list.
     pub is_filtered: bool,
     /// The services.
     pub services: Vec<ServiceTile>,
     /// Leads through a long list.
     pub pager: Pager,
+}
+
+/// Tells that words were taken for mistyped.
+#[derive(Debug, Clone, Default)]
+pub struct Corrected {
+    /// Whether something has the words as they were typed.
+    pub found_as_typed: bool,
+    /// What was typed.
+    pub typed: String,
+    /// What was looked for.
+    pub meant: String,
+    /// The search for what was looked for.
+    pub href: String,
 }
 
 /// A group of filters.
@@ -281,6 +297,7 @@ pub async fn search(page: Page, Query(query): Query<MarketQuery>) -> PageResult 
         sorts: sorts(found.search.sort),
         facets: facets(&query, &found.facets),
         summary: if total == 1 { "1 service".to_owned() } else { format!("{total} services") },
+        corrected: corrected(&query, &found),
         is_filtered: !kept.is_empty() || !query.q.is_empty(),
         kept,
         services: found.services.iter().map(tile).collect(),
@@ -292,6 +309,33 @@ pub async fn search(page: Page, Query(query): Query<MarketQuery>) -> PageResult 
         query: query.q,
     };
     Ok(shown.into_response())
+}
+
+fn corrected(query: &MarketQuery, found: &Results) -> Option<Corrected> {
+    if found.corrections.is_empty() {
+        return None;
+    }
+    let meant = |word: &String| {
+        let correction = found.corrections.iter().find(|one| one.typed == *word);
+        correction.and_then(|one| one.read_as.first()).unwrap_or(word).clone()
+    };
+    let meant = found.search.words.iter().map(meant).collect::<Vec<_>>().join(" ");
+    Some(Corrected { found_as_typed: found.found_as_typed, typed: query.q.trim().to_owned(), href: query.url_with("q", &meant), meant })
+}
+
+/// `GET /marketplace/suggestions?q=`: what may be meant, as a piece of a page.
+#[derive(Debug, Default, askama::Template, askama_web::WebTemplate)]
+#[template(path = "suggestions.html")]
+pub struct SuggestionsPart {
+    /// Services, providers and categories.
+    pub items: Vec<SuggestionView>,
+}
+
+/// `GET /marketplace/suggestions`.
+pub async fn suggestions(page: Page, ApiQuery(query): ApiQuery<SuggestionsQuery>) -> PageResult {
+    let mut conn = page.read().await?;
+    let found = marketplace::suggestions(&mut conn, &page.caller, query.q).await?;
+    Ok(SuggestionsPart { items: SuggestionsView::from(found).items }.into_response())
 }
 
 fn sorts(chosen: Sort) -> Vec<Choice> {
@@ -424,7 +468,9 @@ fn own_subscription(one: &Subscribed) -> OwnSubscription {
 
 #[cfg(test)]
 mod tests {
-    use super::{Facet, FilterLink, MarketplacePage, MarketplaceServicePage, OwnSubscription, ServiceTile, SubscribeForm, SubscribePage};
+    use super::{
+        Corrected, Facet, FilterLink, MarketplacePage, MarketplaceServicePage, OwnSubscription, ServiceTile, SubscribeForm, SubscribePage,
+    };
     use crate::pages::{Badge, Choice, Pair, hue, initials, sample};
 
     fn tile(name: &str) -> ServiceTile {
@@ -477,6 +523,14 @@ mod tests {
             ..MarketplacePage::default()
         };
         assert!(sample::render("marketplace", &page).contains("Object storage"));
+        page.corrected = Some(Corrected {
+            found_as_typed: false,
+            typed: "object storge".into(),
+            meant: "object storage".into(),
+            href: "/marketplace?q=object+storage".into(),
+        });
+        assert!(sample::render("marketplace-corrected", &page).contains("Nothing has “object storge”"));
+        page.corrected = None;
         page.services.clear();
         assert!(sample::render("marketplace-empty", &page).contains("still empty"));
         page.is_filtered = true;

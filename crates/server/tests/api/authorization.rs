@@ -158,6 +158,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(post.clone(), "/api/v1/services/{service}/pause", Gate::Roles("m!403")),
         row(get.clone(), "/api/v1/services/{service}/subscriptions", ALL),
         row(get.clone(), "/api/v1/marketplace", Gate::Anyone),
+        row(get.clone(), "/api/v1/marketplace/suggestions", Gate::Anyone),
         row(get.clone(), "/api/v1/marketplace/{service}", ALL),
         // subscriptions
         row(get.clone(), "/api/v1/organizations/{org}/subscriptions", ALL),

@@ -5,11 +5,13 @@
 mod access;
 mod applications;
 mod authorization;
+mod catalogue;
 mod costs;
 mod domains;
 mod ending;
 mod events;
 mod explain;
+mod finding;
 mod grants;
 mod health;
 mod idempotency;
