@@ -74,7 +74,8 @@ for (const engine of engines) {
       await page.getByRole("button", { name: "Save draft" }).click();
       await page.getByRole("heading", { name: /Load Forecast/ }).first().waitFor();
       await inspect(page, "draft service");
-      await page.getByRole("button", { name: "Publish" }).click();
+      await page.getByRole("link", { name: "Publish" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Publish" }).click();
       await page.getByText("published", { exact: false }).first().waitFor();
     }
 

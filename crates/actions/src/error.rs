@@ -98,6 +98,16 @@ pub enum Error {
         /// What to do.
         detail: String,
     },
+    /// It stands against what is there, in ways that are told one by one.
+    #[error("{detail}")]
+    Blocked {
+        /// The stable code.
+        code: &'static str,
+        /// What to do.
+        detail: String,
+        /// What stands in the way.
+        because: Faults,
+    },
     /// A condition of the request (`If-Match`, `If-None-Match`) does not hold.
     #[error("the version is another than the request's conditions ask for; read it again")]
     Stale,
@@ -105,7 +115,7 @@ pub enum Error {
     #[error(transparent)]
     TooMany(#[from] TooMany),
     /// More bytes than allowed.
-    #[error("a resource may have at most {limit} bytes")]
+    #[error("at most {limit} bytes are taken here")]
     TooLarge {
         /// How many are allowed.
         limit: u64,
@@ -161,7 +171,7 @@ impl Error {
             Self::NotFound(_) => "not_found",
             Self::Refused(_) | Self::NotYours { .. } => "forbidden",
             Self::Invalid(_) => "invalid",
-            Self::Unfit { code, .. } | Self::Conflict { code, .. } => code,
+            Self::Unfit { code, .. } | Self::Conflict { code, .. } | Self::Blocked { code, .. } => code,
             Self::Stale => "precondition_failed",
             Self::TooMany(_) => "too_many_attempts",
             Self::TooLarge { .. } => "too_large",

@@ -120,16 +120,29 @@ pub async fn index_queued(stoa: &Stoa) -> Result<u64> {
     }
 }
 
-/// A service as the marketplace shows it; 404 unless it is listed for the caller.
+/// A service as the marketplace shows it. Members of its provider see here what others see, and nothing where the marketplace
+/// has no page; whoever subscribes a service still finds the page of one that is paused, stopped or over.
 ///
 /// # Errors
 /// 401, 404.
 pub async fn get(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<ServiceDetails> {
-    let service = services::visible(conn, caller, key).await?;
-    if !service.state.listed() {
+    let seen = services::seen(conn, caller, key).await?;
+    if !seen.service.state.has_page() && !seen.subscribed {
         return Err(Error::NotFound("service"));
     }
-    services::details(conn, service).await
+    services::details(conn, seen.service).await
+}
+
+/// A service as the marketplace would show it once it is published, for members of its provider.
+///
+/// # Errors
+/// 401, 404.
+pub async fn preview(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<ServiceDetails> {
+    let seen = services::seen(conn, caller, key).await?;
+    if seen.role.is_none() {
+        return Err(Error::NotFound("service"));
+    }
+    services::details(conn, seen.service).await
 }
 
 /// The most subscriptions of the caller that a service's page names.

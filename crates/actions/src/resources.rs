@@ -173,7 +173,7 @@ async fn may_begin(stoa: &Stoa, caller: &Caller, org: &Key<OrganizationId>, proj
 }
 
 /// A new key in the object store, noted as abandoned until something refers to it.
-async fn note_key(stoa: &Stoa, caller: &Caller, organization: OrganizationId) -> Result<String> {
+pub(crate) async fn note_key(stoa: &Stoa, caller: &Caller, organization: OrganizationId) -> Result<String> {
     let mut random = [0; 16];
     stoa.entropy.fill(&mut random);
     let key = format!("{organization}/{:032x}", u128::from_be_bytes(random));
@@ -249,12 +249,12 @@ async fn renew(stoa: &Stoa, key: &str, now: Ts) -> Result<()> {
     if kept { Ok(()) } else { Err(swept()) }
 }
 
-fn swept() -> Error {
+pub(crate) fn swept() -> Error {
     Error::conflict("try_again", "the upload stood still for too long and its bytes were removed; send it again")
 }
 
 /// Removes bytes of a write that did not happen. What fails here is left to the sweep, which the note leads to it.
-async fn discard(stoa: &Stoa, key: &str) {
+pub(crate) async fn discard(stoa: &Stoa, key: &str) {
     let keys = [key.to_owned()];
     let removed = async {
         stoa.blobs.delete(&keys).await?;

@@ -1,4 +1,10 @@
-//! Services: drafting, editing, publishing, pausing them, and offering new contracts.
+//! Services: drafting and editing them, offering new contracts; in the rooms below, moving them through their lives,
+//! their pictures, whom a private one is for, and what operators do with them.
+
+pub mod audience;
+pub mod images;
+pub mod moves;
+pub mod operating;
 
 use std::collections::BTreeMap;
 
@@ -11,22 +17,19 @@ use stoa_domain::{
     naming,
     organizations::{Key, Organization},
     permissions::{Permission, Verdict},
-    requests::{Asked, Request, RequestKind, Step},
-    services::{Contract, NewService, Service, ServiceChange, ServiceState},
+    services::{Contract, Lack, Listing, NewService, Service, ServiceChange, ServiceState},
+    subscriptions::Subscription,
     text::{self, Faults},
 };
 use stoa_store::{Conn, StoreError, applications, marketplace, organizations, services};
 
-pub use stoa_store::services::{Demand, KeptPlan, OfferedService, SeenService};
+pub use moves::{Published, pause, publish, publish_now};
+pub use stoa_store::services::{Demand, KeptPlan, OfferedService, SeenService, images::KeptImage};
 
 use crate::{
     Act, Caller, Error, Result,
-    requests::{self, NewRequest},
     seats::{self, Seat},
 };
-
-/// The longest note to whoever decides, in characters.
-const NOTE: usize = 2_000;
 
 /// A service with its provider and what new subscriptions get.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,16 +42,8 @@ pub struct ServiceDetails {
     pub contract: Contract,
     /// Its plans.
     pub plans: Vec<KeptPlan>,
-}
-
-/// What became of the wish to publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one is made per request, and the large one is the usual one")]
-pub enum Published {
-    /// The service is published.
-    Now(Service),
-    /// The wish waits for a reviewer or maintainer.
-    Requested(Box<Request>),
+    /// Its pictures, the icon first.
+    pub images: Vec<KeptImage>,
 }
 
 /// Drafts a service with its first contract.
@@ -56,11 +51,20 @@ pub enum Published {
 /// # Errors
 /// 401, 404, 403; what is wrong with the input; `handle_taken` (409) when the handle that was asked for is taken.
 pub async fn create(act: &mut Act, organization: &Key<OrganizationId>, new: NewService) -> Result<ServiceDetails> {
+    create_listed(act, organization, new, Listing::default()).await
+}
+
+/// Like [`create`], with links and support.
+///
+/// # Errors
+/// As [`create`].
+pub async fn create_listed(act: &mut Act, organization: &Key<OrganizationId>, new: NewService, listing: Listing) -> Result<ServiceDetails> {
     let seat = seats::allowed(&mut act.tx, &act.caller, organization, Permission::DraftServices).await?;
     let provider = seat.organization;
     let mut faults = Faults::new();
     let application = new.application.parse().ok();
     let draft = new.check(&mut faults);
+    let listing = listing.check(&mut faults);
     // The organization before the application, in the order of whoever deletes the application at the same moment.
     if organizations::lock(&mut act.tx, &[provider.id]).await?.is_empty() {
         return Err(Error::NotFound("organization"));
@@ -90,6 +94,12 @@ pub async fn create(act: &mut Act, organization: &Key<OrganizationId>, new: NewS
         created_at: now,
         updated_at: now,
         published_at: None,
+        icon: None,
+        links: listing.links,
+        support: listing.support,
+        deprecation: None,
+        suspension: None,
+        review_note: None,
     };
     services::insert(&mut act.tx, &service).await.map_err(|error| match error {
         StoreError::Duplicate { .. } => taken(),
@@ -100,15 +110,15 @@ pub async fn create(act: &mut Act, organization: &Key<OrganizationId>, new: NewS
     let data = json!({
         "name": service.name, "handle": service.handle, "application": service.application, "summary": service.summary,
         "description": service.description, "categories": service.categories, "visibility": service.visibility,
-        "contract": contract_data(&contract, &plans),
+        "links": service.links, "support": service.support, "contract": contract_data(&contract, &plans),
     });
     act.record(&[provider.id], EventKind::ServiceCreated, Subject::new("service", id), data);
-    Ok(ServiceDetails { service, provider, contract, plans })
+    Ok(ServiceDetails { service, provider, contract, plans, images: Vec::new() })
 }
 
 /// Whether an application is there, belongs to the organization and, where a person asks, is seen by that person. Locked,
 /// so that it is not deleted before what needs it is written.
-async fn lock_application(act: &mut Act, organization: OrganizationId, application: ApplicationId) -> Result<bool> {
+pub(crate) async fn lock_application(act: &mut Act, organization: OrganizationId, application: ApplicationId) -> Result<bool> {
     if !applications::lock(&mut act.tx, application).await? {
         return Ok(false);
     }
@@ -174,13 +184,15 @@ pub async fn list(
     Ok((seat, page))
 }
 
-/// A service that the caller sees: any of the caller's own organizations, of others only what the marketplace lists.
+/// A service that the caller sees: any of the caller's own organizations and any that one of them subscribes, of others only
+/// what has a page on the marketplace; a private one when one of the caller's organizations is named.
 ///
 /// # Errors
 /// 401, 404.
 pub async fn seen(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<SeenService> {
     let seen = services::find_for(conn, key, &caller.viewer()?).await?;
-    seen.filter(|seen| seen.role.is_some() || seen.service.seen_by_all()).ok_or(Error::NotFound("service"))
+    let sees = |seen: &SeenService| seen.role.is_some() || seen.subscribed || seen.service.seen_by(seen.named);
+    seen.filter(sees).ok_or(Error::NotFound("service"))
 }
 
 /// Like [`seen`], the service alone.
@@ -192,23 +204,29 @@ pub async fn visible(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> 
 }
 
 /// The service for a member of its provider whose role may do (or ask for) `permission`, with what the role may.
-async fn own(act: &mut Act, key: &Key<ServiceId>, permission: Permission) -> Result<(Service, Verdict)> {
-    let SeenService { service, provider_name, role } = seen(&mut act.tx, &act.caller, key).await?;
+async fn own(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>, permission: Permission) -> Result<(Service, Verdict)> {
+    let SeenService { service, provider_name, role, .. } = seen(conn, caller, key).await?;
     if role.is_none() {
         let detail = format!("you are not a member of {provider_name}; ask one of its maintainers to do this or to add you");
         return Err(Error::NotYours { detail });
     }
-    let (_, verdict) = seats::at_least_request(&mut act.tx, &act.caller, &Key::Id(service.provider), permission).await?;
+    let (_, verdict) = seats::at_least_request(conn, caller, &Key::Id(service.provider), permission).await?;
     Ok((service, verdict))
 }
 
-/// Like [`own`], for roles that may do it at once, read under the provider's lock so that two changes at the same
-/// moment see each other.
-async fn own_locked(act: &mut Act, key: &Key<ServiceId>, permission: Permission) -> Result<Service> {
-    let (service, verdict) = own(act, key, permission).await?;
+/// Like [`own`], for roles that may do it at once.
+async fn own_at_once(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>, permission: Permission) -> Result<Service> {
+    let (service, verdict) = own(conn, caller, key, permission).await?;
     if verdict != Verdict::Allowed {
-        seats::allowed(&mut act.tx, &act.caller, &Key::Id(service.provider), permission).await?;
+        seats::allowed(conn, caller, &Key::Id(service.provider), permission).await?;
     }
+    Ok(service)
+}
+
+/// Like [`own_at_once`], read under the provider's lock so that two changes at the same moment see each other.
+async fn own_locked(act: &mut Act, key: &Key<ServiceId>, permission: Permission) -> Result<Service> {
+    let (conn, caller) = act.reading();
+    let service = own_at_once(conn, caller, key, permission).await?;
     locked(act, &service).await
 }
 
@@ -226,6 +244,14 @@ pub async fn get(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Resu
     details(conn, service).await
 }
 
+/// The service of a subscription that the caller was let see.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_subscription(conn: &mut Conn, subscription: &Subscription) -> Result<Option<Service>> {
+    Ok(services::find(conn, &Key::Id(subscription.service)).await?)
+}
+
 /// The provider, contract and plans of a service that the caller was let see.
 ///
 /// # Errors
@@ -234,10 +260,20 @@ pub async fn details(conn: &mut Conn, service: Service) -> Result<ServiceDetails
     let provider = organizations::find(conn, service.provider).await?.ok_or(Error::NotFound("service"))?;
     let contract = services::find_contract(conn, service.provider, service.contract).await?.ok_or(Error::NotFound("contract"))?;
     let plans = services::list_plans(conn, service.provider, service.contract).await?;
-    Ok(ServiceDetails { service, provider, contract, plans })
+    let images = services::images::list(conn, service.provider, service.id).await?;
+    Ok(ServiceDetails { service, provider, contract, plans, images })
 }
 
-/// Changes a service's texts, categories and visibility.
+/// What a service lacks, for those who were let see its provider's side of it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn missing(conn: &mut Conn, service: &Service) -> Result<Vec<Lack>> {
+    let beside = services::beside(conn, service).await?;
+    Ok(stoa_domain::services::missing(service, beside))
+}
+
+/// Changes a service's texts, categories, visibility, links and support.
 ///
 /// # Errors
 /// 401, 404, 403, 422.
@@ -267,6 +303,8 @@ fn difference(from: &Service, to: &Service) -> Value {
     note("description", json!(from.description), json!(to.description));
     note("categories", json!(from.categories), json!(to.categories));
     note("visibility", json!(from.visibility), json!(to.visibility));
+    note("links", json!(from.links), json!(to.links));
+    note("support", json!(from.support), json!(to.support));
     json!({"service": to.name, "changes": changes})
 }
 
@@ -289,66 +327,6 @@ pub async fn add_contract(act: &mut Act, key: &Key<ServiceId>, new: NewContract)
     let data = json!({"service": service.name, "contract": contract_data(&contract, &plans)});
     act.record(&[service.provider], EventKind::ServiceContractAdded, Subject::new("service", service.id), data);
     details(&mut act.tx, service).await
-}
-
-/// Publishes a draft, or opens a paused service to new subscriptions again. Who may not do it at once asks for it.
-///
-/// # Errors
-/// 401, 404, 403; `wrong_state` (409).
-pub async fn publish(act: &mut Act, key: &Key<ServiceId>, note: &str) -> Result<Published> {
-    let (service, verdict) = own(act, key, Permission::PublishServices).await?;
-    if verdict == Verdict::Allowed {
-        return Ok(Published::Now(publish_now(act, &service).await?));
-    }
-    let note = text::block(note, NOTE).map_err(|bad| Error::fault("/note", bad.to_string()))?;
-    let service = locked(act, &service).await?;
-    service.state.publish()?;
-    let asked = NewRequest {
-        organization: service.provider,
-        provider: None,
-        kind: RequestKind::Publish,
-        step: Step::Internal,
-        service: service.id,
-        subscription: None,
-        asked: Asked::default(),
-        note,
-    };
-    Ok(Published::Requested(Box::new(requests::open(act, asked).await?)))
-}
-
-/// Publishes a service. The caller has decided that it may be: a maintainer, or the approval of a request.
-///
-/// # Errors
-/// `wrong_state` (409); `application_gone` (409) when the application it works with was deleted.
-pub async fn publish_now(act: &mut Act, service: &Service) -> Result<Service> {
-    let service = locked(act, service).await?;
-    let state = service.state.publish()?;
-    if !lock_application(act, service.provider, service.application).await? {
-        return Err(Error::conflict("application_gone", "the application of this service was deleted; a service needs its application"));
-    }
-    move_to(act, service, state, EventKind::ServicePublished).await
-}
-
-/// Takes a service off the marketplace for now: no new subscriptions, live ones go on.
-///
-/// # Errors
-/// 401, 404, 403; `wrong_state` (409).
-pub async fn pause(act: &mut Act, key: &Key<ServiceId>) -> Result<Service> {
-    let service = own_locked(act, key, Permission::PublishServices).await?;
-    let state = service.state.pause()?;
-    move_to(act, service, state, EventKind::ServicePaused).await
-}
-
-async fn move_to(act: &mut Act, service: Service, state: ServiceState, kind: EventKind) -> Result<Service> {
-    let now = act.now();
-    services::set_state(&mut act.tx, &service, state, now).await?;
-    let data =
-        json!({"name": service.name, "handle": service.handle, "from": service.state, "to": state, "visibility": service.visibility});
-    act.record(&[service.provider], kind, Subject::new("service", service.id), data);
-    let first = (state == ServiceState::Published).then_some(now);
-    let moved = Service { state, updated_at: now, published_at: service.published_at.or(first), ..service };
-    marketplace::relist(&mut act.tx, &moved).await?;
-    Ok(moved)
 }
 
 /// The demand for the services of an organization (or for one of them), for those who were let see it.

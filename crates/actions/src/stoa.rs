@@ -48,6 +48,8 @@ pub struct Stoa {
     pub limits: Limits,
     /// Who may make an account without the operator.
     pub sign_up: SignUp,
+    /// Whether operators review services before they are published.
+    pub review_services: bool,
 }
 
 impl Stoa {

@@ -27,6 +27,7 @@ use stoa_store::{
 pub use details::{Details, GrantDetails, Provided, get, list, list_of_service, of_one, of_service, projects};
 pub use effects::{Concerned, concerned};
 pub(crate) use effects::{concerned_all, reject, resolve, still_open, withdraw};
+pub(crate) use hooks::end_requested;
 pub use hooks::{lock_partners, organization_deleted, project_created, project_deleted};
 pub use offering::{Offering, offering};
 pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
@@ -69,7 +70,7 @@ pub struct Done {
 /// Subscribes a service: at once where the caller may and the provider takes everybody, otherwise by a request.
 ///
 /// # Errors
-/// 401, 404, 422; `service_not_open`, `already_subscribed` (409).
+/// 401, 404, 422; `service_not_open`, `not_offered`, `already_subscribed` (409).
 pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscription) -> Result<Done> {
     let (seat, _) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::SubscribeOrganization).await?;
     let key = Key::read(new.service.trim());
@@ -79,6 +80,7 @@ pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscri
         return Err(Error::NotFound("organization"));
     }
     let (service, contract) = open_to_all(act, service.id, live.contains(&service.provider)).await?;
+    offering::offered_to(&mut act.tx, &service, seat.organization.id).await?;
     let plans = services::list_plans(&mut act.tx, service.provider, contract.id).await?;
     let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
     let checked = check(&new, &contract, &plans, &candidates)?;
@@ -150,7 +152,7 @@ pub(crate) fn takes_subscriptions(service: &Service, provider_lives: bool) -> Re
         _ if !provider_lives => "its provider was deleted or suspended".to_owned(),
         state if state.takes_subscriptions() => return Ok(()),
         ServiceState::Draft => "it is a draft; its provider has to publish it first".to_owned(),
-        state => format!("it is {state}"),
+        state => format!("it is {}", state.words()),
     };
     Err(Error::conflict("service_not_open", format!("{} takes no new subscriptions: {cause}", service.name)))
 }

@@ -102,6 +102,24 @@ words! {
         ServicePublished = "service.published",
         /// It takes no new subscriptions for now.
         ServicePaused = "service.paused",
+        /// It waits for the operator's review.
+        ServiceReviewAsked = "service.review_asked",
+        /// It was taken back from review.
+        ServiceReviewWithdrawn = "service.review_withdrawn",
+        /// The operator did not let it on the marketplace.
+        ServiceReviewRejected = "service.review_rejected",
+        /// It takes no new subscriptions any more and will be retired.
+        ServiceDeprecated = "service.deprecated",
+        /// It is over.
+        ServiceRetired = "service.retired",
+        /// The operator stopped it.
+        ServiceSuspended = "service.suspended",
+        /// The operator let it go on.
+        ServiceUnsuspended = "service.unsuspended",
+        /// An organization was named to see a private service.
+        ServiceAudienceAdded = "service.audience_added",
+        /// An organization is not named any more.
+        ServiceAudienceRemoved = "service.audience_removed",
         /// A subscription was asked for.
         SubscriptionRequested = "subscription.requested",
         /// A subscription came into force.

@@ -12,6 +12,7 @@ pub mod domains;
 pub mod events;
 pub mod groupings;
 pub mod ids;
+pub mod images;
 pub mod imports;
 pub mod invitations;
 pub mod limits;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{MailId, OrganizationId},
     permissions::Role,
-    time::{DAY, HOUR, SECOND, Ts},
+    time::{DAY, Day, HOUR, SECOND, Ts},
     words::words,
 };
 
@@ -143,6 +143,58 @@ pub enum Mail {
         /// Who did it.
         by: String,
     },
+    /// A service waits for the operator's review.
+    ServiceReviewAsked {
+        /// The provider's name.
+        organization: String,
+        /// The service's name.
+        service: String,
+        /// The operator's page of it.
+        link: String,
+        /// Who asked.
+        by: String,
+    },
+    /// The operator reviewed a service.
+    ServiceReviewed {
+        /// The provider's name.
+        organization: String,
+        /// The service's name.
+        service: String,
+        /// Whether it is published.
+        published: bool,
+        /// What the operator said; may be empty.
+        reason: String,
+        /// The provider's page of it.
+        link: String,
+    },
+    /// A subscribed service will be retired.
+    ServiceDeprecated {
+        /// The subscriber's name.
+        organization: String,
+        /// The service's name.
+        service: String,
+        /// The provider's name.
+        provider: String,
+        /// From which day on.
+        on: Day,
+        /// What the provider recommends instead.
+        successor: Option<String>,
+        /// The subscriber's page of it.
+        link: String,
+    },
+    /// The operator stopped a service, or let it go on: told to its provider and its subscribers.
+    ServiceSuspended {
+        /// The organization that is told.
+        organization: String,
+        /// The service's name.
+        service: String,
+        /// Whether it is stopped; otherwise it goes on.
+        suspended: bool,
+        /// Why.
+        reason: String,
+        /// The organization's page of it.
+        link: String,
+    },
 }
 
 impl Mail {
@@ -166,6 +218,10 @@ impl Mail {
             Self::MemberRemoved { .. } => "member_removed",
             Self::Invitation { .. } => "invitation",
             Self::OrganizationDeleted { .. } => "organization_deleted",
+            Self::ServiceReviewAsked { .. } => "service_review_asked",
+            Self::ServiceReviewed { .. } => "service_reviewed",
+            Self::ServiceDeprecated { .. } => "service_deprecated",
+            Self::ServiceSuspended { .. } => "service_suspended",
         }
     }
 
@@ -189,6 +245,12 @@ impl Mail {
             Self::MemberRemoved { organization, .. } => format!("You are no longer a member of {organization}"),
             Self::Invitation { organization, .. } => format!("You are invited to {organization}"),
             Self::OrganizationDeleted { organization, .. } => format!("{organization} was deleted"),
+            Self::ServiceReviewAsked { organization, service, .. } => format!("{service} of {organization} waits for your review"),
+            Self::ServiceReviewed { service, published: true, .. } => format!("{service} is published"),
+            Self::ServiceReviewed { service, .. } => format!("{service} was not published"),
+            Self::ServiceDeprecated { service, on, .. } => format!("{service} ends on {on}"),
+            Self::ServiceSuspended { service, suspended: true, .. } => format!("{service} was suspended"),
+            Self::ServiceSuspended { service, .. } => format!("{service} goes on"),
         }
     }
 
@@ -211,7 +273,11 @@ impl Mail {
             | Self::MemberAdded { .. }
             | Self::RoleChanged { .. }
             | Self::MemberRemoved { .. }
-            | Self::OrganizationDeleted { .. } => None,
+            | Self::OrganizationDeleted { .. }
+            | Self::ServiceReviewAsked { .. }
+            | Self::ServiceReviewed { .. }
+            | Self::ServiceDeprecated { .. }
+            | Self::ServiceSuspended { .. } => None,
         }
     }
 

@@ -1,5 +1,11 @@
 //! Services: applications offered on the marketplace, and the contracts under which they are offered.
 
+mod listing;
+mod moves;
+
+pub use listing::{Beside, Lack, Listing, MOST_LINKS, NamedLink, NotALack, blocking, missing, support_href};
+pub use moves::{Circumstances, Deprecation, NOTICE_DAYS, NotAServiceMove, ServiceMove, ServiceSuspension, deprecation_day};
+
 use crate::{
     contracts::{ContractDraft, NewContract},
     ids::{ApplicationId, ContractId, OrganizationId, ServiceId},
@@ -13,6 +19,8 @@ words! {
     ServiceState, NotAServiceState, "a service's state" {
         /// Being written; only its provider sees it.
         Draft = "draft",
+        /// Waits for the operator's review before it is published.
+        InReview = "in_review",
         /// Open to new subscriptions.
         Published = "published",
         /// No new subscriptions; live ones go on.
@@ -99,6 +107,18 @@ pub struct Service {
     pub updated_at: Ts,
     /// When it was first published.
     pub published_at: Option<Ts>,
+    /// The hash of its icon.
+    pub icon: Option<String>,
+    /// Where else to read about it.
+    pub links: Vec<NamedLink>,
+    /// Whom to ask: an e-mail address or a web address.
+    pub support: Option<String>,
+    /// How it ends, once that is announced.
+    pub deprecation: Option<Deprecation>,
+    /// That the operator stopped it, while that lasts.
+    pub suspension: Option<ServiceSuspension>,
+    /// Why the operator's last review did not publish it.
+    pub review_note: Option<String>,
 }
 
 /// One immutable version of what a service offers; its plans are kept beside it.
@@ -122,7 +142,7 @@ pub struct Contract {
 
 /// A move of a service that its present state does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the service is {state}; it can't be {verb}")]
+#[error("the service is {}; it can't be {verb}", state.words())]
 pub struct WrongServiceState {
     /// Where it is.
     pub state: ServiceState,
@@ -159,7 +179,7 @@ impl ServiceState {
     /// [`WrongServiceState`] when it takes no new subscriptions any more.
     pub fn offer(self) -> Result<(), WrongServiceState> {
         match self {
-            Self::Draft | Self::Published | Self::Paused | Self::Suspended => Ok(()),
+            Self::Draft | Self::InReview | Self::Published | Self::Paused | Self::Suspended => Ok(()),
             state => Err(WrongServiceState { state, verb: "offered with a new contract" }),
         }
     }
@@ -169,16 +189,22 @@ impl ServiceState {
         self == Self::Published
     }
 
-    /// Whether everybody may see it on the marketplace.
+    /// Whether the marketplace lists it.
     pub fn listed(self) -> bool {
         self == Self::Published
+    }
+
+    /// Whether the marketplace has a page of it: also of one that is to be retired, which says until when.
+    pub fn has_page(self) -> bool {
+        matches!(self, Self::Published | Self::Deprecated)
     }
 }
 
 impl Service {
-    /// Whether somebody who is not a member of its provider sees it.
-    pub fn seen_by_all(&self) -> bool {
-        self.state.listed() && self.visibility != Visibility::Private
+    /// Whether somebody who is not a member of its provider sees it; `named` is whether one of that person's organizations
+    /// is among those that a private service is for.
+    pub fn seen_by(&self, named: bool) -> bool {
+        self.state.has_page() && (named || self.visibility != Visibility::Private)
     }
 }
 
@@ -299,6 +325,10 @@ pub struct ServiceChange {
     pub categories: Option<Vec<String>>,
     /// Another visibility.
     pub visibility: Option<String>,
+    /// Other links.
+    pub links: Option<Vec<NamedLink>>,
+    /// Another support contact; empty for none.
+    pub support: Option<String>,
 }
 
 impl ServiceChange {
@@ -316,6 +346,9 @@ impl ServiceChange {
             categories: self.categories.unwrap_or_else(|| to.categories.clone()),
         };
         let text = text.check(&mut faults);
+        let listing =
+            Listing { links: self.links.unwrap_or_else(|| to.links.clone()), support: self.support.or_else(|| to.support.clone()) };
+        let listing = listing.check(&mut faults);
         let visibility = match self.visibility {
             Some(word) => faults.check("/visibility", word.parse()),
             None => Some(to.visibility),
@@ -326,6 +359,8 @@ impl ServiceChange {
             description: text.description,
             categories: text.categories,
             visibility,
+            links: listing.links,
+            support: listing.support,
             ..to.clone()
         });
         faults.or(changed)

@@ -96,7 +96,7 @@ impl ApiError {
                 }
                 Error::NotFound(_) => StatusCode::NOT_FOUND,
                 Error::Invalid(_) | Error::Unfit { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-                Error::Conflict { .. } => StatusCode::CONFLICT,
+                Error::Conflict { .. } | Error::Blocked { .. } => StatusCode::CONFLICT,
                 Error::Stale => StatusCode::PRECONDITION_FAILED,
                 Error::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
                 Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -114,7 +114,7 @@ impl ApiError {
             Self::Request { code, detail, .. } => (*code, detail.clone(), Faults::new()),
             Self::Answered { .. } => ("answered", String::new(), Faults::new()),
             Self::Action(error) => match error {
-                Error::Invalid(faults) => (error.code(), error.to_string(), faults.clone()),
+                Error::Invalid(faults) | Error::Blocked { because: faults, .. } => (error.code(), error.to_string(), faults.clone()),
                 Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => {
                     (error.code(), "the database is busy or out of reach; try again in a moment".to_owned(), Faults::new())
                 }

@@ -97,6 +97,25 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::services::add_contract))
         .routes(routes!(api::services::publish))
         .routes(routes!(api::services::pause))
+        .routes(routes!(api::services::moves::deprecate))
+        .routes(routes!(api::services::moves::retire))
+        .routes(routes!(api::services::moves::withdraw))
+        .routes(routes!(api::services::moves::consequences))
+        .routes(routes!(api::services::images::put_icon, api::services::images::remove_icon))
+        .routes(routes!(
+            api::services::images::put_screenshot,
+            api::services::images::change_screenshot,
+            api::services::images::remove_screenshot
+        ))
+        .routes(routes!(api::services::images::get))
+        .routes(routes!(api::services::audience::list))
+        .routes(routes!(api::services::audience::add, api::services::audience::remove))
+        .routes(routes!(api::services::operating::list))
+        .routes(routes!(api::services::operating::get))
+        .routes(routes!(api::services::operating::approve))
+        .routes(routes!(api::services::operating::reject))
+        .routes(routes!(api::services::operating::suspend))
+        .routes(routes!(api::services::operating::unsuspend))
         .routes(routes!(api::marketplace::search))
         .routes(routes!(api::marketplace::suggestions))
         .routes(routes!(api::marketplace::get))
@@ -225,18 +244,41 @@ fn pages() -> Router<App> {
         .route("/operator/organizations/{org}/suspend", post(pages::operator_organizations::suspend))
         .route("/operator/organizations/{org}/unsuspend", post(pages::operator_organizations::unsuspend))
         .route("/operator/organizations/{org}/restore", post(pages::operator_organizations::restore))
+        .route("/operator/services", get(pages::operator_services::list))
+        .route("/operator/services/{service}", get(pages::operator_services::show))
+        .route("/operator/services/{service}/approve", post(pages::operator_services::approve))
+        .route("/operator/services/{service}/reject", post(pages::operator_services::reject))
+        .route("/operator/services/{service}/suspend", post(pages::operator_services::suspend))
+        .route("/operator/services/{service}/unsuspend", post(pages::operator_services::unsuspend))
         // API reference
         .route("/api/docs", get(pages::reference::show))
         // services and the marketplace
         .route("/marketplace", get(pages::marketplace::search))
         .route("/marketplace/suggestions", get(pages::marketplace::suggestions))
         .route("/marketplace/{service}", get(pages::marketplace::show))
+        .route("/marketplace/{service}/images/{hash}", get(pages::service_looks::picture))
         .route("/organizations/{org}/services", get(pages::services::list))
         .route("/organizations/{org}/services/new", get(pages::service_form::new).post(pages::service_form::create))
         .route("/organizations/{org}/services/{service}", get(pages::services::show))
         .route("/organizations/{org}/services/{service}/edit", get(pages::service_form::edit).post(pages::service_form::update))
-        .route("/organizations/{org}/services/{service}/publish", post(pages::services::publish))
-        .route("/organizations/{org}/services/{service}/pause", post(pages::services::pause))
+        .route("/organizations/{org}/services/{service}/preview", get(pages::marketplace::preview))
+        .route("/organizations/{org}/services/{service}/publish", get(pages::service_acts::ask_publish).post(pages::service_acts::publish))
+        .route(
+            "/organizations/{org}/services/{service}/withdraw",
+            get(pages::service_acts::ask_withdraw).post(pages::service_acts::withdraw),
+        )
+        .route("/organizations/{org}/services/{service}/pause", get(pages::service_acts::ask_pause).post(pages::service_acts::pause))
+        .route(
+            "/organizations/{org}/services/{service}/deprecate",
+            get(pages::service_acts::ask_deprecate).post(pages::service_acts::deprecate),
+        )
+        .route("/organizations/{org}/services/{service}/retire", get(pages::service_acts::ask_retire).post(pages::service_acts::retire))
+        .route("/organizations/{org}/services/{service}/pictures", get(pages::service_pictures::show))
+        .route("/organizations/{org}/services/{service}/icon/remove", post(pages::service_pictures::remove_icon))
+        .route("/organizations/{org}/services/{service}/screenshots/{number}", post(pages::service_pictures::change_screenshot))
+        .route("/organizations/{org}/services/{service}/screenshots/{number}/remove", post(pages::service_pictures::remove_screenshot))
+        .route("/organizations/{org}/services/{service}/audience", get(pages::service_audience::show).post(pages::service_audience::add))
+        .route("/organizations/{org}/services/{service}/audience/{named}/remove", post(pages::service_audience::remove))
         // costs
         .route("/organizations/{org}/costs", get(pages::costs::show))
         .route("/organizations/{org}/costs.csv", get(pages::costs::file))
@@ -267,6 +309,11 @@ fn transfers() -> Router<App> {
     let upload = post(pages::resources::upload).layer(DefaultBodyLimit::disable());
     Router::new()
         .route("/organizations/{org}/projects/{project}/resources", upload)
+        .route("/organizations/{org}/services/{service}/icon", post(pages::service_pictures::put_icon).layer(DefaultBodyLimit::disable()))
+        .route(
+            "/organizations/{org}/services/{service}/screenshots",
+            post(pages::service_pictures::add_screenshot).layer(DefaultBodyLimit::disable()),
+        )
         .route("/organizations/{org}/projects/{project}/resources/{name}", get(pages::resources::download))
 }
 

@@ -226,14 +226,13 @@ pub async fn count_abandoned(conn: &mut Conn) -> Result<i64, StoreError> {
     conn.fetch_one("select count(*) from abandoned_blobs", params![]).await?.get(0)
 }
 
-/// A page of the keys that resources refer to, in their order; `after` is the last key of the page before.
+/// A page of the keys that resources and pictures of services refer to, in their order; `after` is the last key of the page
+/// before.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn referenced(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<String>, StoreError> {
-    conn.fetch_all("select blob_key from resources where blob_key > $1 order by blob_key limit $2", params![after, limit])
-        .await?
-        .iter()
-        .map(|row| row.get(0))
-        .collect()
+    let sql = "select blob_key from resources where blob_key > $1
+               union all select blob_key from service_images where blob_key > $1 order by blob_key limit $2";
+    conn.fetch_all(sql, params![after, limit]).await?.iter().map(|row| row.get(0)).collect()
 }

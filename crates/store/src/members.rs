@@ -96,6 +96,15 @@ pub async fn list(
     conn.fetch_all(&sql, &values).await?.iter().map(member).collect()
 }
 
+/// The maintainers of an organization.
+///
+/// # Errors
+/// Those of the database.
+pub async fn maintainers(conn: &mut Conn, organization: OrganizationId) -> Result<Vec<UserId>, StoreError> {
+    let sql = "select user_id from memberships where organization_id = $1 and role = 'maintainer' order by user_id";
+    conn.fetch_all(sql, params![organization]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// How many maintainers an organization has.
 ///
 /// # Errors

@@ -171,6 +171,21 @@ pub async fn list_open_concerning(conn: &mut Conn, organization: OrganizationId)
     conn.fetch_all(&sql, params![organization]).await?.iter().map(request).collect()
 }
 
+/// The open requests that the end of a service would close: those for a subscription of it that is not in force yet, and
+/// those for its publication.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_open_about(conn: &mut Conn, provider: OrganizationId, service: ServiceId) -> Result<Vec<Request>, StoreError> {
+    let sql = format!(
+        "select {COLUMNS} from requests r where r.state in {OPEN} and ((r.organization_id = $1 and r.service_id = $2 and r.kind = 'publish')
+           or (r.organization_id, r.subscription_id) in
+             (select s.organization_id, s.id from subscriptions s where s.provider_id = $1 and s.service_id = $2 and s.state = 'requested'))
+         order by r.id"
+    );
+    conn.fetch_all(&sql, params![provider, service]).await?.iter().map(request).collect()
+}
+
 /// All requests of a subscription, oldest first.
 ///
 /// # Errors

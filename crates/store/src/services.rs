@@ -1,5 +1,11 @@
 //! Services, their contracts and plans.
 
+pub mod audience;
+pub mod images;
+mod operating;
+
+pub use operating::{Operated, OperatedFilter, list_operated};
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -10,8 +16,8 @@ use stoa_domain::{
     meters::Plan,
     organizations::Key,
     permissions::Role,
-    services::{Contract, Service, ServiceState},
-    time::Ts,
+    services::{Beside, Contract, Deprecation, Service, ServiceState, ServiceSuspension},
+    time::{Day, Ts},
 };
 
 use crate::{Conn, Row, StoreError, Tx, Value, Viewer, params, users::placeholders, values};
@@ -34,6 +40,10 @@ pub struct SeenService {
     pub provider_name: String,
     /// The role; `None` for whoever is not a member of the provider.
     pub role: Option<Role>,
+    /// Whether one of the user's organizations is among those that a private service is for.
+    pub named: bool,
+    /// Whether one of the user's organizations has a live subscription of it.
+    pub subscribed: bool,
 }
 
 /// A service with what new subscriptions get.
@@ -48,9 +58,11 @@ pub struct OfferedService {
 }
 
 pub(crate) const COLUMNS: &str = "s.id, s.organization_id, s.handle, s.application_id, s.name, s.summary, s.description, s.categories, \
-                                  s.visibility, s.state, s.contract_id, s.created_at, s.updated_at, s.published_at";
+                                  s.visibility, s.state, s.contract_id, s.created_at, s.updated_at, s.published_at, \
+                                  s.icon, s.links, s.support, s.retires_on, s.successor_id, s.suspended_from, s.suspended_reason, \
+                                  s.review_note";
 /// How many columns [`COLUMNS`] names.
-pub(crate) const WIDTH: usize = 14;
+pub(crate) const WIDTH: usize = 22;
 
 pub(crate) const CONTRACT: &str = "c.id, c.service_id, c.version, c.level, c.permissions, c.terms_url, c.created_at";
 /// How many columns [`CONTRACT`] names.
@@ -72,7 +84,25 @@ pub(crate) fn service(row: &Row) -> Result<Service, StoreError> {
         created_at: row.get(11)?,
         updated_at: row.get(12)?,
         published_at: row.get(13)?,
+        icon: row.get(14)?,
+        links: row.json(15)?,
+        support: row.get(16)?,
+        deprecation: deprecation(row)?,
+        suspension: suspension(row)?,
+        review_note: row.get(21)?,
     })
+}
+
+fn deprecation(row: &Row) -> Result<Option<Deprecation>, StoreError> {
+    let on = row.get::<Option<i64>>(17)?.map(Day::from_number);
+    let successor = row.get(18)?;
+    Ok(on.map(|on| Deprecation { on, successor }))
+}
+
+fn suspension(row: &Row) -> Result<Option<ServiceSuspension>, StoreError> {
+    let from: Option<ServiceState> = row.parse_optional(19)?;
+    let reason: Option<String> = row.get(20)?;
+    Ok(from.map(|from| ServiceSuspension { from, reason: reason.unwrap_or_default() }))
 }
 
 pub(crate) fn contract(row: &Row, from: usize) -> Result<Contract, StoreError> {
@@ -109,8 +139,8 @@ fn filter(key: &Key<ServiceId>) -> (&'static str, Value) {
 pub async fn insert(tx: &mut Tx, service: &Service) -> Result<(), StoreError> {
     tx.execute(
         "insert into services (organization_id, id, handle, application_id, name, name_key, summary, description, categories, \
-                               visibility, state, contract_id, created_at, updated_at, published_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                               visibility, state, contract_id, created_at, updated_at, published_at, links, support)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         params![
             service.provider,
             service.id,
@@ -127,6 +157,8 @@ pub async fn insert(tx: &mut Tx, service: &Service) -> Result<(), StoreError> {
             service.created_at,
             service.updated_at,
             service.published_at,
+            json(&service.links)?,
+            service.support.clone(),
         ],
     )
     .await?;
@@ -152,13 +184,14 @@ pub async fn handle_taken(conn: &mut Conn, handle: &str) -> Result<bool, StoreEr
     Ok(conn.fetch_optional("select id from services where handle = $1", params![handle]).await?.is_some())
 }
 
-/// Writes changed texts, categories and visibility.
+/// Writes changed texts, categories, visibility, links and support.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn update(tx: &mut Tx, service: &Service) -> Result<(), StoreError> {
     tx.execute(
-        "update services set name = $3, name_key = $4, summary = $5, description = $6, categories = $7, visibility = $8, updated_at = $9
+        "update services set name = $3, name_key = $4, summary = $5, description = $6, categories = $7, visibility = $8, updated_at = $9,
+           links = $10, support = $11
          where organization_id = $1 and id = $2",
         params![
             service.provider,
@@ -170,6 +203,8 @@ pub async fn update(tx: &mut Tx, service: &Service) -> Result<(), StoreError> {
             json(&service.categories)?,
             service.visibility.word(),
             service.updated_at,
+            json(&service.links)?,
+            service.support.clone(),
         ],
     )
     .await?;
@@ -177,19 +212,49 @@ pub async fn update(tx: &mut Tx, service: &Service) -> Result<(), StoreError> {
     insert_categories(tx, service).await
 }
 
-/// Moves a service to another state; the first publication is noted as such.
+/// Writes the state of a service and what belongs to it: when it was published, how it ends, why it is stopped.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn set_state(tx: &mut Tx, service: &Service, state: ServiceState, now: Ts) -> Result<(), StoreError> {
-    let first = (state == ServiceState::Published).then_some(now);
+pub async fn set_state(tx: &mut Tx, changed: &Service) -> Result<(), StoreError> {
     tx.execute(
-        "update services set state = $3, updated_at = $4, published_at = coalesce(published_at, $5)
+        "update services set state = $3, updated_at = $4, published_at = $5, retires_on = $6, successor_id = $7, suspended_from = $8,
+           suspended_reason = $9, review_note = $10
          where organization_id = $1 and id = $2",
-        params![service.provider, service.id, state.word(), now, service.published_at.or(first)],
+        params![
+            changed.provider,
+            changed.id,
+            changed.state.word(),
+            changed.updated_at,
+            changed.published_at,
+            changed.deprecation.map(|end| end.on.number()),
+            changed.deprecation.and_then(|end| end.successor),
+            changed.suspension.as_ref().map(|suspension| suspension.from.word()),
+            changed.suspension.as_ref().map(|suspension| suspension.reason.clone()),
+            changed.review_note.clone(),
+        ],
     )
     .await?;
     Ok(())
+}
+
+/// What of a service lies beside it, counted in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn beside(conn: &mut Conn, service: &Service) -> Result<Beside, StoreError> {
+    let row = conn
+        .fetch_one(
+            "select (select count(*) from applications a where a.id = $3 and a.organization_id = $1 and a.deleted_at is null),
+                    (select count(*) from plans p where p.organization_id = $1 and p.contract_id = $4),
+                    (select count(*) from contracts c where c.organization_id = $1 and c.id = $4 and c.terms_url is not null),
+                    (select count(*) from service_images i where i.organization_id = $1 and i.service_id = $2 and i.position > 0),
+                    (select count(*) from service_audience u where u.organization_id = $1 and u.service_id = $2)",
+            params![service.provider, service.id, service.application, service.contract],
+        )
+        .await?;
+    let count = |column: usize| Ok::<_, StoreError>(usize::try_from(row.get::<i64>(column)?).unwrap_or(0));
+    Ok(Beside { application: count(0)? > 0, plans: count(1)?, terms: count(2)? > 0, screenshots: count(3)?, audience: count(4)? })
 }
 
 /// Makes another contract the one that new subscriptions get.
@@ -221,17 +286,28 @@ pub async fn find(conn: &mut Conn, key: &Key<ServiceId>) -> Result<Option<Servic
 /// Those of the database.
 pub async fn find_for(conn: &mut Conn, key: &Key<ServiceId>, viewer: &Viewer) -> Result<Option<SeenService>, StoreError> {
     let (filter, value) = filter(key);
+    let mut values = vec![value, Value::from(viewer.user)];
+    let within = viewer.only("n.organization_id", &mut values);
     let sql = format!(
-        "select {COLUMNS}, o.name, m.role from services s
+        "select {COLUMNS}, o.name, m.role,
+           case when exists (select 1 from service_audience a
+             join memberships n on n.organization_id = a.audience_id and n.user_id = $2{within}
+             join organizations g on g.id = a.audience_id and g.deleted_at is null
+             where a.organization_id = s.organization_id and a.service_id = s.id) then 1 else 0 end,
+           case when exists (select 1 from memberships n
+             join subscriptions b on b.organization_id = n.organization_id and b.service_id = s.id
+             where n.user_id = $2{within} and b.state in ('requested', 'provisioning', 'active', 'suspended', 'ending')) then 1 else 0 end
+         from services s
          join organizations o on o.id = s.organization_id and o.deleted_at is null
          left join memberships m on m.organization_id = s.organization_id and m.user_id = $2
          where {filter}"
     );
-    let row = conn.fetch_optional(&sql, &[value, Value::from(viewer.user)]).await?;
+    let row = conn.fetch_optional(&sql, &values).await?;
     row.map(|row| {
         let service = service(&row)?;
         let role = if viewer.sees(service.provider) { row.parse_optional(WIDTH + 1)? } else { None };
-        Ok(SeenService { service, provider_name: row.get(WIDTH)?, role })
+        let is = |column: usize| Ok::<_, StoreError>(row.get::<i64>(column)? == 1);
+        Ok(SeenService { service, provider_name: row.get(WIDTH)?, role, named: is(WIDTH + 2)?, subscribed: is(WIDTH + 3)? })
     })
     .transpose()
 }

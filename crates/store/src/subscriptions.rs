@@ -1,5 +1,9 @@
 //! Subscriptions and the projects their choices name.
 
+mod of_service;
+
+pub use of_service::{list_of_service, subscribers, withdraw_requested};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_domain::{

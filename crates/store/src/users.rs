@@ -163,6 +163,16 @@ pub async fn lock_operators(tx: &mut Tx) -> Result<Vec<UserId>, StoreError> {
     Ok(live)
 }
 
+/// The operators that are not suspended.
+///
+/// # Errors
+/// Those of the database.
+pub async fn operators(conn: &mut Conn) -> Result<Vec<User>, StoreError> {
+    let sql =
+        format!("select {COLUMNS} from users u where u.operator = 1 and u.deleted_at is null and u.suspended_at is null order by u.id");
+    conn.fetch_all(&sql, params![]).await?.iter().map(|row| user(row, 0)).collect()
+}
+
 /// Suspends an account, or lifts its suspension.
 ///
 /// # Errors

@@ -92,6 +92,8 @@ pub struct Setup {
     pub mailer: Option<Arc<Mailer>>,
     /// Who may make an account.
     pub sign_up: SignUp,
+    /// Whether operators review services before they are published.
+    pub review_services: bool,
     /// The header in which a proxy writes where a request comes from.
     pub address_header: Option<HeaderName>,
 }
@@ -163,6 +165,7 @@ impl TestApp {
             providers: Arc::new([]),
             limits: Limits { resource_bytes: 1024 * 1024 },
             sign_up: setup.sign_up,
+            review_services: setup.review_services,
         };
         let router = stoa_server::router(App::new(stoa.clone()).with_mailer(setup.mailer).with_address_header(setup.address_header));
         let server = tokio::spawn(async move {

@@ -13,12 +13,13 @@ use stoa_domain::{
 };
 use stoa_store::{
     Conn, events, invitations,
-    mail::{self, NewMail},
+    mail::{self, Behind, NewMail},
     members, organizations,
     organizations::Named,
     users,
 };
 
+use super::of_services;
 use crate::{Result, Stoa};
 
 /// How many events are read at a time.
@@ -31,13 +32,19 @@ const MOST_TOLD: i64 = 10_000;
 const LOGS: usize = 500;
 
 /// The events that somebody is told of by mail.
-const TOLD: [EventKind; 6] = [
+const TOLD: [EventKind; 12] = [
     EventKind::InvitationCreated,
     EventKind::InvitationResent,
     EventKind::MemberAdded,
     EventKind::MemberRoleChanged,
     EventKind::MemberRemoved,
     EventKind::OrganizationDeleted,
+    EventKind::ServicePublished,
+    EventKind::ServiceReviewAsked,
+    EventKind::ServiceReviewRejected,
+    EventKind::ServiceDeprecated,
+    EventKind::ServiceSuspended,
+    EventKind::ServiceUnsuspended,
 ];
 
 /// Reads on in the logs that moved at or after `since`, and writes the mails that their events call for. Any number of
@@ -52,13 +59,14 @@ pub async fn follow(stoa: &Stoa, since: Ts, now: Ts) -> Result<u64> {
     for logs in behind.chunks(LOGS) {
         let telling = mail::telling(&mut conn, logs, &TOLD).await?;
         // Most logs tell nobody anything; they take one transaction together.
-        let mut quiet = logs.iter().filter(|log| !telling.contains(&log.organization)).peekable();
-        if quiet.peek().is_some() {
+        let quiet: Vec<&Behind> = logs.iter().filter(|log| !telling.contains(&log.organization)).collect();
+        if !quiet.is_empty() {
             let mut tx = stoa.db.begin().await?;
             mail::advance_to_end(&mut tx, quiet).await?;
             tx.commit().await?;
         }
-        for log in logs.iter().filter(|log| telling.contains(&log.organization)) {
+        let loud: Vec<&Behind> = logs.iter().filter(|log| telling.contains(&log.organization)).collect();
+        for log in loud {
             written += read_on(stoa, &mut conn, log.organization, log.position, now).await?;
         }
     }
@@ -129,6 +137,8 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
         false => BTreeSet::new(),
     };
     ids.extend(&members);
+    let told_of_services = of_services::recipients(conn, organization, of_services::wanted(&told)).await?;
+    ids.extend(told_of_services.maintainers.iter().copied());
     ids.sort_unstable();
     ids.dedup();
     let asked: Vec<InvitationId> = told.iter().filter_map(|event| event.subject.id.parse().ok()).collect();
@@ -149,7 +159,7 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
             letters.push(NewMail { id, recipient, mail, source });
             continue;
         }
-        let mails = context.mails(event).into_iter();
+        let mails = context.mails(event).into_iter().chain(context.of_service(event, &told_of_services));
         letters.extend(mails.map(|(recipient, mail)| NewMail { id: stoa.mint(now), recipient, mail, source }));
     }
     Ok((letters, invited))
@@ -157,7 +167,8 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
 
 /// Whether somebody is told of an event. Whom an import made a member knows nothing of this installation yet.
 fn is_told(event: &Event) -> bool {
-    TOLD.iter().any(|kind| kind.word() == event.kind) && event.json()["imported"] != true
+    let told = TOLD.iter().any(|kind| kind.word() == event.kind);
+    told && of_services::is_told(event).unwrap_or(true) && event.json()["imported"] != true
 }
 
 impl Context<'_> {
@@ -191,6 +202,16 @@ impl Context<'_> {
         let link = super::secret_link(self.stoa, "/invitations", &secret);
         let mail = Mail::Invitation { organization: self.organization.name.clone(), by: self.by(event), role, link };
         Some((id, address.clone(), mail, secret))
+    }
+
+    /// The mails of an event of a service.
+    fn of_service(&self, event: &Event, to: &of_services::Recipients) -> Vec<(String, Mail)> {
+        let Some(mail) = of_services::mail(event, &self.organization, &self.stoa.public_url, &self.by(event)) else { return Vec::new() };
+        let maintainers = self.people.iter().filter(|user| to.maintainers.contains(&user.id));
+        let people: Vec<&User> =
+            if matches!(mail, Mail::ServiceReviewAsked { .. }) { to.operators.iter().collect() } else { maintainers.collect() };
+        let others = people.into_iter().filter(|user| event.actor_id.as_deref() != Some(user.id.to_string().as_str()));
+        others.map(|user| (user.email.clone(), mail.clone())).collect()
     }
 
     fn to_all(&self, event: &Event, mail: &Mail) -> Vec<(String, Mail)> {

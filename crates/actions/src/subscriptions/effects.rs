@@ -172,14 +172,15 @@ pub(crate) async fn activate(act: &mut Act, mut subscription: Subscription, requ
     Ok(subscription)
 }
 
-/// `service_not_open` unless the subscription's service still takes subscriptions.
+/// `service_not_open` unless the subscription's service still takes subscriptions, `not_offered` unless from this organization.
 ///
 /// # Errors
-/// `service_not_open` (409).
+/// `service_not_open`, `not_offered` (409).
 pub(crate) async fn still_open(act: &mut Act, subscription: &Subscription) -> Result<()> {
     let provider = organizations::find(&mut act.tx, subscription.provider).await?;
     let service = services::find(&mut act.tx, &Key::Id(subscription.service)).await?.ok_or(Error::NotFound("service"))?;
-    super::takes_subscriptions(&service, provider.is_some_and(|provider| provider.suspension.is_none()))
+    super::takes_subscriptions(&service, provider.is_some_and(|provider| provider.suspension.is_none()))?;
+    super::offering::offered_to(&mut act.tx, &service, subscription.organization).await
 }
 
 /// A choice to adopt, with what it adds and takes out.

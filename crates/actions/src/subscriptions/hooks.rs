@@ -8,6 +8,7 @@ use stoa_domain::{
     ids::OrganizationId,
     organizations::Organization,
     projects::Project,
+    services::Service,
     subscriptions::{IncludeFuture, Subscription, SubscriptionState},
 };
 use stoa_store::{
@@ -106,6 +107,21 @@ fn record_end(act: &mut Act, one: &Subscription, concerned: &super::Concerned, c
         _ => (EventKind::SubscriptionEnded, SubscriptionState::Ended),
     };
     concerned.record(act, kind, concerned.data(json!({"state": state, "cause": cause})));
+}
+
+/// The subscriptions of a service that were only asked for are taken back, because it takes none any more.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn end_requested(act: &mut Act, service: &Service, ended: &[(Subscription, super::Concerned)], cause: &str) -> Result<()> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let now = act.now();
+    for (one, concerned) in ended {
+        record_end(act, one, concerned, cause);
+    }
+    Ok(subscriptions::withdraw_requested(&mut act.tx, service.provider, service.id, now).await?)
 }
 
 /// An organization is being deleted: its live subscriptions, what it consumes and what others consume of it, end, and

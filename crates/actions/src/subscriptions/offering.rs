@@ -70,14 +70,28 @@ pub(super) fn provider_approves(service: &Service, organization: OrganizationId)
     service.visibility == Visibility::OnRequest && service.provider != organization
 }
 
-/// A service that the caller may know of: it has been on the marketplace, or the caller is a member of its provider.
+/// A service that the caller may know of: it has been on the marketplace (a private one for an organization of the caller's),
+/// one of the caller's organizations subscribes it, or the caller is a member of its provider.
 pub(super) async fn seen(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<Service> {
-    let service = services::find(conn, key).await?.ok_or(Error::NotFound("service"))?;
-    if service.published_at.is_some() && service.visibility != Visibility::Private {
-        return Ok(service);
+    let seen = services::find_for(conn, key, &caller.viewer()?).await?.ok_or(Error::NotFound("service"))?;
+    let listed = seen.service.published_at.is_some() && (seen.named || seen.service.visibility != Visibility::Private);
+    if listed || seen.subscribed || seen.role.is_some() { Ok(seen.service) } else { Err(Error::NotFound("service")) }
+}
+
+/// `not_offered` unless a service is offered to an organization: a private one is to its provider and to those it names.
+///
+/// # Errors
+/// `not_offered` (409).
+pub(super) async fn offered_to(conn: &mut Conn, service: &Service, organization: OrganizationId) -> Result<()> {
+    let named = service.visibility != Visibility::Private
+        || service.provider == organization
+        || services::audience::contains(conn, service, organization).await?;
+    if named {
+        return Ok(());
     }
-    let seat = organizations::find_for(conn, &Key::Id(service.provider), &caller.viewer()?, caller.now).await?;
-    seat.map(|_| service).ok_or(Error::NotFound("service"))
+    let name = organizations::names(conn, &[organization]).await?.pop().map_or_else(|| "this organization".to_owned(), |one| one.name);
+    let detail = format!("{} is offered to the organizations that its provider names, and {name} is not among them", service.name);
+    Err(Error::conflict("not_offered", detail))
 }
 
 /// What the caller can subscribe, for which of the caller's organizations.

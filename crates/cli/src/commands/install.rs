@@ -59,6 +59,7 @@ pub async fn stoa(config: &Config) -> Result<Stoa, Failure> {
         providers: config.oidc.clone().into(),
         limits: Limits { resource_bytes: config.resource_limit },
         sign_up: config.sign_up.clone(),
+        review_services: config.review_services,
     })
 }
 

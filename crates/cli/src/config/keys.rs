@@ -11,7 +11,7 @@ pub struct Key {
 }
 
 /// All keys.
-pub const KEYS: [Key; 12] = [
+pub const KEYS: [Key; 13] = [
     Key { name: "listen", usual: "127.0.0.1:8080", meaning: "The IP address and port to listen on." },
     Key { name: "data", usual: "data", meaning: "The folder of everything that lies in files. It is made when it is missing." },
     Key {
@@ -55,6 +55,12 @@ pub const KEYS: [Key; 12] = [
         usual: "open",
         meaning: "Who may make an account: `open` (whoever has an address), `closed` (nobody; operators create accounts), or domains such as \
                   `grid.example, works.example`, whose addresses may.",
+    },
+    Key {
+        name: "review_services",
+        usual: "no",
+        meaning: "`yes`: an operator approves a service before it is published for the first time, at `/operator/services`. `no`: maintainers \
+                  publish at once.",
     },
     Key {
         name: "address_header",

@@ -109,6 +109,9 @@ pub struct Options {
     /// Who may make an account: open, closed, or domains such as grid.example [default: open] [variable: STOA_SIGN_UP]
     #[arg(long, value_name = "WHO", global = true)]
     pub sign_up: Option<String>,
+    /// Whether an operator approves services before they are published: yes or no [default: no] [variable: STOA_REVIEW_SERVICES]
+    #[arg(long, value_name = "YES/NO", global = true)]
+    pub review_services: Option<String>,
     /// The header in which the proxy in front writes the client's IP address [variable: STOA_ADDRESS_HEADER]
     #[arg(long, value_name = "NAME", global = true)]
     pub address_header: Option<String>,
@@ -132,6 +135,7 @@ impl Options {
             ("smtp", &self.smtp),
             ("mail_from", &self.mail_from),
             ("sign_up", &self.sign_up),
+            ("review_services", &self.review_services),
             ("address_header", &self.address_header),
             ("log", &self.log),
             ("log_format", &self.log_format),
@@ -161,6 +165,8 @@ pub struct Config {
     pub oidc: Vec<Provider>,
     /// Who may make an account.
     pub sign_up: SignUp,
+    /// Whether an operator approves services before they are published.
+    pub review_services: bool,
     /// The header in which the proxy in front writes the client's IP address.
     pub address_header: Option<HeaderName>,
     /// What to log, in the syntax of `tracing`'s `EnvFilter`.
@@ -230,6 +236,11 @@ impl Config {
         let resource_limit = or("resource_limit", "1GiB".to_owned()).read(read_size)?;
         let mail = MailServer::read(&or("smtp", String::new()), &or("mail_from", mail::usual_sender(&public_url)))?;
         let sign_up = or("sign_up", "open".to_owned()).read(str::parse)?;
+        let review_services = or("review_services", "no".to_owned()).read(|text| match text {
+            "yes" | "true" => Ok(true),
+            "no" | "false" => Ok(false),
+            _ => Err("write yes or no"),
+        })?;
         let address_header = or("address_header", String::new()).read(|name| match name {
             "" => Ok(None),
             name => HeaderName::from_bytes(name.as_bytes()).map(Some).map_err(|_| "write the name of one header, such as X-Forwarded-For"),
@@ -249,6 +260,7 @@ impl Config {
             resource_limit,
             mail,
             sign_up,
+            review_services,
             address_header,
             oidc: Vec::new(),
             log,
@@ -354,6 +366,7 @@ mod tests {
             ("smtp", "mail.example"),
             ("mail_from", "nobody"),
             ("sign_up", "everybody"),
+            ("review_services", "sometimes"),
             ("address_header", "x forwarded for"),
         ] {
             let told = told(key, value);

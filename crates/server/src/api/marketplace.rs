@@ -13,7 +13,7 @@ use stoa_domain::{
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::services::{PriceView, ServiceView},
+    api::services::{PriceView, ServiceView, images::address},
     extract::{Api, ApiPath, ApiQuery, ApiResult},
     paging::{Page, Paging},
     problem::Refusals,
@@ -76,6 +76,8 @@ pub struct ListedServiceView {
     pub visibility: Visibility,
     /// The price it is advertised with.
     pub price: PriceView,
+    /// The address of its icon.
+    pub icon: Option<String>,
     /// When it was first published.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub published_at: Option<Ts>,
@@ -84,6 +86,7 @@ pub struct ListedServiceView {
 impl From<ListedService> for ListedServiceView {
     fn from(listed: ListedService) -> Self {
         Self {
+            icon: listed.service.icon.as_deref().map(|hash| address(listed.service.id, hash)),
             id: listed.service.id,
             handle: listed.service.handle,
             name: listed.service.name,

@@ -1,5 +1,11 @@
 //! Services and their contracts.
 
+pub mod audience;
+pub mod images;
+mod listing;
+pub mod moves;
+pub mod operating;
+
 use axum::{Json, http::StatusCode, response::IntoResponse};
 use serde::{Deserialize, Serialize};
 use stoa_actions::services::{self, KeptPlan, OfferedService, Published, ServiceDetails};
@@ -10,10 +16,15 @@ use stoa_domain::{
     money::Money,
     organizations::{Key, Organization},
     requests::{Request, RequestState},
-    services::{Contract, DataPermission, Level, NewService, Service, ServiceChange, ServiceState, ServiceText, Visibility},
+    services::{
+        Contract, DataPermission, Lack, Level, Listing, NamedLink, NewService, Service, ServiceChange, ServiceState, ServiceText,
+        Visibility,
+    },
     time::Ts,
 };
 use utoipa::ToSchema;
+
+pub use listing::{DeprecationView, LackView, LinkView};
 
 use crate::{
     extract::{Api, ApiJson, ApiMaybe, ApiPath, ApiQuery, ApiResult, answer},
@@ -205,13 +216,35 @@ pub struct ServiceView {
     /// `public`, `on_request` or `private`.
     #[schema(value_type = String)]
     pub visibility: Visibility,
-    /// `draft`, `published`, `paused`, …
+    /// `draft`, `in_review`, `published`, `paused`, `deprecated`, `retired` or `suspended`.
     #[schema(value_type = String)]
     pub state: ServiceState,
     /// The contract that new subscriptions get.
     pub contract: ContractView,
     /// The price it is advertised with.
     pub price: Option<PriceView>,
+    /// The address of its icon.
+    pub icon: Option<String>,
+    /// Its screenshots in their order; left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub screenshots: Option<Vec<images::ScreenshotView>>,
+    /// Where else to read about it.
+    pub links: Vec<LinkView>,
+    /// Whom to ask: an e-mail address or a web address.
+    pub support: Option<String>,
+    /// How it ends, once that is announced.
+    pub deprecation: Option<DeprecationView>,
+    /// Why the operator stopped it, while that lasts.
+    pub suspension: Option<String>,
+    /// Why the operator's last review did not publish it; for members of its provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub review_note: Option<String>,
+    /// What it lacks, what blocks its publication first; for members of its provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub checklist: Option<Vec<LackView>>,
     /// When it was drafted.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Ts,
@@ -239,6 +272,14 @@ impl ServiceView {
             state: service.state,
             contract,
             price: price.map(PriceView::from),
+            icon: service.icon.map(|hash| images::address(service.id, &hash)),
+            screenshots: None,
+            links: service.links.into_iter().map(LinkView::from).collect(),
+            support: service.support,
+            deprecation: service.deprecation.map(|end| DeprecationView { date: end.on, successor: end.successor }),
+            suspension: service.suspension.map(|suspension| suspension.reason),
+            review_note: None,
+            checklist: None,
             created_at: service.created_at,
             updated_at: service.updated_at,
             published_at: service.published_at,
@@ -250,7 +291,17 @@ impl From<ServiceDetails> for ServiceView {
     fn from(details: ServiceDetails) -> Self {
         let plans: Vec<_> = details.plans.iter().map(|kept| kept.plan.clone()).collect();
         let contract = ContractView::new(details.contract, Some(details.plans));
-        Self::new(details.service, ProviderView::from(&details.provider), contract, PriceHint::of(&plans))
+        let screenshots = images::screenshots(details.service.id, &details.images);
+        let view = Self::new(details.service, ProviderView::from(&details.provider), contract, PriceHint::of(&plans));
+        Self { screenshots: Some(screenshots), ..view }
+    }
+}
+
+impl ServiceView {
+    /// A service as members of its provider see it: also what it lacks.
+    pub fn own(details: ServiceDetails, missing: Vec<Lack>) -> Self {
+        let review_note = details.service.review_note.clone();
+        Self { checklist: Some(missing.into_iter().map(LackView::from).collect()), review_note, ..Self::from(details) }
     }
 }
 
@@ -341,6 +392,12 @@ pub struct NewServiceBody {
     /// Its first contract.
     #[serde(default)]
     pub contract: NewContractBody,
+    /// Where else to read about it; at most 8.
+    #[serde(default)]
+    pub links: Vec<LinkView>,
+    /// Whom to ask: an e-mail address or a web address.
+    #[serde(default)]
+    pub support: Option<String>,
 }
 
 /// A change of a service; what is absent stays.
@@ -356,6 +413,10 @@ pub struct ServiceChangeBody {
     pub categories: Option<Vec<String>>,
     /// Another visibility.
     pub visibility: Option<String>,
+    /// Other links.
+    pub links: Option<Vec<LinkView>>,
+    /// Another support contact; empty for none.
+    pub support: Option<String>,
 }
 
 /// A word for whoever decides.
@@ -378,8 +439,10 @@ pub async fn create(api: Api, ApiPath(org): ApiPath<String>, ApiJson(body): ApiJ
         categories: body.categories,
     };
     let new = NewService { application: body.application, text, visibility: body.visibility, contract: body.contract.into() };
-    let details = services::create(&mut act, &Key::read(&org), new).await?;
-    answer(act, StatusCode::CREATED, &ServiceView::from(details)).await
+    let listing = Listing { links: body.links.into_iter().map(NamedLink::from).collect(), support: body.support };
+    let details = services::create_listed(&mut act, &Key::read(&org), new, listing).await?;
+    let missing = services::missing(&mut act.tx, &details.service).await?;
+    answer(act, StatusCode::CREATED, &ServiceView::own(details, missing)).await
 }
 
 /// The services an organization provides, by name, without their plans.
@@ -398,15 +461,24 @@ pub async fn list(api: Api, ApiPath(org): ApiPath<String>, ApiQuery(paging): Api
     Ok(Json(Page::cut(page, limit, cursor, show)).into_response())
 }
 
-/// One service: any of your own organizations, of others what the marketplace lists.
+/// One service: any of your own organizations and any they subscribe, of others what the marketplace lists.
 #[utoipa::path(get, path = "/api/v1/services/{service}", tag = "services", params(("service" = String, Path, description = "Handle or id")), responses((status = 200, description = "The service", body = ServiceView), Refusals))]
 pub async fn get(api: Api, ApiPath(service): ApiPath<String>) -> ApiResult {
     let mut conn = api.read().await?;
-    let details = services::get(&mut conn, &api.caller, &Key::read(&service)).await?;
-    Ok(Json(ServiceView::from(details)).into_response())
+    let seen = services::seen(&mut conn, &api.caller, &Key::read(&service)).await?;
+    let missing = match seen.role {
+        Some(_) => Some(services::missing(&mut conn, &seen.service).await?),
+        None => None,
+    };
+    let details = services::details(&mut conn, seen.service).await?;
+    let view = match missing {
+        Some(missing) => ServiceView::own(details, missing),
+        None => ServiceView::from(details),
+    };
+    Ok(Json(view).into_response())
 }
 
-/// Changes a service's texts, categories and visibility.
+/// Changes a service's texts, categories, visibility, links and support.
 #[utoipa::path(patch, path = "/api/v1/services/{service}", tag = "services", params(("service" = String, Path, description = "Handle or id")), request_body = ServiceChangeBody, responses((status = 200, description = "The service", body = ServiceView), Refusals))]
 pub async fn update(api: Api, ApiPath(service): ApiPath<String>, ApiJson(body): ApiJson<ServiceChangeBody>) -> ApiResult {
     let mut act = api.begin().await?;
@@ -416,9 +488,12 @@ pub async fn update(api: Api, ApiPath(service): ApiPath<String>, ApiJson(body): 
         description: body.description,
         categories: body.categories,
         visibility: body.visibility,
+        links: body.links.map(|links| links.into_iter().map(NamedLink::from).collect()),
+        support: body.support,
     };
     let details = services::update(&mut act, &Key::read(&service), change).await?;
-    answer(act, StatusCode::OK, &ServiceView::from(details)).await
+    let missing = services::missing(&mut act.tx, &details.service).await?;
+    answer(act, StatusCode::OK, &ServiceView::own(details, missing)).await
 }
 
 /// Offers another contract to new subscriptions; those that are there keep theirs.
@@ -429,12 +504,13 @@ pub async fn add_contract(api: Api, ApiPath(service): ApiPath<String>, ApiJson(b
     answer(act, StatusCode::CREATED, &ContractView::new(details.contract, Some(details.plans))).await
 }
 
-/// Publishes a draft or a paused service; an editor asks for it.
-#[utoipa::path(post, path = "/api/v1/services/{service}/publish", tag = "services", params(("service" = String, Path, description = "Handle or id")), request_body = Option<PublishBody>, responses((status = 200, description = "Published", body = PublishedView), (status = 202, description = "A request waits for a reviewer or maintainer", body = PublishedView), Refusals))]
+/// Publishes a draft or a paused service; an editor asks for it. Where operators review services, a draft goes to review first.
+#[utoipa::path(post, path = "/api/v1/services/{service}/publish", tag = "services", params(("service" = String, Path, description = "Handle or id")), request_body = Option<PublishBody>, responses((status = 200, description = "Published", body = PublishedView), (status = 202, description = "A request waits for a reviewer or maintainer, or the service for the operator's review", body = PublishedView), Refusals))]
 pub async fn publish(api: Api, ApiPath(service): ApiPath<String>, ApiMaybe(body): ApiMaybe<PublishBody>) -> ApiResult {
     let mut act = api.begin().await?;
     let key = Key::read(&service);
     let (status, request) = match services::publish(&mut act, &key, &body.note).await? {
+        Published::Now(service) if service.state == ServiceState::InReview => (StatusCode::ACCEPTED, None),
         Published::Now(_) => (StatusCode::OK, None),
         Published::Requested(request) => (StatusCode::ACCEPTED, Some(PublishRequestView::from(*request))),
     };

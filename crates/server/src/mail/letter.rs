@@ -3,7 +3,7 @@
 use askama::Template;
 use stoa_domain::mail::Mail;
 
-use crate::pages::times::moment;
+use crate::pages::times::{long_day, moment};
 
 /// What a mail says. Both bodies are made from it, so that they say the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,6 +75,9 @@ fn letter(mail: &Mail) -> Letter {
         | Mail::MemberRemoved { .. }
         | Mail::Invitation { .. }
         | Mail::OrganizationDeleted { .. } => of_organization(mail),
+        Mail::ServiceReviewAsked { .. } | Mail::ServiceReviewed { .. } | Mail::ServiceDeprecated { .. } | Mail::ServiceSuspended { .. } => {
+            of_service(mail)
+        }
     }
 }
 
@@ -201,6 +204,55 @@ fn of_organization(mail: &Mail) -> Letter {
             )],
             None,
             &["Until then whoever runs this installation can restore it."],
+        ),
+        _ => Letter::default(),
+    }
+}
+
+fn of_service(mail: &Mail) -> Letter {
+    match mail {
+        Mail::ServiceReviewAsked { organization, service, link, by } => letter_of(
+            &[format!("{by} of {organization} wants to publish {service}. It is on the marketplace as soon as an operator approves it.")],
+            Some(("Review it", link)),
+            &[],
+        ),
+        Mail::ServiceReviewed { organization, service, published, reason, link } => {
+            let said = if reason.is_empty() { Vec::new() } else { vec![format!("The operator says: {reason}")] };
+            let outcome = if *published {
+                format!("An operator of this installation approved {service} of {organization}. It is on the marketplace now.")
+            } else {
+                format!(
+                    "An operator of this installation did not approve {service} of {organization}. It is a draft again: change it and publish it anew."
+                )
+            };
+            letter_of(&[vec![outcome], said].concat(), Some(("Look at it", link)), &[])
+        }
+        Mail::ServiceDeprecated { organization, service, provider, on, successor, link } => {
+            let instead = successor.iter().map(|name| format!("{provider} recommends {name} instead."));
+            let first = format!(
+                "{provider} will retire {service}, which {organization} subscribes, on {} or later. Until then nothing changes for you.",
+                long_day(*on)
+            );
+            letter_of(
+                &std::iter::once(first).chain(instead).collect::<Vec<_>>(),
+                Some(("Look at your subscription", link)),
+                &["It is retired only when nobody subscribes it any more. Cancel your subscription when you need it no longer."],
+            )
+        }
+        Mail::ServiceSuspended { organization, service, suspended: true, reason, link } => letter_of(
+            &[
+                format!(
+                    "An operator of this installation stopped {service}. It has no access to anybody's data for now; this concerns {organization}."
+                ),
+                format!("Why: {reason}"),
+            ],
+            Some(("Look at it", link)),
+            &["Subscriptions stay as they are and go on when the operator lifts this."],
+        ),
+        Mail::ServiceSuspended { organization, service, link, .. } => letter_of(
+            &[format!("An operator of this installation let {service} go on. What {organization} granted it is open to it again.")],
+            Some(("Look at it", link)),
+            &[],
         ),
         _ => Letter::default(),
     }

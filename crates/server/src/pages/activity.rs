@@ -303,8 +303,26 @@ impl Sentence<'_> {
                 let which = if version.is_number() { format!("version {version}") } else { "a new version".to_owned() };
                 told("file-text", "brand", format!("added {which} of the contract of {}", self.name("service")))
             }
+            K::ServicePublished if self.data["reviewed"] == Value::Bool(true) => {
+                told("rocket", "ok", format!("approved the service {} as operator; it is published", self.name("name")))
+            }
             K::ServicePublished => told("rocket", "ok", format!("published the service {}", self.name("name"))),
             K::ServicePaused => told("pause", "warn", format!("paused the service {}", self.name("name"))),
+            K::ServiceReviewAsked => told("send", "", format!("asked the operator to review the service {}", self.name("name"))),
+            K::ServiceReviewWithdrawn => told("undo-2", "", format!("took the service {} back from review", self.name("name"))),
+            K::ServiceReviewRejected => {
+                told("ban", "danger", format!("did not approve the service {} as operator; it is a draft again", self.name("name")))
+            }
+            K::ServiceDeprecated => told("clock", "warn", format!("announced the end of the service {}{}", self.name("name"), self.end())),
+            K::ServiceRetired => told("circle-x", "danger", format!("retired the service {}", self.name("name"))),
+            K::ServiceSuspended => told("pause", "danger", format!("stopped the service {} as operator", self.name("name"))),
+            K::ServiceUnsuspended => told("play", "ok", format!("let the service {} go on as operator", self.name("name"))),
+            K::ServiceAudienceAdded => {
+                told("user-plus", "", format!("listed the service {} for {}", self.name("service"), self.name("organization")))
+            }
+            K::ServiceAudienceRemoved => {
+                told("user-minus", "warn", format!("lists the service {} for {} no more", self.name("service"), self.name("organization")))
+            }
             K::SubscriptionRequested => told("send", "", format!("asked to subscribe {}{}", self.name("service"), self.parties())),
             K::SubscriptionActivated => told("plug", "ok", format!("subscribed {}{}", self.name("service"), self.parties())),
             K::SubscriptionProjectsChanged => self.projects(),
@@ -322,6 +340,14 @@ impl Sentence<'_> {
             K::RequestRejected => told("ban", "danger", format!("rejected {}", self.asked())),
             K::RequestWithdrawn => told("undo-2", "", format!("took back the request for {}", self.asked())),
         }
+    }
+
+    /// From when on a service will be retired, and what is recommended instead.
+    fn end(&self) -> String {
+        let end = &self.data["deprecation"];
+        let on = end["date"].as_str().map(|day| format!(" from {day} on")).unwrap_or_default();
+        let instead = end["successor"]["name"].as_str().map(|name| format!(" and recommends {name} instead")).unwrap_or_default();
+        format!("{on}{instead}")
     }
 
     fn text(&self, key: &str) -> &str {
@@ -380,6 +406,10 @@ impl Sentence<'_> {
             ("redirect_uris", "the redirect addresses"),
             ("categories", "the categories"),
             ("visibility", "the visibility"),
+            ("links", "the links"),
+            ("support", "the support contact"),
+            ("icon", "the icon"),
+            ("screenshots", "the screenshots"),
         ];
         let changed: Vec<&str> = known.into_iter().filter(|(key, _)| changes[*key].is_object()).map(|(_, words)| words).collect();
         if changed.is_empty() { "details".to_owned() } else { listed(&changed) }

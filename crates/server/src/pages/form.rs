@@ -58,6 +58,9 @@ impl FormErrors {
             Error::Conflict { detail, .. } => {
                 Ok(Self { status: StatusCode::CONFLICT, code, whole: Some(sentence(&detail)), faults: Vec::new() })
             }
+            Error::Blocked { detail, because, .. } => {
+                Ok(Self { status: StatusCode::CONFLICT, code, whole: Some(sentence(&detail)), faults: because.into_vec() })
+            }
             other => Err(other.into()),
         }
     }

@@ -4,21 +4,24 @@ use axum::{extract::Query, response::IntoResponse};
 use serde::Deserialize;
 use stoa_actions::{
     marketplace::{self, Facets, ListedService, Results, Subscribed},
-    services, subscriptions,
+    services::{self, ServiceDetails},
+    subscriptions,
 };
 use stoa_domain::{
     marketplace::{Place, SearchInput, Sort},
     organizations::Key,
-    services::{Level, Service, Visibility},
+    services::{Level, Service, Visibility, support_href},
     subscriptions::Mode,
 };
+use stoa_store::Conn;
 
 use super::{
-    Badge, Choice, Field, Pager, Pair, PermissionLine, PlanView, ProjectPicker, Shell, filters,
-    form::sentence_start,
+    Badge, Choice, Field, Link, Pager, Pair, PermissionLine, PlanView, ProjectPicker, Shell, filters,
+    form::{sentence, sentence_start},
     hue, initials, markdown,
     offers::{permission_lines, plan_view},
     page::{Page, PageResult},
+    service_looks::{Shot, end_note, icon, shots},
     subscribe, times,
 };
 use crate::{
@@ -101,6 +104,8 @@ pub struct ServiceTile {
     pub initials: String,
     /// Colour class of its mark.
     pub hue: u8,
+    /// The address of its icon; may be empty.
+    pub icon: String,
     /// Its summary.
     pub summary: String,
     /// Categories, and “On request” or “Subscribed” where it applies.
@@ -125,6 +130,20 @@ pub struct MarketplaceServicePage {
     pub initials: String,
     /// Colour class of its mark.
     pub hue: u8,
+    /// The address of its icon; may be empty.
+    pub icon: String,
+    /// The provider's name where it is a preview for members of the provider; otherwise empty.
+    pub preview_of: String,
+    /// That it will be retired, and from when on; may be empty.
+    pub end_note: String,
+    /// What its provider recommends instead.
+    pub successor: Option<Link>,
+    /// Its screenshots.
+    pub screenshots: Vec<Shot>,
+    /// Where else to read about it.
+    pub links: Vec<Link>,
+    /// Whom to ask.
+    pub support: Option<Link>,
     /// Its provider's name.
     pub provider: String,
     /// Its summary.
@@ -397,6 +416,7 @@ fn tile(listed: &ListedService) -> ServiceTile {
         href: format!("/marketplace/{}", service.handle),
         initials: initials(&service.name),
         hue: hue(&service.handle),
+        icon: icon(service),
         summary: service.summary.clone(),
         badges: badges(service),
         price: sentence_start(&listed.price.words()),
@@ -409,17 +429,43 @@ pub async fn show(page: Page, ApiPath(key): ApiPath<String>) -> PageResult {
     let key = Key::read(&key);
     let mut conn = page.read().await?;
     let details = marketplace::get(&mut conn, &page.caller, &key).await?;
-    let seen = services::seen(&mut conn, &page.caller, &key).await?;
-    let offering = subscriptions::offering(&mut conn, &page.caller, &key, None).await?;
-    let own = marketplace::subscribed(&mut conn, &page.caller, details.service.id).await?;
+    Ok(service_page(&page, &mut conn, details, "").await?.into_response())
+}
+
+/// `GET /organizations/{org}/services/{service}/preview`: the same page before the service is published.
+pub async fn preview(page: Page, ApiPath((_org, key)): ApiPath<(String, String)>) -> PageResult {
+    let mut conn = page.read().await?;
+    let details = marketplace::preview(&mut conn, &page.caller, &Key::read(&key)).await?;
+    let provider = details.provider.name.clone();
+    Ok(service_page(&page, &mut conn, details, &provider).await?.into_response())
+}
+
+async fn service_page(page: &Page, conn: &mut Conn, details: ServiceDetails, preview_of: &str) -> PageResult<MarketplaceServicePage> {
+    let key = Key::Id(details.service.id);
+    let seen = services::seen(conn, &page.caller, &key).await?;
+    let successor = services::moves::successor_of(conn, &page.caller, &details.service).await?;
+    let offering = subscriptions::offering(conn, &page.caller, &key, None).await?;
+    let own = marketplace::subscribed(conn, &page.caller, details.service.id).await?;
     let (service, contract, provider) = (&details.service, &details.contract, &details.provider);
-    let no_subscribe = if offering.seats.is_empty() { "To subscribe it, create an organization or ask to be added to one." } else { "" };
-    let shown = MarketplaceServicePage {
-        shell: page.shell(&mut conn, "marketplace").await?,
+    let no_subscribe = match &offering.closed {
+        // A draft takes no subscriptions, which is what a preview is about.
+        Some(cause) if preview_of.is_empty() => sentence(cause),
+        _ if offering.seats.is_empty() => "To subscribe it, create an organization or ask to be added to one.".to_owned(),
+        _ => String::new(),
+    };
+    Ok(MarketplaceServicePage {
+        shell: page.shell(conn, "marketplace").await?,
         url: format!("/marketplace/{}", service.handle),
         name: service.name.clone(),
         initials: initials(&service.name),
         hue: hue(&service.handle),
+        icon: icon(service),
+        preview_of: preview_of.to_owned(),
+        end_note: end_note(service),
+        successor: successor.map(|other| Link::new(other.name, format!("/marketplace/{}", other.handle))),
+        screenshots: shots(service, &details.images),
+        links: service.links.iter().map(|link| Link::new(link.name.as_str(), link.url.as_str())).collect(),
+        support: service.support.as_ref().map(|support| Link::new(support.as_str(), support_href(support))),
         provider: provider.name.clone(),
         summary: service.summary.clone(),
         badges: badges(service),
@@ -439,10 +485,9 @@ pub async fn show(page: Page, ApiPath(key): ApiPath<String>) -> PageResult {
             None => String::new(),
         },
         subscriptions: own.iter().map(own_subscription).collect(),
-        form: no_subscribe.is_empty().then(|| subscribe::form(&offering)),
-        no_subscribe: no_subscribe.to_owned(),
-    };
-    Ok(shown.into_response())
+        form: (no_subscribe.is_empty() && preview_of.is_empty()).then(|| subscribe::form(&offering)),
+        no_subscribe,
+    })
 }
 
 fn access(service: &Service) -> &'static str {
@@ -480,6 +525,7 @@ mod tests {
             href: "/marketplace/load-forecast".into(),
             initials: initials(name),
             hue: hue(name),
+            icon: String::new(),
             summary: "Forecasts the load of each project for the next 48 hours, every quarter of an hour.".into(),
             badges: vec![Badge::plain("forecasting"), Badge::state("requested")],
             price: "from € 49.00 per month".into(),

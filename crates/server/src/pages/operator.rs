@@ -17,11 +17,12 @@ pub struct OperatorHead {
 impl OperatorHead {
     /// The tabs in their order.
     #[must_use]
-    pub fn tabs(&self) -> [Tab; 3] {
+    pub fn tabs(&self) -> [Tab; 4] {
         let tab = |key, label, path| Tab { key, label, path, count: 0 };
         [
             tab("users", "Users", "/operator/users"),
             tab("organizations", "Organizations", "/operator/organizations"),
+            tab("services", "Services", "/operator/services"),
             tab("outbox", "Outbox", "/operator/outbox"),
         ]
     }

@@ -15,7 +15,7 @@ use stoa_domain::{
     money::RawDecimal,
     organizations::Key,
     permissions::Permission,
-    services::{DataPermission, Level, NewService, ServiceChange, ServiceText, Visibility},
+    services::{DataPermission, Level, Listing, MOST_LINKS, NamedLink, NewService, ServiceChange, ServiceText, Visibility},
 };
 use stoa_store::Conn;
 
@@ -24,7 +24,7 @@ use super::{
     form::{FormErrors, PageForm},
     offers::permission_lines,
     page::{Page, PageResult},
-    services::{MeterDraft, ServiceEditPage},
+    services::{LinkDraft, MeterDraft, ServiceEditPage},
 };
 use crate::extract::ApiPath;
 
@@ -51,6 +51,12 @@ pub struct Sent {
     pub categories: String,
     /// Who may subscribe.
     pub visibility: String,
+    /// The names of the links.
+    pub link_name: Vec<String>,
+    /// The addresses of the links.
+    pub link_url: Vec<String>,
+    /// Whom to ask.
+    pub support: String,
     /// The level of the contract.
     pub level: String,
     /// The permissions marked.
@@ -90,6 +96,17 @@ fn nth(all: &[String], row: usize) -> &str {
 impl Sent {
     fn categories(&self) -> Vec<String> {
         self.categories.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The rows of links in which something is written.
+    fn linked(&self) -> Vec<usize> {
+        let rows = self.link_name.len().max(self.link_url.len());
+        (0..rows).filter(|row| !nth(&self.link_name, *row).is_empty() || !nth(&self.link_url, *row).is_empty()).collect()
+    }
+
+    fn listing(&self) -> Listing {
+        let link = |row: usize| NamedLink { name: nth(&self.link_name, row).to_owned(), url: nth(&self.link_url, row).to_owned() };
+        Listing { links: self.linked().into_iter().map(link).collect(), support: Some(self.support.clone()) }
     }
 
     fn rows(&self) -> usize {
@@ -148,8 +165,28 @@ impl Sent {
             description: Some(self.description.clone()),
             categories: Some(self.categories()),
             visibility: Some(self.visibility.clone()),
+            links: Some(self.listing().links),
+            support: Some(self.support.clone()),
         }
     }
+}
+
+/// The rows of links, with empty ones to fill in; the fault of a row stands at its address.
+fn links(sent: &Sent, wrong: &mut Wrong) -> Vec<LinkDraft> {
+    let filled = sent.linked();
+    let count = (filled.len() + 2).min(MOST_LINKS);
+    (0..count)
+        .map(|index| {
+            let row = filled.get(index).copied().unwrap_or(usize::MAX);
+            let name = wrong.at(&format!("/links/{index}/name")).map(|error| format!("Name: {error}"));
+            let error = name.or(wrong.at(&format!("/links/{index}/url")));
+            LinkDraft {
+                key: format!("link-url-{}", index + 1),
+                name: nth(&sent.link_name, row).to_owned(),
+                url: Field { value: nth(&sent.link_url, row).to_owned(), error },
+            }
+        })
+        .collect()
 }
 
 /// What is wrong with a form, or nothing.
@@ -179,7 +216,7 @@ fn visibilities(chosen: &str) -> Vec<Choice> {
     vec![
         choice(Visibility::Public, "Everybody, at once", "It is listed for all and subscribed without asking you."),
         choice(Visibility::OnRequest, "Everybody, after your approval", "It is listed for all; you approve each subscription."),
-        choice(Visibility::Private, "Your organization only", "It is listed for members of your organization."),
+        choice(Visibility::Private, "Named organizations", "It is listed for your organization and for those you name afterwards."),
     ]
 }
 
@@ -221,6 +258,7 @@ async fn new_page(page: &Page, conn: &mut Conn, seat: &Seat, sent: &Sent, errors
         .collect();
     let plan = "/contract/plans/0";
     let meters = meters(sent, &mut wrong);
+    let links = links(sent, &mut wrong);
     let mut category = wrong.at("/categories");
     for index in 0..sent.categories().len() {
         category = category.or(wrong.at(&format!("/categories/{index}")));
@@ -238,6 +276,8 @@ async fn new_page(page: &Page, conn: &mut Conn, seat: &Seat, sent: &Sent, errors
         description: wrong.field("/description", &sent.description),
         categories: Field { value: sent.categories.clone(), error: category },
         visibilities: visibilities(&sent.visibility),
+        links,
+        support: wrong.field("/support", &sent.support),
         levels: levels(&sent.level),
         permissions: permissions(&sent.permission),
         terms_url: wrong.field("/contract/terms_url", &sent.terms_url),
@@ -301,7 +341,7 @@ pub async fn create(page: Page, ApiPath(org): ApiPath<String>, PageForm(sent): P
         return Ok(new_page(&page, &mut conn, &seat, &sent, None).await?.into_response());
     }
     let mut act = page.begin().await?;
-    match services::create(&mut act, &Key::read(&org), sent.new_service()).await {
+    match services::create_listed(&mut act, &Key::read(&org), sent.new_service(), sent.listing()).await {
         Ok(made) => {
             let to = format!("/organizations/{}/services/{}", made.provider.handle, made.service.handle);
             page.done(act, to, Flash::ok(format!("{} is drafted. Publish it when it is ready.", made.service.name))).await
@@ -333,6 +373,9 @@ async fn edit_page(page: &Page, org: &str, key: &str, sent: Option<&Sent>, error
         description: service.description.clone(),
         categories: service.categories.join(", "),
         visibility: service.visibility.word().to_owned(),
+        link_name: service.links.iter().map(|link| link.name.clone()).collect(),
+        link_url: service.links.iter().map(|link| link.url.clone()).collect(),
+        support: service.support.clone().unwrap_or_default(),
         ..Sent::default()
     };
     let sent = sent.unwrap_or(&kept);
@@ -352,6 +395,8 @@ async fn edit_page(page: &Page, org: &str, key: &str, sent: Option<&Sent>, error
         description: wrong.field("/description", &sent.description),
         categories: Field { value: sent.categories.clone(), error: category.or(wrong.at("/categories")) },
         visibilities: visibilities(&sent.visibility),
+        links: links(sent, &mut wrong),
+        support: wrong.field("/support", &sent.support),
         errors: wrong.rest(),
         org,
         ..ServiceEditPage::default()

@@ -3,7 +3,7 @@
 use axum::{extract::Query, response::IntoResponse};
 use serde::{Deserialize, Serialize};
 use stoa_actions::{
-    services::{self, OfferedService, Published, ServiceDetails},
+    services::{self, OfferedService, ServiceDetails},
     subscriptions::{self, Filter, Provided},
 };
 use stoa_domain::{
@@ -16,8 +16,11 @@ use stoa_domain::{
 
 use super::marketplace::{level_label, visibility_label};
 use super::requests::RequestCard;
+use super::service_acts::{ActLink, acts, notes};
+use super::service_checklist::{LackRow, lack_row, summary};
+use super::service_looks::icon;
 use super::{
-    Badge, Choice, Field, Flash, Kpi, Link, OrgHead, Pager, Pair, PermissionLine, PlanView, Shell, filters, hue, initials,
+    Badge, Choice, Field, Kpi, Link, OrgHead, Pager, Pair, PermissionLine, PlanView, Shell, filters, hue, initials,
     offers::{permission_lines, plan_view},
     page::{Page, PageResult, may},
     times,
@@ -54,6 +57,8 @@ pub struct ServiceRow {
     pub initials: String,
     /// Colour class of its mark.
     pub hue: u8,
+    /// The address of its icon; may be empty.
+    pub icon: String,
     /// Its summary.
     pub summary: String,
     /// Its state.
@@ -96,6 +101,10 @@ pub struct ServiceEditPage {
     pub description: Field,
     /// Its categories, separated by commas.
     pub categories: Field,
+    /// Links, sent as repeated `link_name, link_url`.
+    pub links: Vec<LinkDraft>,
+    /// Whom to ask.
+    pub support: Field,
     /// `public`, `on_request`, …
     pub visibilities: Vec<Choice>,
     /// `organization`, `project`.
@@ -116,6 +125,17 @@ pub struct ServiceEditPage {
     pub monthly_per_project: Field,
     /// The meters, sent as repeated `meter_name, meter_unit, meter_unit_price, meter_free_units`.
     pub meters: Vec<MeterDraft>,
+}
+
+/// One link of the form.
+#[derive(Debug, Clone, Default)]
+pub struct LinkDraft {
+    /// A key for the page, such as `link-url-1`; each row another.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// Its address; its error stands for the whole row.
+    pub url: Field,
 }
 
 /// One meter of the form.
@@ -149,6 +169,8 @@ pub struct ServicePage {
     pub initials: String,
     /// Colour class of its mark.
     pub hue: u8,
+    /// The address of its icon; may be empty.
+    pub icon: String,
     /// Its summary.
     pub summary: String,
     /// Its state.
@@ -159,12 +181,14 @@ pub struct ServicePage {
     pub market_href: String,
     /// Whether I may edit it.
     pub can_edit: bool,
-    /// Whether I may publish it (or ask for it) and its state allows it.
-    pub can_publish: bool,
-    /// What the button to publish says: “Publish” or “Ask to publish”.
-    pub publish_label: String,
-    /// Whether I may pause it and its state allows it.
-    pub can_pause: bool,
+    /// What I may do with it now.
+    pub acts: Vec<ActLink>,
+    /// Its end, its stop, what the operator's review said.
+    pub notes: Vec<String>,
+    /// What it lacks, for those who could add it.
+    pub checklist: Vec<LackRow>,
+    /// What the checklist amounts to.
+    pub checklist_note: String,
     /// Figures such as subscribers, projects, income of this month.
     pub kpis: Vec<Kpi>,
     /// Requests waiting for the provider.
@@ -226,6 +250,7 @@ pub async fn list(page: Page, ApiPath(org): ApiPath<String>, Query(query): Query
             href: format!("{url}/{}", service.handle),
             initials: initials(&service.name),
             hue: hue(&service.handle),
+            icon: icon(service),
             summary: service.summary.clone(),
             state: Badge::state(service.state.word()),
             visibility: visibility_label(service.visibility).to_owned(),
@@ -271,20 +296,22 @@ pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Qu
     org.crumbs = vec![Link::new("Services", list.as_str()), Link::new(service.name.as_str(), "")];
     let (publishes, drafts) = (verdict(seat.role, Permission::PublishServices), may(&seat, Permission::DraftServices));
     let requests = format!("{}/requests", org.url());
-    let can_publish = service.state.publish().is_ok() && publishes != Verdict::Refused;
+    let missing = if drafts && service.state != ServiceState::Retired { services::missing(&mut conn, service).await? } else { Vec::new() };
     let shown = ServicePage {
         shell: page.shell(&mut conn, "organizations").await?,
         name: service.name.clone(),
         initials: initials(&service.name),
         hue: hue(&service.handle),
+        icon: icon(service),
         summary: service.summary.clone(),
         state: Badge::state(service.state.word()),
         state_note: state_note(service.state, publishes),
-        market_href: if service.state.listed() { format!("/marketplace/{}", service.handle) } else { String::new() },
-        can_edit: drafts,
-        can_publish,
-        publish_label: if publishes == Verdict::Allowed { "Publish" } else { "Ask to publish" }.to_owned(),
-        can_pause: service.state.pause().is_ok() && publishes == Verdict::Allowed,
+        market_href: if service.state.has_page() { format!("/marketplace/{}", service.handle) } else { String::new() },
+        can_edit: drafts && service.state != ServiceState::Retired,
+        acts: acts(service, publishes),
+        notes: notes(service),
+        checklist_note: summary(&missing).to_owned(),
+        checklist: missing.iter().map(|lack| lack_row(*lack, &url)).collect(),
         kpis: vec![
             Kpi { label: "Subscribers".into(), value: demand.live.to_string(), note: "subscriptions in force".into(), ..Kpi::default() },
             Kpi {
@@ -316,11 +343,12 @@ fn state_note(state: ServiceState, publishes: Verdict) -> String {
     };
     match state {
         ServiceState::Draft => format!("A draft: only members of this organization see it. {who}"),
+        ServiceState::InReview => "In review: an operator of this installation decides whether it is published.".to_owned(),
         ServiceState::Paused => format!("Paused: it takes no new subscriptions, those in force go on. {who}"),
-        ServiceState::Deprecated => "Deprecated: it takes no new subscriptions and will be retired.".to_owned(),
         ServiceState::Retired => "Retired: it is over.".to_owned(),
         ServiceState::Suspended => "Suspended by the operator of this installation.".to_owned(),
-        ServiceState::Published => String::new(),
+        // When a deprecated one ends is told beside.
+        ServiceState::Published | ServiceState::Deprecated => String::new(),
     }
 }
 
@@ -351,28 +379,10 @@ fn facts(details: &ServiceDetails) -> Vec<Pair> {
     facts
 }
 
-/// `POST /organizations/{org}/services/{service}/publish`.
-pub async fn publish(page: Page, ApiPath((org, key)): ApiPath<(String, String)>) -> PageResult {
-    let mut act = page.begin().await?;
-    let told = match services::publish(&mut act, &Key::read(&key), "").await? {
-        Published::Now(service) => Flash::ok(format!("{} is published.", service.name)),
-        Published::Requested(_) => Flash::ok("A reviewer or maintainer of your organization decides whether it is published."),
-    };
-    page.done(act, format!("/organizations/{org}/services/{key}"), told).await
-}
-
-/// `POST /organizations/{org}/services/{service}/pause`.
-pub async fn pause(page: Page, ApiPath((org, key)): ApiPath<(String, String)>) -> PageResult {
-    let mut act = page.begin().await?;
-    let service = services::pause(&mut act, &Key::read(&key)).await?;
-    let told = Flash::ok(format!("{} is paused: subscriptions in force go on, new ones are not taken.", service.name));
-    page.done(act, format!("/organizations/{org}/services/{key}"), told).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::{MeterDraft, ServiceEditPage, ServicePage, ServiceRow, ServicesPage, SubscriberRow};
-    use crate::pages::{Badge, Choice, Field, Kpi, Link, Pair, sample};
+    use crate::pages::{Badge, Choice, Field, Kpi, Link, Pair, sample, service_acts::ActLink, service_checklist::LackRow};
 
     #[test]
     fn the_list_and_its_empty_states() {
@@ -439,6 +449,8 @@ mod tests {
             state: Badge::state("published"),
             market_href: "/marketplace/load-forecast".into(),
             can_edit: true,
+            acts: vec![ActLink { path: "pause", label: "Pause", icon: "pause", ..ActLink::default() }],
+            checklist: vec![LackRow { text: "Add an icon, by which people recognise it.", ..LackRow::default() }],
             kpis: vec![Kpi { label: "Subscribers".into(), value: "12".into(), ..Kpi::default() }],
             pending: vec![sample::request("req_1", true)],
             subscribers: vec![SubscriberRow {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use stoa_actions::{
     seats::Seat,
+    services,
     subscriptions::{self, Candidate, Details, Filter},
 };
 use stoa_domain::{
@@ -30,6 +31,7 @@ use super::{
     form::{FormErrors, PageForm},
     hue, initials,
     page::{Page, PageResult},
+    service_looks::end_note,
     times,
 };
 use crate::{
@@ -104,6 +106,10 @@ pub struct SubscriptionPage {
     pub state: Badge,
     /// What its state means and who could go on; may be empty.
     pub state_note: String,
+    /// That the service will be retired, and from when on; may be empty.
+    pub end_note: String,
+    /// What its provider recommends instead.
+    pub successor: Option<Link>,
     /// “Cancel subscription” or “Ask to cancel”; empty where it cannot be cancelled.
     pub cancel_label: String,
     /// How many projects it uses.
@@ -338,6 +344,11 @@ async fn whole(page: &Page, conn: &mut Conn, seat: &Seat, details: &Details, tab
     org.crumbs = vec![Link::new("Marketplace", list.as_str()), Link::new(offer.service_name.as_str(), "")];
     let subscription = &details.subscription;
     let since = subscription.activated_at.unwrap_or(subscription.created_at);
+    let service = services::of_subscription(conn, subscription).await?;
+    let successor = match &service {
+        Some(service) => services::moves::successor_of(conn, &page.caller, service).await?,
+        None => None,
+    };
     let cancels = verdict(seat.role, Permission::CancelSubscription) == Verdict::Allowed;
     let cancel_label = match subscription.state {
         state if !state.is_live() => "",
@@ -359,6 +370,8 @@ async fn whole(page: &Page, conn: &mut Conn, seat: &Seat, details: &Details, tab
         since: times::long_day(since.day()),
         state: Badge::state(subscription.state.word()),
         state_note: state_note(details),
+        end_note: service.as_ref().map(end_note).unwrap_or_default(),
+        successor: successor.map(|other| Link::new(other.name, format!("/marketplace/{}", other.handle))),
         cancel_label: cancel_label.to_owned(),
         project_count: live(details),
         tab,
@@ -567,6 +580,8 @@ mod tests {
             since: "1 November 2026".into(),
             state: Badge::state("active"),
             state_note: String::new(),
+            end_note: String::new(),
+            successor: None,
             cancel_label: "Cancel subscription".into(),
             project_count: 4,
             tab,

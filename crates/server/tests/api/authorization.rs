@@ -10,6 +10,8 @@ use stoa_domain::mail::Mail;
 use stoa_store::second_factors;
 use stoa_testkit::{Client, Person, TestApp, api_tests};
 
+use crate::providing::png;
+
 /// Operations without a row. It may only shrink.
 const EXCEPTIONS: [&str; 0] = [];
 
@@ -156,6 +158,25 @@ pub(crate) fn rows() -> Vec<Row> {
         row(post.clone(), "/api/v1/services/{service}/publish", EDIT),
         // A service on the marketplace is seen by strangers, so they are refused and not told that there is none.
         row(post.clone(), "/api/v1/services/{service}/pause", Gate::Roles("m!403")),
+        row(post.clone(), "/api/v1/services/{service}/deprecate", Gate::Roles("m!403")),
+        row(post.clone(), "/api/v1/services/{service}/retire", MAINTAIN),
+        row(post.clone(), "/api/v1/services/{service}/withdraw", MAINTAIN),
+        Row { query: "?act=pause", ..row(get.clone(), "/api/v1/services/{service}/consequences", ALL) },
+        row(put.clone(), "/api/v1/services/{service}/icon", EDIT),
+        row(delete.clone(), "/api/v1/services/{service}/icon", EDIT),
+        Row { query: "?alt=A%20chart", ..row(put.clone(), "/api/v1/services/{service}/screenshots/{number}", EDIT) },
+        with(patch.clone(), "/api/v1/services/{service}/screenshots/{number}", EDIT, |_| json!({"alt": "Another chart"})),
+        row(delete.clone(), "/api/v1/services/{service}/screenshots/{number}", EDIT),
+        row(get.clone(), "/api/v1/services/{service}/images/{hash}", ALL),
+        row(get.clone(), "/api/v1/services/{service}/audience", ALL),
+        row(put.clone(), "/api/v1/services/{service}/audience/{org}", EDIT),
+        row(delete.clone(), "/api/v1/services/{service}/audience/{org}", EDIT),
+        row(get.clone(), "/api/v1/operator/services", Gate::Operator),
+        row(get.clone(), "/api/v1/operator/services/{service}", Gate::Operator),
+        row(post.clone(), "/api/v1/operator/services/{service}/approve", Gate::Operator),
+        with(post.clone(), "/api/v1/operator/services/{service}/reject", Gate::Operator, |_| json!({"reason": "too little said"})),
+        with(post.clone(), "/api/v1/operator/services/{service}/suspend", Gate::Operator, |_| json!({"reason": "reads too much"})),
+        row(post.clone(), "/api/v1/operator/services/{service}/unsuspend", Gate::Operator),
         row(get.clone(), "/api/v1/services/{service}/subscriptions", ALL),
         row(get.clone(), "/api/v1/marketplace", Gate::Anyone),
         row(get.clone(), "/api/v1/marketplace/suggestions", Gate::Anyone),
@@ -202,6 +223,9 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
+/// Parts of the paths that take a service on the marketplace; the others take a draft.
+const OPEN: [&str; 4] = ["marketplace", "pause", "deprecate", "operator"];
+
 /// An organization with everything in it, four members with one role each, and a stranger.
 pub(crate) struct World {
     pub(crate) maintainer: Person,
@@ -218,6 +242,7 @@ pub(crate) struct World {
     secret: String,
     service: String,
     open_service: String,
+    picture: String,
     pub(crate) subscription: String,
     request: String,
     /// The code of its mail domain, grid.example, which is not verified yet.
@@ -265,12 +290,19 @@ impl World {
             secret,
             service: String::new(),
             open_service: String::new(),
+            picture: String::new(),
             subscription: String::new(),
             request: String::new(),
             code,
         };
         world.service = world.draft("Draft service").await;
         world.open_service = world.draft("Open service").await;
+        for place in ["icon", "screenshots/1?alt=A%20chart"] {
+            let m = &world.maintainer.client;
+            let request = m.request(Method::PUT, &format!("/api/v1/services/{}/{place}", world.service)).body(png(320, 320, 1));
+            let shown = m.send(request).await.expect(200);
+            world.picture = text(&shown, "icon").rsplit('/').next().unwrap().to_owned();
+        }
         let subscribed = world.draft("Subscribed service").await;
         for service in [&world.open_service, &subscribed] {
             world.maintainer.post(&format!("/api/v1/services/{service}/publish"), json!({})).await.expect(200);
@@ -317,7 +349,9 @@ impl World {
             .replace("{domain}", "grid.example")
             .replace("{application}", &self.application)
             .replace("{secret}", &self.secret)
-            .replace("{service}", if path.contains("marketplace") || path.contains("pause") { &self.open_service } else { &self.service })
+            .replace("{service}", if OPEN.iter().any(|part| path.contains(part)) { &self.open_service } else { &self.service })
+            .replace("{number}", "1")
+            .replace("{hash}", &self.picture)
             .replace("{subscription}", &self.subscription)
             .replace("{request}", &self.request)
             .replace("{token}", "tok_01h455vb4pex5vsknk084sn02q")
@@ -329,6 +363,8 @@ impl World {
         let body = (row.body)(self);
         if !body.is_null() {
             request = request.json(&body);
+        } else if row.method == Method::PUT && (row.path.ends_with("/icon") || row.path.contains("/screenshots/")) {
+            request = request.body(png(640, 640, 1));
         } else if row.path.starts_with("/oauth2/") {
             request = request.form(&[("grant_type", "client_credentials"), ("token", "x")]);
         } else if row.method == Method::POST {

@@ -28,6 +28,8 @@ mod operator;
 mod organizations;
 mod pages;
 mod projects;
+mod provider_pages;
+mod providing;
 mod requests;
 mod resources;
 mod second_factors;

@@ -16,7 +16,7 @@ const MANY: usize = 10;
 
 /// Operations that change what others need get a world of their own.
 fn needs_its_own_world(row: &Row) -> bool {
-    let verbs = ["/suspend", "/publish", "/pause", "/cancel", "/approve", "/reject"];
+    let verbs = ["/suspend", "/publish", "/pause", "/deprecate", "/retire", "/cancel", "/approve", "/reject"];
     row.method == Method::DELETE || row.method == Method::PUT || verbs.iter().any(|verb| row.path.ends_with(verb))
 }
 
@@ -29,8 +29,10 @@ fn counted(row: &Row) -> bool {
     match row.gate {
         // They need an application's credentials; their statements are counted in the tests of tokens and usage.
         Gate::Service | Gate::ClientCredentials => false,
-        // It takes an organization that is deleted.
-        Gate::Operator => !row.path.ends_with("/restore"),
+        // They take an organization that is deleted, a service in review, or one that is suspended.
+        Gate::Operator => !["/restore", "/approve", "/reject", "services/{service}/unsuspend"].iter().any(|end| row.path.ends_with(end)),
+        // It takes a service in review.
+        Gate::Roles(_) if row.path == "/api/v1/services/{service}/withdraw" => false,
         // Nobody but the requester may, or there is no such token in the world.
         Gate::Roles("-") => false,
         Gate::Anybody | Gate::Anyone | Gate::Roles(_) => true,

@@ -66,14 +66,14 @@ api_tests! {
         assert_eq!(made.status, 303, "{made:?}");
         assert_eq!(made.header("location"), format!("{list}/load-forecast"));
         let own = page(&browser, &format!("{list}/load-forecast")).await;
-        for shown in ["is drafted", "Draft", "EUR 49.00", "EUR 0.012 per call, 1,000 free each month", "Publish</button>", "No subscribers yet"] {
+        for shown in ["is drafted", "Draft", "EUR 49.00", "EUR 0.012 per call, 1,000 free each month", "Publish</a>", "No subscribers yet"] {
             assert!(own.contains(shown), "{shown} is not in {own}");
         }
         assert!(!page(&browser, "/marketplace").await.contains("Load forecast"));
 
         assert_eq!(send(&browser, &format!("{list}/load-forecast/publish"), &[]).await.status, 303);
         let own = page(&browser, &format!("{list}/load-forecast")).await;
-        assert!(own.contains("is published") && own.contains("Pause</button>") && !own.contains("Publish</button>"));
+        assert!(own.contains("is published") && own.contains("Pause</a>") && !own.contains("Publish</a>"));
 
         let market = page(&browser, "/marketplace?q=fore&category=energy").await;
         assert!(market.contains("Load forecast") && market.contains("From EUR 49.00 a month") && market.contains("On request"));

@@ -51,12 +51,8 @@ impl Found {
     pub fn begin(&mut self, viewer: &Viewer) {
         self.tables = "services s".to_owned();
         self.conditions = "s.state = 'published'".to_owned();
-        let user = self.bind(viewer.user);
-        let within = viewer.only("organization_id", &mut self.values);
-        self.only(&format!(
-            "(s.visibility in ('public', 'on_request')
-          or s.organization_id in (select organization_id from memberships where user_id = {user}{within}))"
-        ));
+        let visible = visible(viewer, &mut self.values);
+        self.only(&visible);
         self.only("s.organization_id not in (select id from organizations where deleted_at is not null or suspended_at is not null)");
     }
 
@@ -144,6 +140,21 @@ pub(super) fn hits(engine: Engine, reading: &Reading, fields: Fields, ranked: bo
 
 fn capped(fields: Fields) -> String {
     if fields == Fields::Provider { format!(" limit {MOST_OF_PROVIDERS}") } else { String::new() }
+}
+
+/// The condition on which somebody sees a listed service `s`: everybody those that are public or subscribed on request, a
+/// private one the members of its provider and of the organizations it is for.
+fn visible(viewer: &Viewer, values: &mut Vec<Value>) -> String {
+    values.push(viewer.user.into());
+    let user = values.len();
+    let within = viewer.only("organization_id", values);
+    let own = format!("select organization_id from memberships where user_id = ${user}{within}");
+    format!(
+        "(s.visibility in ('public', 'on_request')
+           or s.organization_id in ({own})
+           or s.id in (select a.service_id from service_audience a
+                       join organizations g on g.id = a.audience_id and g.deleted_at is null where a.audience_id in ({own})))"
+    )
 }
 
 /// Whether a word is also found where it only begins one. A single letter begins too many.

@@ -47,7 +47,7 @@ pub const LEDGER: [&str; 14] = [
 /// What is erased, as statements with the organization as `$1` and the number of rows as `$2`, in an order that keeps
 /// references. Kept are: the organization's id and name, names of projects and services, contracts and plans, subscriptions
 /// with their grants, requests with who decided, usage, and the event log.
-const STEPS: [&str; 22] = [
+const STEPS: [&str; 24] = [
     "delete from team_shares where organization_id = $1 and application_id in
        (select application_id from team_shares where organization_id = $1 limit $2)",
     "delete from organization_shares where organization_id = $1 and application_id in
@@ -70,8 +70,14 @@ const STEPS: [&str; 22] = [
        join applications a on a.id = s.application_id where a.organization_id = $1 limit $2)",
     "delete from service_categories where organization_id = $1 and service_id in
        (select service_id from service_categories where organization_id = $1 limit $2)",
-    "update services set summary = '', description = '', categories = '[]' where organization_id = $1 and id in
-       (select id from services where organization_id = $1 and (summary <> '' or description <> '' or categories <> '[]') limit $2)",
+    "delete from service_audience where organization_id = $1 and audience_id in
+       (select audience_id from service_audience where organization_id = $1 limit $2)",
+    "delete from service_audience where audience_id = $1 and service_id in
+       (select service_id from service_audience where audience_id = $1 limit $2)",
+    "update services set summary = '', description = '', categories = '[]', links = '[]', support = null, icon = null, review_note = null,
+       suspended_reason = null where organization_id = $1 and id in
+       (select id from services where organization_id = $1 and (summary <> '' or description <> '' or categories <> '[]' or links <> '[]'
+          or support is not null or icon is not null or review_note is not null or suspended_reason is not null) limit $2)",
     "delete from applications where organization_id = $1 and id in
        (select a.id from applications a where a.organization_id = $1
         and not exists (select 1 from services s where s.application_id = a.id)
@@ -132,7 +138,18 @@ pub async fn erase_some(tx: &mut Tx, id: OrganizationId, now: Ts, limit: i64) ->
                  select blob_key, cast($2 as bigint) from resources where organization_id = $1 order by blob_key limit $3
                  on conflict (blob_key) do nothing";
     tx.execute(noted, params![id, now, limit]).await?;
+    let pictures = "insert into abandoned_blobs (blob_key, abandoned_at)
+                    select blob_key, cast($2 as bigint) from service_images where organization_id = $1 order by blob_key limit $3
+                    on conflict (blob_key) do nothing";
+    tx.execute(pictures, params![id, now, limit]).await?;
     let mut changed = tx
+        .execute(
+            "delete from service_images where organization_id = $1 and blob_key in
+               (select blob_key from service_images where organization_id = $1 order by blob_key limit $2)",
+            params![id, limit],
+        )
+        .await?;
+    changed += tx
         .execute(
             "delete from resources where organization_id = $1 and blob_key in
                (select blob_key from resources where organization_id = $1 order by blob_key limit $2)",
