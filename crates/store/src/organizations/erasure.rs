@@ -9,7 +9,7 @@ use crate::{StoreError, Tx, marketplace, params};
 
 /// The tables of which nothing is left of an erased organization. Each table with an `organization_id` stands here or in
 /// [`LEDGER`]; a test compares both with the database.
-pub const ERASED: [&str; 13] = [
+pub const ERASED: [&str; 15] = [
     "access_tokens",
     "invitations",
     "memberships",
@@ -18,7 +18,9 @@ pub const ERASED: [&str; 13] = [
     "organization_shares",
     "personal_token_organizations",
     "resources",
+    "service_audience",
     "service_categories",
+    "service_images",
     "team_members",
     "team_shares",
     "teams",
