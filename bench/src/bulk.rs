@@ -4,7 +4,7 @@ pub mod catalogue;
 
 use stoa_domain::{
     events::CHAIN_START,
-    ids::{Id, OrganizationId, ProjectId, SubscriptionId, TeamId, UserId},
+    ids::{GrantId, Id, OrganizationId, ProjectId, ServiceId, SubscriptionId, TeamId, UserId},
     time::{DAY, Day, Ts},
 };
 use stoa_store::{Db, Tx, Value, params, values};
@@ -139,6 +139,56 @@ impl Bulk {
         })
         .await?;
         Ok(ids)
+    }
+
+    /// Turns an organization's one subscription into `services` of them, each of a service of its own with the same
+    /// contract and plan, and each granted each of `projects` new projects since yesterday.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn map(&self, organization: OrganizationId, of: SubscriptionId, services: usize, projects: usize) -> Result<(), Failure> {
+        let (now, tag) = (self.now, organization.bytes()[15]);
+        let since = now.plus(-DAY);
+        let projects = self.projects(organization, projects).await?;
+        let mut tx = self.db.begin().await?;
+        tx.execute("update projects set created_at = $2 where organization_id = $1", params![organization, since]).await?;
+        tx.execute("delete from grants where organization_id = $1 and subscription_id = $2", params![organization, of]).await?;
+        let key = params![organization, of, since];
+        tx.execute("update subscriptions set created_at = $3, activated_at = $3 where organization_id = $1 and id = $2", key).await?;
+        for number in 1..services {
+            let (service, subscription): (ServiceId, SubscriptionId) = (id(now, tag, number), id(now, tag, number));
+            tx.execute(
+                "insert into services (organization_id, id, handle, application_id, name, name_key, summary, description, categories,
+                   visibility, state, contract_id, created_at, updated_at)
+                 select v.organization_id, $3, $4, v.application_id, $5, $4, '', '', '[]', v.visibility, v.state, v.contract_id, v.created_at, v.updated_at
+                 from services v join subscriptions s on s.provider_id = v.organization_id and s.service_id = v.id
+                 where s.organization_id = $1 and s.id = $2",
+                params![organization, of, service, format!("mapped-{tag}-{number}"), format!("Mapped {number}")],
+            )
+            .await?;
+            tx.execute(
+                "insert into subscriptions (organization_id, id, provider_id, service_id, contract_id, plan_id, state, mode, include_future,
+                   note, requested_by, approved_by, created_at, activated_at)
+                 select organization_id, $3, provider_id, $4, contract_id, plan_id, state, mode, include_future, note, requested_by,
+                   approved_by, created_at, activated_at
+                 from subscriptions where organization_id = $1 and id = $2",
+                params![organization, of, subscription, service],
+            )
+            .await?;
+        }
+        tx.commit().await?;
+        let head = "insert into grants (organization_id, subscription_id, id, project_id, since)";
+        self.insert(head, 5, services * projects.len(), |number| {
+            let (service, project) = (number / projects.len(), projects[number % projects.len()]);
+            let subscription = if service == 0 { of } else { id(now, tag, service) };
+            values![organization, subscription, id::<GrantId>(now, tag, number), project, since]
+        })
+        .await
+    }
+
+    /// A time between yesterday and today, as the API takes it.
+    pub fn past(&self) -> String {
+        self.now.plus(-DAY / 2).to_string()
     }
 
     /// The days before today, as the API takes them: the first, and the first after them.

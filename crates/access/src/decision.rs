@@ -1,7 +1,7 @@
 //! What the index answers: live credentials and decisions.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -116,16 +116,20 @@ pub struct Subscribed {
     pub application: ApplicationId,
     /// What the accepted contract allows.
     pub permissions: Vec<DataPermission>,
-    /// Whether its grants open projects now.
-    pub opens: bool,
-    projects: HashSet<ProjectId>,
+    /// Whether its state lets its grants open projects.
+    opens: bool,
+    /// When it ends, where that was decided.
+    ends_at: Option<Ts>,
+    /// The granted projects, with the ends of their grants.
+    projects: HashMap<ProjectId, Option<Ts>>,
     handles: HashMap<String, ProjectId>,
 }
 
 impl From<KeptSubscription> for Subscribed {
     fn from(kept: KeptSubscription) -> Self {
         Self {
-            opens: kept.opens(),
+            opens: kept.opens(Ts::from_micros(i64::MIN)),
+            ends_at: kept.ends_at,
             id: kept.id,
             organization: kept.organization,
             organization_handles: kept.organization_handles,
@@ -133,24 +137,30 @@ impl From<KeptSubscription> for Subscribed {
             service: kept.service,
             application: kept.application,
             permissions: kept.permissions,
-            projects: kept.projects.iter().map(|(id, _)| *id).collect(),
-            handles: kept.projects.into_iter().map(|(id, handle)| (handle, id)).collect(),
+            projects: kept.projects.iter().map(|(id, _, ends_at)| (*id, *ends_at)).collect(),
+            handles: kept.projects.into_iter().map(|(id, handle, _)| (handle, id)).collect(),
         }
     }
 }
 
 impl Subscribed {
-    /// The granted project that a reference means.
-    pub fn granted(&self, project: &ProjectRef) -> Option<ProjectId> {
+    /// Whether its grants open projects at an instant.
+    pub fn opens(&self, now: Ts) -> bool {
+        self.opens && self.ends_at.is_none_or(|end| end > now)
+    }
+
+    /// The project that a reference means, if it is granted at an instant.
+    pub fn granted(&self, project: &ProjectRef, now: Ts) -> Option<ProjectId> {
         if let Some(organization) = &project.organization
             && !self.is_of(organization)
         {
             return None;
         }
-        match &project.project {
-            Key::Id(id) => self.projects.contains(id).then_some(*id),
-            Key::Handle(handle) => self.handles.get(handle).copied(),
-        }
+        let id = match &project.project {
+            Key::Id(id) => *id,
+            Key::Handle(handle) => *self.handles.get(handle)?,
+        };
+        self.projects.get(&id)?.is_none_or(|end| end > now).then_some(id)
     }
 
     /// Whether it is this organization's.
@@ -217,6 +227,8 @@ pub struct LiveToken {
     pub token: AccessToken,
     /// Its subscription, which is in force; `None` for a token of the service itself.
     pub subscription: Option<Arc<Subscribed>>,
+    /// The instant for which it was looked up.
+    pub at: Ts,
 }
 
 impl LiveToken {
@@ -224,7 +236,7 @@ impl LiveToken {
     pub fn decide(&self, project: &ProjectRef, permission: DataPermission) -> Decision {
         match &self.subscription {
             None => Decision::no(Reason::NoSubscription),
-            Some(subscribed) => Decision::of(subscribed, &self.token.scope, project, permission),
+            Some(subscribed) => Decision::of(subscribed, &self.token.scope, project, permission, self.at),
         }
     }
 }
@@ -250,8 +262,14 @@ impl Decision {
         Self { reason, subscription: None, project: None }
     }
 
-    pub(crate) fn of(subscribed: &Arc<Subscribed>, scope: &[DataPermission], project: &ProjectRef, permission: DataPermission) -> Self {
-        let project = subscribed.granted(project);
+    pub(crate) fn of(
+        subscribed: &Arc<Subscribed>,
+        scope: &[DataPermission],
+        project: &ProjectRef,
+        permission: DataPermission,
+        now: Ts,
+    ) -> Self {
+        let project = subscribed.granted(project, now);
         let reason = match project {
             None => Reason::NotGranted,
             Some(_) => decide_within(&subscribed.permissions, scope, permission),

@@ -158,10 +158,10 @@ impl Access {
         if token.expires_at <= now {
             return Ok(Err(Reason::TokenExpired));
         }
-        let Some((_, id)) = token.subscription else { return Ok(Ok(LiveToken { token, subscription: None })) };
+        let Some((_, id)) = token.subscription else { return Ok(Ok(LiveToken { token, subscription: None, at: now })) };
         let subscribed = self.subscribed(None, id, now).await?;
-        match subscribed.filter(|subscribed| subscribed.opens && subscribed.application == token.application) {
-            Some(subscribed) => Ok(Ok(LiveToken { token, subscription: Some(subscribed) })),
+        match subscribed.filter(|subscribed| subscribed.opens(now) && subscribed.application == token.application) {
+            Some(subscribed) => Ok(Ok(LiveToken { token, subscription: Some(subscribed), at: now })),
             None => Ok(Err(Reason::SubscriptionNotActive)),
         }
     }
@@ -188,8 +188,8 @@ impl Access {
     ) -> Result<Decision, StoreError> {
         let Some((_, id)) = holder.subscription else { return Ok(Decision::no(Reason::NoSubscription)) };
         let subscribed = self.subscribed(conn, id, now).await?;
-        match subscribed.filter(|subscribed| subscribed.opens && subscribed.application == holder.application) {
-            Some(subscribed) => Ok(Decision::of(&subscribed, holder.scope, project, permission)),
+        match subscribed.filter(|subscribed| subscribed.opens(now) && subscribed.application == holder.application) {
+            Some(subscribed) => Ok(Decision::of(&subscribed, holder.scope, project, permission, now)),
             None => Ok(Decision::no(Reason::SubscriptionNotActive)),
         }
     }

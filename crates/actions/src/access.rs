@@ -373,7 +373,7 @@ async fn may_ask(stoa: &Stoa, caller: &Caller, object: Object, places: &[Place],
             let Some((_, subscription)) = service.subscription else { return Ok(false) };
             let subscribed = stoa.access.subscribed(None, subscription, caller.now).await?;
             let project = ProjectRef { organization: None, project: Key::Id(id) };
-            Ok(subscribed.is_some_and(|subscribed| subscribed.opens && subscribed.granted(&project).is_some()))
+            Ok(subscribed.is_some_and(|one| one.opens(caller.now) && one.granted(&project, caller.now).is_some()))
         }
     }
 }

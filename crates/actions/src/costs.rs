@@ -15,9 +15,9 @@ use stoa_domain::{
     periods::Period,
     permissions::Permission,
     subscriptions::Subscription,
-    time::Ts,
+    time::{Span, Ts},
 };
-use stoa_store::{Conn, StoreError, costs, usage};
+use stoa_store::{Conn, StoreError, costs, suspensions, usage};
 
 pub use stoa_store::costs::Billed;
 
@@ -124,7 +124,7 @@ impl Costs {
 /// 401, 404; `amount_too_large` (422).
 pub async fn of_organization(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>, period: Period) -> Result<(seats::Seat, Costs)> {
     let seat = seats::allowed(conn, caller, key, Permission::View).await?;
-    let costs = rated(conn, seat.organization.id, None, caller.now, period).await?;
+    let costs = rated(conn, seat.organization.id, Part::default(), caller.now, period).await?;
     Ok((seat, costs))
 }
 
@@ -133,7 +133,9 @@ pub async fn of_organization(conn: &mut Conn, caller: &Caller, key: &Key<Organiz
 /// # Errors
 /// Those of the database; `amount_too_large` (422).
 pub async fn of_subscription(conn: &mut Conn, subscription: &Subscription, now: Ts, period: Period) -> Result<Costs> {
-    rated(conn, subscription.organization, Some(subscription.id), now, period).await
+    let only = [subscription.id];
+    let part = Part { subscriptions: Some(&only), projects: None };
+    rated(conn, subscription.organization, part, now, period).await
 }
 
 /// What an organization runs up in a period, for those who were let see it; as [`of_organization`].
@@ -141,19 +143,37 @@ pub async fn of_subscription(conn: &mut Conn, subscription: &Subscription, now: 
 /// # Errors
 /// Those of the database; `amount_too_large` (422).
 pub(crate) async fn of_month(conn: &mut Conn, organization: OrganizationId, now: Ts, month: Period) -> Result<Costs> {
-    rated(conn, organization, None, now, month).await
+    rated(conn, organization, Part::default(), now, month).await
 }
 
-async fn rated(conn: &mut Conn, organization: OrganizationId, only: Option<SubscriptionId>, now: Ts, period: Period) -> Result<Costs> {
-    let (from, to) = (period.from, period.to);
+/// Which part of an organization's costs is wanted; all of it by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Part<'a> {
+    /// Of these subscriptions only.
+    pub subscriptions: Option<&'a [SubscriptionId]>,
+    /// Fees for projects of these projects only. What was used is told of all, since tiers look at all of it.
+    pub projects: Option<&'a [ProjectId]>,
+}
+
+/// What some subscriptions cost in a period, for those who were let see them.
+///
+/// # Errors
+/// Those of the database; `amount_too_large` (422).
+pub(crate) async fn of_part(conn: &mut Conn, organization: OrganizationId, part: Part<'_>, now: Ts, month: Period) -> Result<Costs> {
+    rated(conn, organization, part, now, month).await
+}
+
+async fn rated(conn: &mut Conn, organization: OrganizationId, part: Part<'_>, now: Ts, period: Period) -> Result<Costs> {
+    let (from, to, only) = (period.from, period.to, part.subscriptions);
     let subscriptions = costs::subscriptions(conn, organization, only, from.start(), to.start()).await?;
     let plans = costs::plans(conn, &subscriptions).await?;
-    let grants = costs::grants(conn, organization, only, from.start(), to.start()).await?;
+    let held = suspensions::spans(conn, organization, only, from.start(), to.start()).await?;
+    let grants = costs::grants(conn, organization, only, part.projects, from.start(), to.start()).await?;
     let (first, end) = usage_needed(from, to);
     let daily = usage::daily(conn, organization, only, first, end).await?;
     let names = Names::read(conn, organization, &subscriptions).await?;
     let positions: HashMap<SubscriptionId, usize> = subscriptions.iter().enumerate().map(|(position, one)| (one.id, position)).collect();
-    let mut terms = subscriptions.iter().map(|one| terms_of(one, &plans)).collect::<Result<Vec<_>>>()?;
+    let mut terms = subscriptions.iter().map(|one| terms_of(one, held.get(&one.id), &plans)).collect::<Result<Vec<_>>>()?;
     for (subscription, project, span) in grants {
         if let Some(terms) = positions.get(&subscription).and_then(|position| terms.get_mut(*position)) {
             terms.grants.push((project, span));
@@ -176,9 +196,11 @@ async fn rated(conn: &mut Conn, organization: OrganizationId, only: Option<Subsc
     Ok(Costs { period, subscriptions, plans, lines, names })
 }
 
-fn terms_of(one: &Billed, plans: &HashMap<PlanId, Arc<Plan>>) -> Result<SubscriptionTerms> {
+fn terms_of(one: &Billed, held: Option<&Vec<Span>>, plans: &HashMap<PlanId, Arc<Plan>>) -> Result<SubscriptionTerms> {
     // A plan is never deleted, so a missing one is damage.
     let missing = || StoreError::Corrupt { column: 0, reason: format!("the plan {} of the subscription {} is missing", one.plan, one.id) };
     let plan = plans.get(&one.plan).ok_or_else(missing)?.as_ref().clone();
-    Ok(SubscriptionTerms { plan, active: vec![one.active], grants: Vec::new(), usage: Vec::new() })
+    // While something holds it up, no fee accrues.
+    let active = one.active.without(held.map(Vec::as_slice).unwrap_or_default());
+    Ok(SubscriptionTerms { plan, active, grants: Vec::new(), usage: Vec::new() })
 }

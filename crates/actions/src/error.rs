@@ -9,6 +9,7 @@ use stoa_domain::{
     requests::CannotDecide,
     services::WrongServiceState,
     subscriptions::WrongState,
+    suspensions::CannotTurn,
     text::Faults,
     time::Ts,
 };
@@ -203,6 +204,19 @@ impl From<LastOperator> for Error {
 impl From<WrongState> for Error {
     fn from(reason: WrongState) -> Self {
         Self::conflict("wrong_state", reason.to_string())
+    }
+}
+
+impl From<CannotTurn> for Error {
+    fn from(reason: CannotTurn) -> Self {
+        let code = match reason {
+            CannotTurn::State(_) => "wrong_state",
+            CannotTurn::Paused(_) => "already_paused",
+            CannotTurn::NotPaused { .. } => "not_paused",
+            CannotTurn::Ending(_) => "already_ending",
+            CannotTurn::NotEnding => "not_ending",
+        };
+        Self::conflict(code, reason.to_string())
     }
 }
 

@@ -3,7 +3,7 @@
 use stoa_domain::time::Ts;
 use stoa_store::{ceremonies, idempotency, limits, links, organizations, sessions, tokens};
 
-use crate::{KEEP_ANSWERS, Result, Stoa, invitations, mail, marketplace, organizations::erase_next, resources};
+use crate::{KEEP_ANSWERS, Result, Stoa, invitations, mail, marketplace, organizations::erase_next, resources, subscriptions};
 
 /// How many batches of an erasure one round does; the next round goes on.
 const MOST_BATCHES: usize = 200;
@@ -33,6 +33,10 @@ pub struct Swept {
     pub invitations: u64,
     /// Services that were indexed anew.
     pub indexed: u64,
+    /// Subscriptions whose decided end has come.
+    pub subscriptions: u64,
+    /// Grants whose end has come.
+    pub grants: u64,
     /// Bytes in the object store to which nothing refers any more.
     pub blobs: u64,
 }
@@ -56,6 +60,8 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         attempts: limits::delete_regained(&mut tx, now).await?,
         invitations: 0,
         indexed: 0,
+        subscriptions: 0,
+        grants: 0,
         blobs: 0,
     };
     tx.commit().await?;
@@ -67,6 +73,8 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
     }
     swept.invitations = invitations::expire(stoa, now).await?;
     swept.indexed = marketplace::index_queued(stoa).await?;
+    swept.subscriptions = subscriptions::end_due(stoa, now).await?;
+    swept.grants = subscriptions::close_due(stoa, now).await?;
     swept.blobs = resources::sweep(stoa, now).await?;
     if swept != Swept::default() {
         tracing::debug!(?swept, "removed what has expired");

@@ -128,7 +128,7 @@ pub async fn issue(stoa: &Stoa, client: &LiveClient, resource: Option<&str>, sco
         Some(resource) => {
             let id = Subscription::from_resource(&stoa.public_url, resource).ok_or(Refused::InvalidTarget)?;
             let found = access::find_subscription(&mut stoa.db.read().await?, id, now).await?;
-            let found = found.filter(|found| found.opens() && found.application == client.application).ok_or(Refused::InvalidTarget)?;
+            let found = found.filter(|found| found.opens(now) && found.application == client.application).ok_or(Refused::InvalidTarget)?;
             (Some((found.organization, id)), rules::narrow(&found.permissions, scope)?)
         }
     };

@@ -8,6 +8,7 @@ use stoa_domain::{
     organizations::Key,
     permissions::Permission,
     projects::{Project, ProjectChange},
+    time::Ts,
 };
 use stoa_store::{Conn, StoreError, blobs, organizations, projects, resources};
 
@@ -82,9 +83,9 @@ pub async fn list(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn services_using(conn: &mut Conn, seat: &Seat, listed: &[Listed]) -> Result<Vec<(ProjectId, String)>> {
+pub async fn services_using(conn: &mut Conn, seat: &Seat, listed: &[Listed], now: Ts) -> Result<Vec<(ProjectId, String)>> {
     let ids: Vec<_> = listed.iter().map(|one| one.project.id).collect();
-    Ok(projects::services_using(conn, seat.organization.id, &ids).await?)
+    Ok(projects::services_using(conn, seat.organization.id, &ids, now).await?)
 }
 
 /// Changes a project's details.

@@ -59,7 +59,7 @@ pub(crate) fn for_projects(of: &Subscription, add: BTreeSet<ProjectId>) -> NewRe
         provider: None,
         service: of.service,
         subscription: Some(of.id),
-        asked: Asked { choice: None, add, include_future: None },
+        asked: Asked { add, ..Asked::default() },
         note: String::new(),
     }
 }
@@ -142,8 +142,28 @@ pub(crate) async fn withdraw_all(act: &mut Act, open: Vec<Request>, why: &str) -
     if open.is_empty() {
         return Ok(());
     }
-    let names = service_names(act, open.iter().map(|one| one.service)).await?;
     let record_of = decision_record(act, Decision::Withdrawn, why.to_owned())?;
+    withdraw_as(act, open, why, record_of).await
+}
+
+/// Withdraws requests like [`withdraw_all`], where a job does what somebody decided before.
+pub(crate) async fn withdraw_all_for(act: &mut Act, open: Vec<Request>, why: &str, by: UserId) -> Result<()> {
+    if open.is_empty() {
+        return Ok(());
+    }
+    let record_of = DecisionRecord {
+        step: Step::Internal,
+        decision: Decision::Withdrawn,
+        decided_by: by,
+        decided_by_name: String::new(),
+        comment: why.to_owned(),
+        decided_at: act.now(),
+    };
+    withdraw_as(act, open, why, record_of).await
+}
+
+async fn withdraw_as(act: &mut Act, open: Vec<Request>, why: &str, record_of: DecisionRecord) -> Result<()> {
+    let names = service_names(act, open.iter().map(|one| one.service)).await?;
     requests::insert_decisions(&mut act.tx, &open, &record_of).await?;
     requests::withdraw_many(&mut act.tx, &open, act.caller.now).await?;
     for request in &open {

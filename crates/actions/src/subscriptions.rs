@@ -2,41 +2,56 @@
 
 mod details;
 mod effects;
+mod ending;
 mod hooks;
 mod offering;
+mod pausing;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use stoa_domain::{
     events::EventKind,
     ids::{OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId},
+    locks::{GrantTerms, TermsInput, check_terms},
     organizations::Key,
     permissions::{Permission, Verdict, verdict},
     requests::{Asked, Request, RequestKind, Step},
     services::{Contract, Level, Service, ServiceState},
-    subscriptions::{ChoiceChange, ChoiceInput, IncludeFuture, Mode, Move, ProjectChoice, Subscription, SubscriptionState, WrongState},
+    subscriptions::{ChoiceChange, ChoiceInput, IncludeFuture, Mode, ProjectChoice, Subscription, SubscriptionState, WrongState},
     text::{self, Faults},
+    time::Ts,
 };
 use stoa_store::{
-    grants, organizations,
+    grants::{self, KeptGrant},
+    organizations,
     services::{self, KeptPlan},
     subscriptions,
 };
 
-pub use details::{Details, GrantDetails, Provided, get, list, list_of_service, of_one, of_service, projects};
+pub use details::{
+    Details, EndingDetails, GrantDetails, Provided, SuspensionDetails, get, list, list_of_service, of_one, of_service, one_of_service,
+    projects, provided,
+};
 pub use effects::{Concerned, concerned};
-pub(crate) use effects::{concerned_all, reject, resolve, still_open, withdraw};
+pub(crate) use effects::{concerned_all, final_of, reject, resolve, still_open, withdraw};
+pub use ending::{cancel, end_due, keep};
 pub(crate) use hooks::end_requested;
-pub use hooks::{lock_partners, organization_deleted, project_created, project_deleted};
-pub use offering::{Offering, offering};
+pub use hooks::{close_due, lock_partners, organization_deleted, project_created, project_deleted};
+pub(crate) use hooks::{project_end, take_in};
+pub(crate) use offering::seen;
+pub use offering::{Offering, allow_several, offering, several};
+pub use pausing::{pause, pause_as_operator, pause_as_provider, resume, resume_as_operator, resume_as_provider};
 pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
 
 use crate::{
-    Act, Error, Result,
+    Act, Error, Result, locks,
     requests::{self, NewRequest},
     seats::{self, Seat},
 };
+
+/// The longest label of a subscription, in characters.
+pub const LABEL: usize = 60;
 
 /// The longest note of a requester, in characters.
 pub const NOTE: usize = 2_000;
@@ -54,6 +69,8 @@ pub struct NewSubscription {
     pub project: Option<String>,
     /// Whether the terms are accepted.
     pub accept_terms: bool,
+    /// What tells it apart from others of the same service, where the service allows several.
+    pub label: String,
     /// What the approvers shall read.
     pub note: String,
 }
@@ -83,12 +100,8 @@ pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscri
     offering::offered_to(&mut act.tx, &service, seat.organization.id).await?;
     let plans = services::list_plans(&mut act.tx, service.provider, contract.id).await?;
     let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
-    let checked = check(&new, &contract, &plans, &candidates)?;
-    let last = subscriptions::last_of_service(&mut act.tx, seat.organization.id, service.id, checked.project).await?;
-    if let Some((id, state)) = last.filter(|(_, state)| state.is_live()) {
-        let detail = format!("{} has a subscription of {} already ({id}, {state})", seat.organization.name, service.name);
-        return Err(Error::conflict("already_subscribed", detail));
-    }
+    let checked = check(&new, &contract, &plans, &candidates, act.now())?;
+    let last = free_to_subscribe(act, &seat, &service, &checked).await?;
 
     let internal = verdict(seat.role, offering::permission(&contract)) != Verdict::Allowed;
     let provider_approves = offering::provider_approves(&service, seat.organization.id);
@@ -109,13 +122,16 @@ pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscri
         approved_by: at_once.then_some(user),
         created_at: act.now(),
         activated_at: at_once.then(|| act.now()),
+        ends_at: None,
         ended_at: None,
-        previous: last.map(|(id, _)| id),
+        label: checked.label,
+        previous: last,
     };
+    locks::not_locked(&mut act.tx, &subscription, named_by(&subscription)).await?;
     subscriptions::insert(&mut act.tx, &subscription).await?;
     let concerned = concerned(&mut act.tx, &subscription).await?;
     if at_once {
-        effects::open_grants(act, &subscription, &concerned, &candidates, None).await?;
+        effects::open_grants(act, &subscription, &concerned, &candidates, &checked.terms, None).await?;
         return Ok(Done { subscription, request: None });
     }
     let data = concerned.data(json!({
@@ -131,11 +147,44 @@ pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscri
         provider: provider_approves.then_some(service.provider),
         service: service.id,
         subscription: Some(subscription.id),
-        asked: Asked::default(),
+        asked: Asked { details: checked.terms, ..Asked::default() },
         note: subscription.note.clone(),
     };
     let request = requests::open(act, asks).await?;
     Ok(Done { subscription, request: Some(request) })
+}
+
+/// The projects that a choice takes by name, so that a lock of one is worth a refusal.
+fn named_by(subscription: &Subscription) -> BTreeSet<ProjectId> {
+    if subscription.choice.mode == Mode::Selected { subscription.choice.projects.clone() } else { BTreeSet::new() }
+}
+
+/// The subscription that a new one of the same service follows, if none stands in its way: the service allows several with
+/// labels of their own, or the last one is over.
+async fn free_to_subscribe(act: &mut Act, seat: &Seat, service: &Service, checked: &Checked) -> Result<Option<SubscriptionId>> {
+    let organization = seat.organization.id;
+    if services::allows_several(&mut act.tx, service.provider, service.id).await? {
+        let labels = subscriptions::live_labels(&mut act.tx, organization, service.id).await?;
+        if !labels.is_empty() && checked.label.is_empty() {
+            let detail = format!("{} is subscribed already; give this subscription a name of its own", service.name);
+            return Err(Error::fault("/label", detail));
+        }
+        if labels.iter().any(|label| label.to_lowercase() == checked.label.to_lowercase()) {
+            return Err(Error::fault("/label", "another subscription of this service has this name"));
+        }
+        return Ok(None);
+    }
+    let last = subscriptions::last_of_service(&mut act.tx, organization, service.id, checked.project).await?;
+    let Some((id, state)) = last else { return Ok(None) };
+    if state.is_live() {
+        // One whose end has come without being written down yet stands in nobody's way.
+        let found = subscriptions::find(&mut act.tx, organization, id).await?.ok_or(Error::NotFound("subscription"))?;
+        if ending::end_if_due(act, found).await?.is_none() {
+            let detail = format!("{} has a subscription of {} already ({id}, {state})", seat.organization.name, service.name);
+            return Err(Error::conflict("already_subscribed", detail));
+        }
+    }
+    Ok(Some(id))
 }
 
 /// The service and its present contract, read under the provider's lock, if it takes subscriptions.
@@ -161,10 +210,12 @@ struct Checked {
     plan: PlanId,
     project: Option<ProjectId>,
     choice: ProjectChoice,
+    terms: BTreeMap<ProjectId, GrantTerms>,
+    label: String,
     note: String,
 }
 
-fn check(new: &NewSubscription, contract: &Contract, plans: &[KeptPlan], candidates: &[Candidate]) -> Result<Checked> {
+fn check(new: &NewSubscription, contract: &Contract, plans: &[KeptPlan], candidates: &[Candidate], now: Ts) -> Result<Checked> {
     let mut faults = Faults::new();
     if !new.accept_terms {
         faults.add("/accept_terms", "a subscription needs the terms accepted: write true");
@@ -179,8 +230,11 @@ fn check(new: &NewSubscription, contract: &Contract, plans: &[KeptPlan], candida
             (project, choice)
         }
     };
+    let details = new.projects.as_ref().map(|input| input.details.as_slice()).unwrap_or_default();
+    let terms = check_terms(details, "/projects/details", now, |key| find(candidates, key), &mut faults);
+    let label = faults.check("/label", text::optional_line(&new.label, LABEL)).unwrap_or_default();
     let note = faults.check("/note", text::block(&new.note, NOTE));
-    let checked = plan.zip(choice).zip(note).map(|((plan, choice), note)| Checked { plan, project, choice, note });
+    let checked = plan.zip(choice).zip(note).map(|((plan, choice), note)| Checked { plan, project, choice, terms, label, note });
     Ok(faults.or(checked)?)
 }
 
@@ -252,14 +306,74 @@ pub async fn change_projects(act: &mut Act, org: &Key<OrganizationId>, id: Subsc
     if subscription.project.is_some() {
         return Err(Error::conflict("project_level", "a subscription at project level serves its one project; subscribe another project"));
     }
-    if !matches!(subscription.state, SubscriptionState::Active | SubscriptionState::Suspended) {
-        return Err(WrongState { state: subscription.state, verb: "changed" }.into());
+    let now = act.now();
+    let state = effects::state_at(&subscription, now);
+    if !matches!(state, SubscriptionState::Active | SubscriptionState::Suspended | SubscriptionState::Ending) {
+        return Err(WrongState { state, verb: "changed" }.into());
     }
     let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
     let mut faults = Faults::new();
     let checked = input.check("", |key| find(&candidates, key), &mut faults);
-    let new = faults.or(checked)?;
-    change(act, &seat, may_add == Verdict::Allowed, subscription, new, &candidates).await
+    let terms = check_terms(&input.details, "/details", now, |key| find(&candidates, key), &mut faults);
+    let choice = faults.or(checked)?;
+    let all = locks::open_projects(&mut act.tx, &subscription, &candidates).await?;
+    let wanted = Wanted { choice, terms, all };
+    change(act, &seat, may_add == Verdict::Allowed, subscription, wanted, &candidates).await
+}
+
+/// Sets purpose and end of projects that are granted. An earlier end works at once; a later one or another purpose may wait
+/// for a request.
+///
+/// # Errors
+/// 401, 404, 403, 422; `wrong_state` (409).
+pub async fn change_terms(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, details: &[TermsInput]) -> Result<Done> {
+    let (seat, may_add) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::AddProjects).await?;
+    let subscription = locked(act, seat.organization.id, id).await?;
+    let now = act.now();
+    let state = effects::state_at(&subscription, now);
+    if !matches!(state, SubscriptionState::Active | SubscriptionState::Suspended | SubscriptionState::Ending) {
+        return Err(WrongState { state, verb: "changed" }.into());
+    }
+    let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
+    let mut faults = Faults::new();
+    let terms = check_terms(details, "/details", now, |key| find(&candidates, key), &mut faults);
+    let terms = faults.or(Some(terms))?;
+    // What is granted stays granted and nothing is added, whatever the choice would take in by now.
+    let live = grants::live(&mut act.tx, subscription.organization, subscription.id, now).await?;
+    let all = live.iter().map(|grant| grant.project).collect();
+    let wanted = Wanted { choice: subscription.choice.clone(), terms, all };
+    change(act, &seat, may_add == Verdict::Allowed, subscription, wanted, &candidates).await
+}
+
+/// A choice to set, with purpose and end of some projects, and the projects that are not locked for the service.
+struct Wanted {
+    choice: ProjectChoice,
+    terms: BTreeMap<ProjectId, GrantTerms>,
+    all: BTreeSet<ProjectId>,
+}
+
+/// What becomes of the terms of projects that are granted and stay so.
+#[derive(Default)]
+struct TermsChange {
+    /// Terms that last longer or serve another purpose; they may need an approval.
+    wider: BTreeMap<ProjectId, GrantTerms>,
+    /// Terms that end sooner; they never wait.
+    narrower: BTreeMap<ProjectId, GrantTerms>,
+}
+
+impl TermsChange {
+    fn between(live: &[KeptGrant], wanted: &BTreeMap<ProjectId, GrantTerms>, remove: &BTreeSet<ProjectId>) -> Self {
+        let mut change = Self::default();
+        for grant in live.iter().filter(|grant| !remove.contains(&grant.project)) {
+            let (Some(terms), before) = (wanted.get(&grant.project), grant.terms()) else { continue };
+            if terms.widens(&before) {
+                change.wider.insert(grant.project, terms.clone());
+            } else if *terms != before {
+                change.narrower.insert(grant.project, terms.clone());
+            }
+        }
+        change
+    }
 }
 
 async fn change(
@@ -267,44 +381,69 @@ async fn change(
     seat: &Seat,
     may_add: bool,
     subscription: Subscription,
-    new: ProjectChoice,
+    wanted: Wanted,
     candidates: &[Candidate],
 ) -> Result<Done> {
-    let all: BTreeSet<ProjectId> = candidates.iter().map(|one| one.id).collect();
-    let granted: BTreeSet<ProjectId> =
-        grants::live(&mut act.tx, subscription.organization, subscription.id).await?.into_iter().map(|grant| grant.project).collect();
+    let now = act.now();
+    let Wanted { choice: new, terms, all } = wanted;
+    let live = grants::live(&mut act.tx, subscription.organization, subscription.id, now).await?;
+    let granted: BTreeSet<ProjectId> = live.iter().map(|grant| grant.project).collect();
     let change = ChoiceChange::between(&subscription.choice, &granted, &new, &all);
-    if new == subscription.choice && !change.adds() && !change.reduces() {
+    let target = new.chosen(&all);
+    if new.mode == Mode::Selected {
+        let named = new.projects.iter().copied().filter(|id| !granted.contains(id));
+        locks::not_locked(&mut act.tx, &subscription, named).await?;
+    }
+    if let Some(id) = terms.keys().find(|id| !target.contains(*id)) {
+        return Err(Error::fault("/details", format!("{id} is not among the projects chosen, or it is locked for the service")));
+    }
+    let kept = TermsChange::between(&live, &terms, &change.remove);
+    let (adds, reduces) = (change.adds() || !kept.wider.is_empty(), change.reduces() || !kept.narrower.is_empty());
+    if new == subscription.choice && !adds && !reduces {
         return Ok(Done { subscription, request: None });
     }
-    if (change.reduces() || !change.adds()) && verdict(seat.role, Permission::ReduceSubscription) != Verdict::Allowed {
+    if (reduces || !adds) && verdict(seat.role, Permission::ReduceSubscription) != Verdict::Allowed {
         return Err(seats::refusal(seat, Permission::ReduceSubscription));
     }
     let concerned = concerned(&mut act.tx, &subscription).await?;
-    if may_add || !change.adds() {
-        let adopted = effects::Adopted { choice: new, add: change.add, remove: change.remove, request: None };
+    if may_add || !adds {
+        let adopted = effects::Adopted { choice: new, add: change.add, remove: change.remove, terms, request: None };
         let subscription = effects::adopt(act, subscription, &concerned, candidates, adopted).await?;
         return Ok(Done { subscription, request: None });
     }
-    let mut kept = subscription;
-    if change.reduces() {
-        let choice = change.reduced(&kept.choice, &granted, &new, &all);
-        let adopted = effects::Adopted { choice, add: BTreeSet::new(), remove: change.remove.clone(), request: None };
-        kept = effects::adopt(act, kept, &concerned, candidates, adopted).await?;
+    let mut left = subscription;
+    if reduces {
+        let choice = change.reduced(&left.choice, &granted, &new, &all);
+        let (add, remove) = (BTreeSet::new(), change.remove.clone());
+        let adopted = effects::Adopted { choice, add, remove, terms: kept.narrower, request: None };
+        left = effects::adopt(act, left, &concerned, candidates, adopted).await?;
     }
-    let request = ask_for_projects(act, &kept, &change, new).await?;
-    Ok(Done { subscription: kept, request: Some(request) })
+    let mut asked = kept.wider;
+    asked.extend(terms.into_iter().filter(|(id, _)| change.add.contains(id)));
+    let request = ask_for_projects(act, &left, &change, new, asked).await?;
+    Ok(Done { subscription: left, request: Some(request) })
 }
 
-async fn ask_for_projects(act: &mut Act, kept: &Subscription, change: &ChoiceChange, new: ProjectChoice) -> Result<Request> {
+async fn ask_for_projects(
+    act: &mut Act,
+    kept: &Subscription,
+    change: &ChoiceChange,
+    new: ProjectChoice,
+    details: BTreeMap<ProjectId, GrantTerms>,
+) -> Result<Request> {
     let user = act.caller.user_id()?;
     // The whole choice is asked for anew, so what the same person asked for before is taken back.
     let mut earlier = stoa_store::requests::list_open_of(&mut act.tx, kept.organization, &[kept.id]).await?;
     earlier.retain(|request| request.kind == RequestKind::AddProjects && request.requested_by == user);
     requests::withdraw_all(act, earlier, "a newer request of the same person takes its place").await?;
     let future = new.for_new_project();
-    let asked =
-        Asked { add: change.add.clone(), include_future: (future != kept.choice.for_new_project()).then_some(future), choice: Some(new) };
+    let asked = Asked {
+        add: change.add.clone(),
+        include_future: (future != kept.choice.for_new_project()).then_some(future),
+        choice: Some(new),
+        details,
+        ..Asked::default()
+    };
     let asks = NewRequest {
         kind: RequestKind::AddProjects,
         step: Step::Internal,
@@ -316,43 +455,4 @@ async fn ask_for_projects(act: &mut Act, kept: &Subscription, change: &ChoiceCha
         note: String::new(),
     };
     requests::open(act, asks).await
-}
-
-/// Cancels a subscription: it ends at once, or by a request where the caller may only ask. One that is only asked for is
-/// withdrawn by whoever asked, or by a maintainer.
-///
-/// # Errors
-/// 401, 404, 403; `wrong_state`, `already_requested` (409).
-pub async fn cancel(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, note: &str) -> Result<Done> {
-    let (seat, may) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::CancelSubscription).await?;
-    let subscription = locked(act, seat.organization.id, id).await?;
-    let user = act.caller.user_id()?;
-    let allowed = may == Verdict::Allowed;
-    subscription.state.after(Move::Cancel)?;
-    if subscription.state == SubscriptionState::Requested {
-        if !allowed && subscription.requested_by != user {
-            return Err(seats::refusal(&seat, Permission::CancelSubscription));
-        }
-        let subscription = effects::withdraw(act, subscription).await?;
-        return Ok(Done { subscription, request: None });
-    }
-    if allowed {
-        let subscription = effects::end(act, subscription).await?;
-        return Ok(Done { subscription, request: None });
-    }
-    let mut faults = Faults::new();
-    let note = faults.check("/note", text::block(note, NOTE));
-    let note = faults.or(note)?;
-    let asks = NewRequest {
-        kind: RequestKind::Cancel,
-        step: Step::Internal,
-        organization: subscription.organization,
-        provider: None,
-        service: subscription.service,
-        subscription: Some(subscription.id),
-        asked: Asked::default(),
-        note,
-    };
-    let request = requests::open(act, asks).await?;
-    Ok(Done { subscription, request: Some(request) })
 }

@@ -11,11 +11,11 @@ use stoa_domain::{
     periods::Period,
     permissions::Permission,
     text::Faults,
-    time::Span,
+    time::{Span, Ts},
     usage::{Delivery, ProjectRef, UsageEvent},
 };
 use stoa_store::{
-    Conn,
+    Conn, suspensions,
     usage::{self, Counted, DayKey, EventKey, Granted, Reportable},
 };
 
@@ -138,6 +138,8 @@ async fn place<'a>(conn: &mut Conn, subscriptions: &Subscriptions, fresh: &[(usi
         .collect();
     let named: Vec<_> = named.into_iter().map(|((subscription, project), organization)| (organization, subscription, project)).collect();
     let granted = usage::granted(conn, &named).await?;
+    let subjects: Vec<_> = concerned.iter().map(|one| (one.organization, one.id)).collect();
+    let held = suspensions::spans_of(conn, &subjects).await?;
     let granted: HashMap<(SubscriptionId, &ProjectRef), &Granted> =
         granted.iter().map(|((subscription, project), granted)| ((*subscription, project), granted)).collect();
     let mut counted = Vec::with_capacity(fresh.len());
@@ -147,7 +149,8 @@ async fn place<'a>(conn: &mut Conn, subscriptions: &Subscriptions, fresh: &[(usi
         if !names.contains(&event.meter) {
             faults.add(format!("/{index}/data/meter"), unknown_meter(names));
         }
-        match granted_project(granted.get(&(event.subscription, &event.project)).copied(), event) {
+        let in_force = InForce { until: subscription.end, held: held.get(&event.subscription).map(Vec::as_slice).unwrap_or_default() };
+        match granted_project(granted.get(&(event.subscription, &event.project)).copied(), &in_force, event) {
             Ok(project) => counted.push(Counted { organization: subscription.organization, project, event }),
             Err(refusal) => faults.add(format!("/{index}/data/project"), refusal),
         }
@@ -166,12 +169,25 @@ fn unknown_meter(names: &[String]) -> String {
     }
 }
 
-fn granted_project(granted: Option<&Granted>, event: &UsageEvent) -> Result<ProjectId, String> {
+/// When a subscription was in force.
+struct InForce<'a> {
+    /// Its end, gone by or to come.
+    until: Option<Ts>,
+    /// When it was held up.
+    held: &'a [Span],
+}
+
+fn granted_project(granted: Option<&Granted>, in_force: &InForce<'_>, event: &UsageEvent) -> Result<ProjectId, String> {
     let Some(granted) = granted else {
         return Err("the subscription has never been granted such a project".to_owned());
     };
-    if granted.spans.iter().any(|span| event.time.covered_by(*span)) {
+    let ever = Span::new(Ts::from_micros(i64::MIN), in_force.until);
+    let mut open = granted.spans.iter().flat_map(|span| span.within(ever).without(in_force.held));
+    if open.any(|span| event.time.covered_by(span)) {
         return Ok(granted.project);
+    }
+    if let Some(held) = in_force.held.iter().find(|held| event.time.covered_by(**held)) {
+        return Err(format!("the subscription was paused at that time, {}", written(held)));
     }
     let mut spans = granted.spans.clone();
     spans.sort_unstable();

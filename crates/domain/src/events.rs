@@ -48,6 +48,10 @@ words! {
         ProjectUpdated = "project.updated",
         /// It was deleted.
         ProjectDeleted = "project.deleted",
+        /// A service, or every one, is kept out of it.
+        ProjectLocked = "project.locked",
+        /// It is kept out no more.
+        ProjectUnlocked = "project.unlocked",
         /// A resource was written, new or anew.
         ResourceWritten = "resource.written",
         /// A resource was deleted.
@@ -130,6 +134,14 @@ words! {
         SubscriptionRejected = "subscription.rejected",
         /// A subscription was taken back before it came into force.
         SubscriptionWithdrawn = "subscription.withdrawn",
+        /// Something holds a subscription up.
+        SubscriptionPaused = "subscription.paused",
+        /// It does not hold it up any more.
+        SubscriptionResumed = "subscription.resumed",
+        /// The end of a subscription was decided for later.
+        SubscriptionEnding = "subscription.ending",
+        /// It will not end after all.
+        SubscriptionKept = "subscription.kept",
         /// A subscription ended.
         SubscriptionEnded = "subscription.ended",
         /// A request was made.

@@ -111,6 +111,10 @@ ids! {
     GrantId = "gra";
     /// A change that waits for somebody's approval.
     RequestId = "req";
+    /// Something that holds a subscription up, or an end that was decided for later.
+    SuspensionId = "sus";
+    /// A lock that keeps services out of a project.
+    LockId = "lck";
     /// One line of an organization's log.
     EventId = "evt";
     /// An invitation to an organization.

@@ -66,6 +66,18 @@ fn read_day(text: &str, end: bool) -> Result<Day, BadMoment> {
     })
 }
 
+/// The instant that a text means: a day means its end, and today means now.
+///
+/// # Errors
+/// [`BadMoment`] unless it is a day or an instant.
+pub fn instant(text: &str, now: Ts) -> Result<Ts, BadMoment> {
+    Ok(match text.parse()? {
+        Moment::Day(day) if day == now.day() => now,
+        Moment::Day(day) => day.next().start().plus(-1),
+        Moment::Instant(instant) => instant,
+    })
+}
+
 /// A day or an instant, as people and programs write either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -78,7 +90,7 @@ pub(crate) enum Moment {
 /// The text is neither a day nor an instant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write a day such as 2026-03-12 or a time as RFC 3339, such as 2026-03-12T00:00:00Z")]
-pub(crate) struct BadMoment;
+pub struct BadMoment;
 
 impl std::str::FromStr for Moment {
     type Err = BadMoment;
@@ -117,6 +129,16 @@ mod tests {
         assert_eq!(read("2026-03-02T00:00:00Z", "2026-03-05T00:00:00Z"), "2026-03-02 2026-03-05");
         assert_eq!(read("2026-03-02T23:59:59Z", "2026-03-05T00:00:01Z"), "2026-03-02 2026-03-06");
         assert_eq!(read("2026-03-02T01:00:00+02:00", "2026-03-05T01:00:00 02:00"), "2026-03-01 2026-03-05");
+    }
+
+    #[test]
+    fn a_day_means_its_end_and_today_means_now() {
+        let now = "2026-03-12T12:00:00Z".parse().unwrap();
+        let at = |text| instant(text, now).map(|at| at.to_string());
+        assert_eq!(at("2026-03-11").unwrap(), "2026-03-11T23:59:59.999999Z");
+        assert_eq!(at("2026-03-12").unwrap(), "2026-03-12T12:00:00.000000Z");
+        assert_eq!(at("2026-03-12T09:00:00Z").unwrap(), "2026-03-12T09:00:00.000000Z");
+        assert!(at("yesterday").is_err());
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Requests: changes that wait for somebody's approval, with an internal step and a provider step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{OrganizationId, ProjectId, RequestId, ServiceId, SubscriptionId, UserId},
+    locks::GrantTerms,
     subscriptions::{IncludeFuture, ProjectChoice},
     time::Ts,
     words::words,
@@ -77,6 +78,12 @@ pub struct Asked {
     /// What shall happen with future projects, where that changes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub include_future: Option<IncludeFuture>,
+    /// Purpose and end of projects, for those added and those whose grants shall last longer or serve something else.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub details: BTreeMap<ProjectId, GrantTerms>,
+    /// Whether the subscription shall end with the calendar month rather than at once.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub at_period_end: bool,
 }
 
 /// A request as it is kept.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{ContractId, OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId, UserId},
+    locks::TermsInput,
     text::Faults,
     time::Ts,
     words::words,
@@ -113,6 +114,11 @@ impl SubscriptionState {
         matches!(self, Self::Requested | Self::Provisioning | Self::Active | Self::Suspended | Self::Ending)
     }
 
+    /// Whether it came into force and is not over.
+    pub const fn in_force(self) -> bool {
+        matches!(self, Self::Provisioning | Self::Active | Self::Suspended | Self::Ending)
+    }
+
     /// Whether its grants open projects now.
     pub const fn opens(self) -> bool {
         matches!(self, Self::Active | Self::Ending)
@@ -152,6 +158,17 @@ impl ProjectChoice {
         Self { projects, ..self.clone() }
     }
 
+    /// The same choice with these projects chosen no more.
+    #[must_use]
+    pub fn without(&self, gone: &BTreeSet<ProjectId>) -> Self {
+        let (mode, projects) = match self.mode {
+            Mode::All => (Mode::AllExcept, gone.clone()),
+            Mode::AllExcept => (Mode::AllExcept, self.projects.union(gone).copied().collect()),
+            Mode::Selected => (Mode::Selected, self.projects.difference(gone).copied().collect()),
+        };
+        Self { mode, projects, include_future: self.include_future }
+    }
+
     /// The choice after additions to it, asked for earlier as the choice `asked`, are approved: it chooses exactly `target`
     /// of `all`. What was taken out meanwhile stays out, because it is not in `target`; `future` is what the request
     /// changes about future projects, if anything.
@@ -183,6 +200,8 @@ pub struct ChoiceInput {
     pub projects: Vec<String>,
     /// `yes`, `ask` or `no`; absent, it is `no` for `selected` and `yes` otherwise.
     pub include_future: Option<String>,
+    /// Purpose and end of some of the projects chosen; what is not named here stays as it is.
+    pub details: Vec<TermsInput>,
 }
 
 impl ChoiceInput {
@@ -308,8 +327,12 @@ pub struct Subscription {
     pub created_at: Ts,
     /// When it came into force.
     pub activated_at: Option<Ts>,
+    /// When it will end, where that was decided; from then on it is over, whether or not that was written down yet.
+    pub ends_at: Option<Ts>,
     /// When it ended.
     pub ended_at: Option<Ts>,
+    /// What tells it apart from others of the same service; mostly empty.
+    pub label: String,
     /// The subscription of the same service that this one follows.
     pub previous: Option<SubscriptionId>,
 }
@@ -357,6 +380,13 @@ mod tests {
         }
 
         #[test]
+        fn what_is_taken_out_of_a_choice_is_not_chosen_and_everything_else_still_is(now in choice(), gone in projects(), all in projects()) {
+            let chosen: BTreeSet<_> = now.chosen(&all).difference(&gone).copied().collect();
+            prop_assert_eq!(now.without(&gone).chosen(&all), chosen);
+            prop_assert_eq!(now.without(&gone).for_new_project(), now.for_new_project());
+        }
+
+        #[test]
         fn while_additions_wait_nothing_is_granted_that_was_not(now in choice(), new in choice(), all in projects()) {
             let granted = now.chosen(&all);
             let change = ChoiceChange::between(&now, &granted, &new, &all);
@@ -397,6 +427,7 @@ mod tests {
                 mode: mode.into(),
                 projects: projects.iter().map(|one| (*one).to_owned()).collect(),
                 include_future: future.map(str::to_owned),
+                details: Vec::new(),
             };
             let mut faults = Faults::new();
             let checked = input.check("/projects", find, &mut faults);

@@ -228,6 +228,24 @@ impl Span {
         Self { from: self.from.max(other.from), to }
     }
 
+    /// What is left of it without these, in order.
+    #[must_use]
+    pub fn without(self, holes: &[Self]) -> Vec<Self> {
+        let mut holes = holes.to_vec();
+        holes.sort_unstable();
+        let mut left = Vec::new();
+        let mut from = self.from;
+        for hole in holes {
+            left.push(Self::new(from, Some(hole.from)).within(self));
+            match hole.to {
+                Some(to) => from = from.max(to),
+                None => return left.into_iter().filter(|one| !one.is_empty()).collect(),
+            }
+        }
+        left.push(Self::new(from, self.to));
+        left.into_iter().filter(|one| !one.is_empty()).collect()
+    }
+
     /// The last day it touches, at most `latest`; `None` when it is empty or begins after `latest`.
     pub fn last_day(self, latest: Day) -> Option<Day> {
         let last = self.to.map_or(latest, |to| to.plus(-1).day().min(latest));
@@ -256,6 +274,17 @@ mod tests {
         assert_eq!(ts.day().month_start().to_string(), "2026-02-01");
         assert_eq!(ts.day().next_month().to_string(), "2026-03-01");
         assert_eq!("2026-02-12".parse::<Day>().unwrap(), ts.day());
+    }
+
+    #[test]
+    fn holes_are_cut_out_of_a_span() {
+        let span = |from, to: i64| Span::new(Ts::from_micros(from), (to > 0).then(|| Ts::from_micros(to)));
+        assert_eq!(span(10, 0).without(&[]), [span(10, 0)]);
+        assert_eq!(span(10, 0).without(&[span(40, 50), span(20, 30)]), [span(10, 20), span(30, 40), span(50, 0)]);
+        assert_eq!(span(10, 60).without(&[span(5, 12), span(20, 40), span(30, 35), span(50, 70)]), [span(12, 20), span(40, 50)]);
+        assert_eq!(span(10, 60).without(&[span(20, 0)]), [span(10, 20)]);
+        assert_eq!(span(10, 60).without(&[span(10, 0)]), []);
+        assert_eq!(span(10, 60).without(&[span(70, 80)]), [span(10, 60)]);
     }
 
     #[test]

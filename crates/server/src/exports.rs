@@ -1,6 +1,7 @@
 //! Usage and costs as CSV: the same rows as the API's JSON, and FinOps FOCUS 1.0.
 
 pub mod events;
+pub mod map;
 
 use axum::{
     http::{HeaderMap, header},

@@ -48,6 +48,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::domains::list, api::domains::claim))
         .routes(routes!(api::domains::set_role, api::domains::remove))
         .routes(routes!(api::domains::verify))
+        .routes(routes!(api::consequences::of_member))
         .routes(routes!(api::invitations::list))
         .routes(routes!(api::invitations::revoke))
         .routes(routes!(api::invitations::resend))
@@ -61,9 +62,17 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::subscriptions::list, api::subscriptions::create))
         .routes(routes!(api::subscriptions::get))
         .routes(routes!(api::subscriptions::set_projects))
-        .routes(routes!(api::subscriptions::cancel))
+        .routes(routes!(api::suspensions::cancel))
+        .routes(routes!(api::suspensions::keep))
+        .routes(routes!(api::suspensions::pause))
+        .routes(routes!(api::suspensions::resume))
+        .routes(routes!(api::consequences::of_subscription))
         .routes(routes!(api::subscriptions::list_of_service))
-        .routes(routes!(api::grants::map))
+        .routes(routes!(api::suspensions::pause_provided))
+        .routes(routes!(api::suspensions::resume_provided))
+        .routes(routes!(api::suspensions::pause_operated))
+        .routes(routes!(api::suspensions::resume_operated))
+        .routes(routes!(api::map::list))
         // requests
         .routes(routes!(api::requests::list))
         .routes(routes!(api::requests::list_of_organization))
@@ -80,6 +89,9 @@ fn api() -> OpenApiRouter<App> {
         // projects
         .routes(routes!(api::projects::list, api::projects::create))
         .routes(routes!(api::projects::get, api::projects::update, api::projects::delete))
+        .routes(routes!(api::consequences::of_project))
+        .routes(routes!(api::locks::list, api::locks::create))
+        .routes(routes!(api::locks::lift))
         .routes(routes!(api::resources::list))
         .routes(routes!(api::resources::get, api::resources::head, api::resources::put, api::resources::delete))
         // applications
@@ -116,6 +128,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::services::operating::reject))
         .routes(routes!(api::services::operating::suspend))
         .routes(routes!(api::services::operating::unsuspend))
+        .routes(routes!(api::several::get, api::several::set))
         .routes(routes!(api::marketplace::search))
         .routes(routes!(api::marketplace::suggestions))
         .routes(routes!(api::marketplace::get))
@@ -153,6 +166,8 @@ fn pages() -> Router<App> {
         .route("/organizations/{org}/projects/{project}", get(pages::projects::show))
         .route("/organizations/{org}/projects/{project}/edit", post(pages::projects::edit))
         .route("/organizations/{org}/projects/{project}/delete", post(pages::projects::delete))
+        .route("/organizations/{org}/projects/{project}/locks", post(pages::locks::create))
+        .route("/organizations/{org}/projects/{project}/locks/{lock}/lift", post(pages::locks::lift))
         .route("/organizations/{org}/projects/{project}/resources/{name}/delete", post(pages::resources::delete))
         // applications
         .route("/organizations/{org}/applications", get(pages::applications::list).post(pages::applications::create))
@@ -223,8 +238,22 @@ fn pages() -> Router<App> {
             "/organizations/{org}/subscriptions/{subscription}/projects",
             get(pages::subscriptions::projects).post(pages::subscriptions::set_projects),
         )
+        .route("/organizations/{org}/subscriptions/{subscription}/projects/{project}", get(pages::terms::ask).post(pages::terms::set))
         .route("/organizations/{org}/subscriptions/{subscription}/permissions", get(pages::subscriptions::permissions))
-        .route("/organizations/{org}/subscriptions/{subscription}/cancel", post(pages::subscriptions::cancel))
+        .route(
+            "/organizations/{org}/subscriptions/{subscription}/cancel",
+            get(pages::consequences::of_subscription).post(pages::suspensions::cancel),
+        )
+        .route("/organizations/{org}/subscriptions/{subscription}/keep", post(pages::suspensions::keep))
+        .route("/organizations/{org}/subscriptions/{subscription}/pause", get(pages::suspensions::ask).post(pages::suspensions::pause))
+        .route("/organizations/{org}/subscriptions/{subscription}/resume", post(pages::suspensions::resume))
+        .route(
+            "/organizations/{org}/services/{service}/subscriptions/{subscription}/pause",
+            get(pages::suspensions::ask_provided).post(pages::suspensions::pause_provided),
+        )
+        .route("/organizations/{org}/services/{service}/subscriptions/{subscription}/resume", post(pages::suspensions::resume_provided))
+        .route("/organizations/{org}/map", get(pages::map::show))
+        .route("/organizations/{org}/map/export", get(pages::map::export))
         // requests
         .route("/organizations/{org}/requests", get(pages::requests::of_organization))
         .route("/requests", get(pages::requests::inbox))
@@ -279,6 +308,7 @@ fn pages() -> Router<App> {
         .route("/organizations/{org}/services/{service}/screenshots/{number}/remove", post(pages::service_pictures::remove_screenshot))
         .route("/organizations/{org}/services/{service}/audience", get(pages::service_audience::show).post(pages::service_audience::add))
         .route("/organizations/{org}/services/{service}/audience/{named}/remove", post(pages::service_audience::remove))
+        .route("/organizations/{org}/services/{service}/several", post(pages::services::allow_several))
         // costs
         .route("/organizations/{org}/costs", get(pages::costs::show))
         .route("/organizations/{org}/costs.csv", get(pages::costs::file))

@@ -95,16 +95,18 @@ pub struct KeptSubscription {
     pub state: SubscriptionState,
     /// Where the service is in its life.
     pub service_state: ServiceState,
+    /// When it ends, where that was decided; from then on it opens nothing.
+    pub ends_at: Option<Ts>,
     /// What the accepted contract allows.
     pub permissions: Vec<DataPermission>,
-    /// The projects with a live grant, with their handles.
-    pub projects: Vec<(ProjectId, String)>,
+    /// The projects with a live grant, with their handles and the ends of the grants.
+    pub projects: Vec<(ProjectId, String, Option<Ts>)>,
 }
 
 impl KeptSubscription {
-    /// Whether its grants open projects now.
-    pub fn opens(&self) -> bool {
-        self.state.opens() && self.service_state != ServiceState::Suspended
+    /// Whether its grants open projects at an instant.
+    pub fn opens(&self, now: Ts) -> bool {
+        self.state.opens() && self.service_state != ServiceState::Suspended && self.ends_at.is_none_or(|end| end > now)
     }
 }
 
@@ -116,7 +118,7 @@ impl KeptSubscription {
 pub async fn find_subscription(conn: &mut Conn, id: SubscriptionId, now: Ts) -> Result<Option<KeptSubscription>, StoreError> {
     let row = conn
         .fetch_optional(
-            "select s.organization_id, o.handle, s.provider_id, s.service_id, v.application_id, s.state, v.state, c.permissions
+            "select s.organization_id, o.handle, s.provider_id, s.service_id, v.application_id, s.state, v.state, c.permissions, s.ends_at
              from subscriptions s
              join organizations o on o.id = s.organization_id and o.deleted_at is null and o.suspended_at is null
              join organizations p on p.id = s.provider_id and p.deleted_at is null and p.suspended_at is null
@@ -130,11 +132,12 @@ pub async fn find_subscription(conn: &mut Conn, id: SubscriptionId, now: Ts) -> 
     let organization: OrganizationId = row.get(0)?;
     let rows = conn
         .fetch_all(
-            "select p.id, p.handle from grants g
+            "select p.id, p.handle, g.ends_at from grants g
              join projects p on p.organization_id = g.organization_id and p.id = g.project_id and p.deleted_at is null
              where g.organization_id = $1 and g.subscription_id = $2 and g.until is null
+               and (g.ends_at is null or g.ends_at > $3)
              union all
-             select null, h.handle from organization_handles h where h.organization_id = $1 and h.until > $3",
+             select null, h.handle, null from organization_handles h where h.organization_id = $1 and h.until > $3",
             params![organization, id, now],
         )
         .await?;
@@ -142,7 +145,7 @@ pub async fn find_subscription(conn: &mut Conn, id: SubscriptionId, now: Ts) -> 
     let mut organization_handles = vec![row.get(1)?];
     for row in &rows {
         match row.get::<Option<ProjectId>>(0)? {
-            Some(project) => projects.push((project, row.get(1)?)),
+            Some(project) => projects.push((project, row.get(1)?, row.get(2)?)),
             None => organization_handles.push(row.get(1)?),
         }
     }
@@ -155,6 +158,7 @@ pub async fn find_subscription(conn: &mut Conn, id: SubscriptionId, now: Ts) -> 
         application: row.get(4)?,
         state: row.parse(5)?,
         service_state: row.parse(6)?,
+        ends_at: row.get(8)?,
         permissions: permissions(&row, 7)?,
         projects,
     }))

@@ -11,7 +11,7 @@ use stoa_domain::{
     time::{Span, Ts},
 };
 
-use crate::{Conn, Row, StoreError, params, services};
+use crate::{Conn, Row, StoreError, Value, params, services, users::placeholders};
 
 /// A subscription that came into force, with the service and the provider it pays.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +34,12 @@ pub struct Billed {
     pub contract: ContractId,
     /// The plan.
     pub plan: PlanId,
-    /// When it was in force.
+    /// From when until when it was in force, whether or not it was held up in between.
     pub active: Span,
 }
 
 const BILLED: &str = "select s.id, s.service_id, v.handle, v.name, v.categories, s.provider_id, o.name, s.contract_id, s.plan_id,
-                        s.activated_at, s.ended_at
+                        s.activated_at, coalesce(s.ended_at, s.ends_at)
                       from subscriptions s
                       join services v on v.organization_id = s.provider_id and v.id = s.service_id
                       join organizations o on o.id = s.provider_id
@@ -60,14 +60,14 @@ fn billed(row: &Row) -> Result<Billed, StoreError> {
     })
 }
 
-/// The subscriptions of an organization (or one of them) that were in force at or after an instant and before another.
+/// The subscriptions of an organization (or some of them) that were in force at or after an instant and before another.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn subscriptions(
     conn: &mut Conn,
     organization: OrganizationId,
-    only: Option<SubscriptionId>,
+    only: Option<&[SubscriptionId]>,
     from: Ts,
     to: Ts,
 ) -> Result<Vec<Billed>, StoreError> {
@@ -76,7 +76,11 @@ pub async fn subscriptions(
             let sql = format!("{BILLED} and s.activated_at < $3 and (s.ended_at is null or s.ended_at > $2) order by s.id");
             conn.fetch_all(&sql, params![organization, from, to]).await?
         }
-        Some(id) => conn.fetch_all(&format!("{BILLED} and s.id = $2"), params![organization, id]).await?,
+        Some(ids) => {
+            let sql = format!("{BILLED} and s.id in ({}) order by s.id", placeholders(2, ids.len()));
+            let values: Vec<Value> = std::iter::once(Value::from(organization)).chain(ids.iter().map(Value::from)).collect();
+            conn.fetch_all(&sql, &values).await?
+        }
     };
     rows.iter().map(billed).collect()
 }
@@ -90,36 +94,33 @@ pub async fn plans(conn: &mut Conn, of: &[Billed]) -> Result<HashMap<PlanId, Arc
     Ok(plans.into_iter().map(|(id, plan)| (id, Arc::new(plan))).collect())
 }
 
-/// The grants of an organization's subscriptions (or of one of them) that were in force at or after an instant and before
-/// another.
+/// The grants of an organization's subscriptions (or of some of them, of some projects) that were in force at or after an
+/// instant and before another.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn grants(
     conn: &mut Conn,
     organization: OrganizationId,
-    only: Option<SubscriptionId>,
+    only: Option<&[SubscriptionId]>,
+    projects: Option<&[ProjectId]>,
     from: Ts,
     to: Ts,
 ) -> Result<Vec<(SubscriptionId, ProjectId, Span)>, StoreError> {
-    let rows = match only {
-        None => {
-            conn.fetch_all(
-                "select subscription_id, project_id, since, until from grants
-                 where organization_id = $1 and since < $3 and (until is null or until > $2)",
-                params![organization, from, to],
-            )
-            .await?
-        }
-        Some(subscription) => {
-            conn.fetch_all(
-                "select subscription_id, project_id, since, until from grants
-                 where organization_id = $1 and subscription_id = $4 and since < $3 and (until is null or until > $2)",
-                params![organization, from, to, subscription],
-            )
-            .await?
-        }
-    };
+    let mut sql = String::from(
+        "select subscription_id, project_id, since, coalesce(until, ends_at) from grants
+         where organization_id = $1 and since < $3 and (until is null or until > $2)",
+    );
+    let mut values: Vec<Value> = vec![organization.into(), from.into(), to.into()];
+    if let Some(ids) = only {
+        sql.push_str(&format!(" and subscription_id in ({})", placeholders(values.len() + 1, ids.len())));
+        values.extend(ids.iter().map(Value::from));
+    }
+    if let Some(ids) = projects {
+        sql.push_str(&format!(" and project_id in ({})", placeholders(values.len() + 1, ids.len())));
+        values.extend(ids.iter().map(Value::from));
+    }
+    let rows = conn.fetch_all(&sql, &values).await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, Span::new(row.get(2)?, row.get(3)?)))).collect()
 }
 

@@ -1,8 +1,8 @@
 //! Grants: the rights of services to use projects' data, those of now and those that are over.
 
 use stoa_domain::{
-    ids::{GrantId, OrganizationId, PlanId, ProjectId, RequestId, ServiceId, SubscriptionId, UserId},
-    subscriptions::SubscriptionState,
+    ids::{GrantId, OrganizationId, ProjectId, RequestId, SubscriptionId, UserId},
+    locks::GrantTerms,
     time::Ts,
 };
 
@@ -19,17 +19,42 @@ pub struct KeptGrant {
     pub project: ProjectId,
     /// Its first instant.
     pub since: Ts,
-    /// The first instant after it; `None` while it goes on.
+    /// The first instant after it; `None` until it was closed.
     pub until: Option<Ts>,
+    /// The instant from which it opens nothing any more, where one was set, whether or not it was closed yet.
+    pub ends_at: Option<Ts>,
+    /// What the service uses the project for; mostly empty.
+    pub purpose: String,
     /// By whose approval.
     pub approved_by: Option<UserId>,
     /// The request that was approved.
     pub request: Option<RequestId>,
 }
 
-const COLUMNS: &str = "id, subscription_id, project_id, since, until, approved_by, request_id";
+impl KeptGrant {
+    /// The first instant after it, gone by or to come; `None` where it goes on without an end.
+    pub fn end(&self) -> Option<Ts> {
+        self.until.or(self.ends_at)
+    }
 
-fn grant(row: &Row) -> Result<KeptGrant, StoreError> {
+    /// Whether it is in force.
+    pub fn is_live(&self, now: Ts) -> bool {
+        self.end().is_none_or(|end| end > now)
+    }
+
+    /// Its purpose and its end.
+    pub fn terms(&self) -> GrantTerms {
+        GrantTerms { purpose: self.purpose.clone(), until: self.ends_at }
+    }
+}
+
+const COLUMNS: &str = "id, subscription_id, project_id, since, until, approved_by, request_id, ends_at, purpose";
+
+/// When a grant that is closed at `$3` ends: at its own end, if that came first.
+const CLOSED_AT: &str = "case when ends_at < $3 then ends_at else $3 end";
+
+/// A grant from a row that begins with [`COLUMNS`].
+pub(crate) fn grant(row: &Row) -> Result<KeptGrant, StoreError> {
     Ok(KeptGrant {
         id: row.get(0)?,
         subscription: row.get(1)?,
@@ -38,6 +63,8 @@ fn grant(row: &Row) -> Result<KeptGrant, StoreError> {
         until: row.get(4)?,
         approved_by: row.get(5)?,
         request: row.get(6)?,
+        ends_at: row.get(7)?,
+        purpose: row.get(8)?,
     })
 }
 
@@ -48,10 +75,24 @@ fn grant(row: &Row) -> Result<KeptGrant, StoreError> {
 pub async fn insert_many(tx: &mut Tx, organization: OrganizationId, grants: &[KeptGrant]) -> Result<(), StoreError> {
     let rows: Vec<Vec<Value>> = grants
         .iter()
-        .map(|one| values![organization, one.subscription, one.id, one.project, one.since, one.until, one.approved_by, one.request])
+        .map(|one| {
+            values![
+                organization,
+                one.subscription,
+                one.id,
+                one.project,
+                one.since,
+                one.until,
+                one.approved_by,
+                one.request,
+                one.ends_at,
+                &one.purpose,
+            ]
+        })
         .collect();
-    let head = "insert into grants (organization_id, subscription_id, id, project_id, since, until, approved_by, request_id)";
-    tx.insert_many(head, 8, &rows, "").await?;
+    let head = "insert into grants (organization_id, subscription_id, id, project_id, since, until, approved_by, request_id, ends_at, \
+                purpose)";
+    tx.insert_many(head, 10, &rows, "").await?;
     Ok(())
 }
 
@@ -60,11 +101,8 @@ pub async fn insert_many(tx: &mut Tx, organization: OrganizationId, grants: &[Ke
 /// # Errors
 /// Those of the database.
 pub async fn close_all(tx: &mut Tx, organization: OrganizationId, subscription: SubscriptionId, now: Ts) -> Result<(), StoreError> {
-    tx.execute(
-        "update grants set until = $3 where organization_id = $1 and subscription_id = $2 and until is null",
-        params![organization, subscription, now],
-    )
-    .await?;
+    let sql = format!("update grants set until = {CLOSED_AT} where organization_id = $1 and subscription_id = $2 and until is null");
+    tx.execute(&sql, params![organization, subscription, now]).await?;
     Ok(())
 }
 
@@ -81,7 +119,8 @@ pub async fn close(
 ) -> Result<(), StoreError> {
     for some in projects.chunks(10_000) {
         let sql = format!(
-            "update grants set until = $3 where organization_id = $1 and subscription_id = $2 and until is null and project_id in ({})",
+            "update grants set until = {CLOSED_AT}
+             where organization_id = $1 and subscription_id = $2 and until is null and project_id in ({})",
             placeholders(4, some.len())
         );
         let mut values = values![organization, subscription, now];
@@ -96,11 +135,33 @@ pub async fn close(
 /// # Errors
 /// Those of the database.
 pub async fn close_project(tx: &mut Tx, organization: OrganizationId, project: ProjectId, now: Ts) -> Result<(), StoreError> {
-    tx.execute(
-        "update grants set until = $3 where organization_id = $1 and project_id = $2 and until is null",
-        params![organization, project, now],
-    )
-    .await?;
+    let sql = format!("update grants set until = {CLOSED_AT} where organization_id = $1 and project_id = $2 and until is null");
+    tx.execute(&sql, params![organization, project, now]).await?;
+    Ok(())
+}
+
+/// Closes the live grants that some subscriptions have of a project.
+///
+/// # Errors
+/// Those of the database.
+pub async fn close_project_of(
+    tx: &mut Tx,
+    organization: OrganizationId,
+    project: ProjectId,
+    subscriptions: &[SubscriptionId],
+    now: Ts,
+) -> Result<(), StoreError> {
+    if subscriptions.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "update grants set until = {CLOSED_AT}
+         where organization_id = $1 and project_id = $2 and until is null and subscription_id in ({})",
+        placeholders(4, subscriptions.len())
+    );
+    let mut values = values![organization, project, now];
+    values.extend(subscriptions.iter().map(Value::from));
+    tx.execute(&sql, &values).await?;
     Ok(())
 }
 
@@ -109,9 +170,13 @@ pub async fn close_project(tx: &mut Tx, organization: OrganizationId, project: P
 /// # Errors
 /// Those of the database.
 pub async fn close_organization(tx: &mut Tx, organization: OrganizationId, now: Ts) -> Result<(), StoreError> {
-    tx.execute("update grants set until = $2 where organization_id = $1 and until is null", params![organization, now]).await?;
     tx.execute(
-        "update grants set until = $2 where until is null
+        "update grants set until = case when ends_at < $2 then ends_at else $2 end where organization_id = $1 and until is null",
+        params![organization, now],
+    )
+    .await?;
+    tx.execute(
+        "update grants set until = case when ends_at < $2 then ends_at else $2 end where until is null
          and (organization_id, subscription_id) in (select organization_id, id from subscriptions where provider_id = $1)",
         params![organization, now],
     )
@@ -119,20 +184,78 @@ pub async fn close_organization(tx: &mut Tx, organization: OrganizationId, now: 
     Ok(())
 }
 
+/// Writes purpose and end of some live grants of a subscription.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_terms(tx: &mut Tx, organization: OrganizationId, changed: &[KeptGrant]) -> Result<(), StoreError> {
+    // A row that is there already is changed; the rest of it is written as it is.
+    let rows: Vec<Vec<Value>> = changed
+        .iter()
+        .map(|one| values![organization, one.subscription, one.id, one.project, one.since, one.ends_at, &one.purpose])
+        .collect();
+    let head = "insert into grants (organization_id, subscription_id, id, project_id, since, ends_at, purpose)";
+    let tail = "on conflict (organization_id, subscription_id, id) do update set ends_at = excluded.ends_at, purpose = excluded.purpose";
+    tx.insert_many(head, 7, &rows, tail).await?;
+    Ok(())
+}
+
+/// Which subscriptions have grants whose end has come and that are not closed yet, the longest over first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn due(conn: &mut Conn, now: Ts, limit: i64) -> Result<Vec<(OrganizationId, SubscriptionId)>, StoreError> {
+    let sql = "select organization_id, subscription_id from grants where ends_at <= $1 and until is null
+               group by organization_id, subscription_id order by min(ends_at), subscription_id limit $2";
+    conn.fetch_all(sql, params![now, limit]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// The grants of a subscription that are not closed; the end of some may have come already.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unclosed(conn: &mut Conn, organization: OrganizationId, subscription: SubscriptionId) -> Result<Vec<KeptGrant>, StoreError> {
+    let sql = format!("select {COLUMNS} from grants where organization_id = $1 and subscription_id = $2 and until is null order by id");
+    conn.fetch_all(&sql, params![organization, subscription]).await?.iter().map(grant).collect()
+}
+
 /// The live grants of a subscription.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn live(conn: &mut Conn, organization: OrganizationId, subscription: SubscriptionId) -> Result<Vec<KeptGrant>, StoreError> {
-    let sql = format!("select {COLUMNS} from grants where organization_id = $1 and subscription_id = $2 and until is null order by id");
-    conn.fetch_all(&sql, params![organization, subscription]).await?.iter().map(grant).collect()
+pub async fn live(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    subscription: SubscriptionId,
+    now: Ts,
+) -> Result<Vec<KeptGrant>, StoreError> {
+    let mut found = unclosed(conn, organization, subscription).await?;
+    found.retain(|grant| grant.is_live(now));
+    Ok(found)
+}
+
+/// The live grants of a project.
+///
+/// # Errors
+/// Those of the database.
+pub async fn live_of_project(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    project: ProjectId,
+    now: Ts,
+) -> Result<Vec<KeptGrant>, StoreError> {
+    let sql = format!(
+        "select {COLUMNS} from grants where organization_id = $1 and project_id = $2 and until is null
+         and (ends_at is null or ends_at > $3) order by id"
+    );
+    conn.fetch_all(&sql, params![organization, project, now]).await?.iter().map(grant).collect()
 }
 
 /// The live grants of several subscriptions, with the organization that subscribed each.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn live_of(conn: &mut Conn, subscriptions: &[(OrganizationId, SubscriptionId)]) -> Result<Vec<KeptGrant>, StoreError> {
+pub async fn live_of(conn: &mut Conn, subscriptions: &[(OrganizationId, SubscriptionId)], now: Ts) -> Result<Vec<KeptGrant>, StoreError> {
     if subscriptions.is_empty() {
         return Ok(Vec::new());
     }
@@ -145,7 +268,9 @@ pub async fn live_of(conn: &mut Conn, subscriptions: &[(OrganizationId, Subscrip
         placeholders(1 + organizations.len(), subscriptions.len())
     );
     let values: Vec<Value> = organizations.into_iter().map(Value::from).chain(subscriptions.iter().map(|one| Value::from(one.1))).collect();
-    conn.fetch_all(&sql, &values).await?.iter().map(grant).collect()
+    let mut found = conn.fetch_all(&sql, &values).await?.iter().map(grant).collect::<Result<Vec<_>, _>>()?;
+    found.retain(|grant| grant.is_live(now));
+    Ok(found)
 }
 
 /// All grants that several subscriptions of an organization ever had, in the order in which they were opened.
@@ -169,64 +294,4 @@ pub async fn history(
         }
     }
     Ok(found)
-}
-
-/// Which grants of an organization the map shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MapFilter {
-    /// Those in force at this instant.
-    pub at: Ts,
-    /// Of this service only.
-    pub service: Option<ServiceId>,
-    /// Of this project only.
-    pub project: Option<ProjectId>,
-    /// After this one, the last of the page before.
-    pub after: Option<(SubscriptionId, GrantId)>,
-}
-
-/// One line of the map.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MapRow {
-    /// The grant.
-    pub grant: KeptGrant,
-    /// The service that may use the project.
-    pub service: ServiceId,
-    /// Its provider.
-    pub provider: OrganizationId,
-    /// The plan, which tells the contract that names the permissions.
-    pub plan: PlanId,
-    /// Where the subscription is now.
-    pub state: SubscriptionState,
-}
-
-/// A page of the map of an organization: which service might use which project's data at an instant.
-///
-/// # Errors
-/// Those of the database.
-pub async fn map(conn: &mut Conn, organization: OrganizationId, filter: MapFilter, limit: i64) -> Result<Vec<MapRow>, StoreError> {
-    let mut sql = String::from(
-        "select g.id, g.subscription_id, g.project_id, g.since, g.until, g.approved_by, g.request_id,
-                s.service_id, s.provider_id, s.plan_id, s.state
-         from grants g join subscriptions s on s.organization_id = g.organization_id and s.id = g.subscription_id
-         where g.organization_id = $1 and g.since <= $2 and (g.until is null or g.until > $2)",
-    );
-    let mut values = values![organization, filter.at];
-    if let Some(service) = filter.service {
-        values.push(service.into());
-        sql.push_str(&format!(" and s.service_id = ${}", values.len()));
-    }
-    if let Some(project) = filter.project {
-        values.push(project.into());
-        sql.push_str(&format!(" and g.project_id = ${}", values.len()));
-    }
-    if let Some((subscription, grant)) = filter.after {
-        values.extend(values![subscription, grant]);
-        sql.push_str(&format!(" and (g.subscription_id, g.id) > (${}, ${})", values.len() - 1, values.len()));
-    }
-    values.push(limit.into());
-    sql.push_str(&format!(" order by g.subscription_id, g.id limit ${}", values.len()));
-    let rows = conn.fetch_all(&sql, &values).await?;
-    rows.iter()
-        .map(|row| Ok(MapRow { grant: grant(row)?, service: row.get(7)?, provider: row.get(8)?, plan: row.get(9)?, state: row.parse(10)? }))
-        .collect()
 }

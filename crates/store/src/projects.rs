@@ -125,6 +125,7 @@ pub async fn services_using(
     conn: &mut Conn,
     organization: OrganizationId,
     ids: &[ProjectId],
+    now: Ts,
 ) -> Result<Vec<(ProjectId, String)>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -133,10 +134,11 @@ pub async fn services_using(
         "select distinct g.project_id, v.name from grants g
          join subscriptions s on s.organization_id = g.organization_id and s.id = g.subscription_id
          join services v on v.organization_id = s.provider_id and v.id = s.service_id
-         where g.organization_id = $1 and g.until is null and g.project_id in ({}) order by v.name, g.project_id",
-        placeholders(2, ids.len())
+         where g.organization_id = $1 and g.until is null and (g.ends_at is null or g.ends_at > $2) and g.project_id in ({})
+         order by v.name, g.project_id",
+        placeholders(3, ids.len())
     );
-    let values: Vec<Value> = std::iter::once(Value::from(organization)).chain(ids.iter().map(Value::from)).collect();
+    let values: Vec<Value> = [organization.into(), now.into()].into_iter().chain(ids.iter().map(Value::from)).collect();
     conn.fetch_all(&sql, &values).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 

@@ -344,6 +344,25 @@ pub async fn list(
         .collect()
 }
 
+/// Whether an organization may have several subscriptions of a service at the same time.
+///
+/// # Errors
+/// Those of the database.
+pub async fn allows_several(conn: &mut Conn, provider: OrganizationId, id: ServiceId) -> Result<bool, StoreError> {
+    let row = conn.fetch_optional("select several from services where organization_id = $1 and id = $2", params![provider, id]).await?;
+    Ok(row.map(|row| row.get::<i64>(0)).transpose()? == Some(1))
+}
+
+/// Writes whether an organization may have several subscriptions of a service at the same time.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_several(tx: &mut Tx, provider: OrganizationId, id: ServiceId, several: bool) -> Result<(), StoreError> {
+    tx.execute("update services set several = $3 where organization_id = $1 and id = $2", params![provider, id, i64::from(several)])
+        .await?;
+    Ok(())
+}
+
 /// Handles and names of several services, in one statement.
 ///
 /// # Errors

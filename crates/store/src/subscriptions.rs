@@ -17,7 +17,7 @@ use stoa_domain::{
 use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
 
 const COLUMNS: &str = "organization_id, id, provider_id, service_id, contract_id, plan_id, project_id, state, mode, include_future, \
-                       note, requested_by, approved_by, created_at, activated_at, ended_at, previous_id";
+                       note, requested_by, approved_by, created_at, activated_at, ends_at, ended_at, label, previous_id";
 
 /// The states in which a subscription is not over, as they stand in SQL.
 const LIVE: &str = "('requested', 'provisioning', 'active', 'suspended', 'ending')";
@@ -41,8 +41,10 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         approved_by: row.get(12)?,
         created_at: row.get(13)?,
         activated_at: row.get(14)?,
-        ended_at: row.get(15)?,
-        previous: row.get(16)?,
+        ends_at: row.get(15)?,
+        ended_at: row.get(16)?,
+        label: row.get(17)?,
+        previous: row.get(18)?,
     })
 }
 
@@ -52,7 +54,7 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
 /// Those of the database.
 pub async fn insert(tx: &mut Tx, new: &Subscription) -> Result<(), StoreError> {
     let sql = format!(
-        "insert into subscriptions ({COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+        "insert into subscriptions ({COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
     );
     let values = params![
         new.organization,
@@ -70,7 +72,9 @@ pub async fn insert(tx: &mut Tx, new: &Subscription) -> Result<(), StoreError> {
         new.approved_by,
         new.created_at,
         new.activated_at,
+        new.ends_at,
         new.ended_at,
+        &new.label,
         new.previous,
     ];
     tx.execute(&sql, values).await?;
@@ -89,8 +93,17 @@ async fn insert_named(tx: &mut Tx, of: &Subscription) -> Result<(), StoreError> 
 /// Those of the database.
 pub async fn set_state(tx: &mut Tx, changed: &Subscription) -> Result<(), StoreError> {
     tx.execute(
-        "update subscriptions set state = $3, approved_by = $4, activated_at = $5, ended_at = $6 where organization_id = $1 and id = $2",
-        params![changed.organization, changed.id, changed.state.word(), changed.approved_by, changed.activated_at, changed.ended_at],
+        "update subscriptions set state = $3, approved_by = $4, activated_at = $5, ends_at = $6, ended_at = $7
+         where organization_id = $1 and id = $2",
+        params![
+            changed.organization,
+            changed.id,
+            changed.state.word(),
+            changed.approved_by,
+            changed.activated_at,
+            changed.ends_at,
+            changed.ended_at,
+        ],
     )
     .await?;
     Ok(())
@@ -255,12 +268,13 @@ pub async fn last_of_service(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_awaiting_projects(conn: &mut Conn, organization: OrganizationId) -> Result<Vec<Subscription>, StoreError> {
+pub async fn list_awaiting_projects(conn: &mut Conn, organization: OrganizationId, now: Ts) -> Result<Vec<Subscription>, StoreError> {
     let sql = format!(
         "select {COLUMNS} from subscriptions where organization_id = $1 and project_id is null and mode in ('all', 'all_except')
-         and include_future in ('yes', 'ask') and state in ('active', 'suspended', 'ending') order by id"
+         and include_future in ('yes', 'ask') and state in ('active', 'suspended', 'ending') and (ends_at is null or ends_at > $2)
+         order by id"
     );
-    let rows = conn.fetch_all(&sql, params![organization]).await?;
+    let rows = conn.fetch_all(&sql, params![organization, now]).await?;
     with_named(conn, &rows).await
 }
 
@@ -269,14 +283,20 @@ pub async fn list_awaiting_projects(conn: &mut Conn, organization: OrganizationI
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_serving(conn: &mut Conn, organization: OrganizationId, project: ProjectId) -> Result<Vec<Subscription>, StoreError> {
+pub async fn list_serving(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    project: ProjectId,
+    now: Ts,
+) -> Result<Vec<Subscription>, StoreError> {
     let sql = format!(
         "select {COLUMNS} from subscriptions where organization_id = $1 and state in {LIVE}
          and (project_id = $2 or id in
-           (select subscription_id from grants where organization_id = $1 and project_id = $2 and until is null))
+           (select subscription_id from grants where organization_id = $1 and project_id = $2 and until is null
+            and (ends_at is null or ends_at > $3)))
          order by id"
     );
-    conn.fetch_all(&sql, params![organization, project]).await?.iter().map(subscription).collect()
+    conn.fetch_all(&sql, params![organization, project, now]).await?.iter().map(subscription).collect()
 }
 
 /// All live subscriptions that an organization consumes or provides. Their choices are without the projects they name.
@@ -327,6 +347,64 @@ pub async fn end_of_project(tx: &mut Tx, organization: OrganizationId, project: 
     );
     tx.execute(&sql, params![organization, project, now]).await?;
     Ok(())
+}
+
+/// The labels of the live subscriptions of a service.
+///
+/// # Errors
+/// Those of the database.
+pub async fn live_labels(conn: &mut Conn, organization: OrganizationId, service: ServiceId) -> Result<Vec<String>, StoreError> {
+    let sql = format!("select label from subscriptions where organization_id = $1 and service_id = $2 and state in {LIVE} order by id");
+    conn.fetch_all(&sql, params![organization, service]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Which subscriptions have come to the end that was decided for them, the longest over first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn due(conn: &mut Conn, now: Ts, limit: i64) -> Result<Vec<(OrganizationId, SubscriptionId)>, StoreError> {
+    let sql = "select organization_id, id from subscriptions
+               where ends_at <= $1 and state in ('active', 'suspended', 'ending') order by ends_at, id limit $2";
+    conn.fetch_all(sql, params![now, limit]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Takes one project out of the choices that select it, of the subscriptions of one service or of all services that serve
+/// the organization as a whole.
+///
+/// # Errors
+/// Those of the database.
+pub async fn deselect(tx: &mut Tx, organization: OrganizationId, project: ProjectId, service: Option<ServiceId>) -> Result<(), StoreError> {
+    tx.execute(
+        "delete from subscription_projects where organization_id = $1 and project_id = $2 and subscription_id in
+           (select id from subscriptions where organization_id = $1 and mode = 'selected' and project_id is null
+            and (cast($3 as bytea) is null or service_id = $3))",
+        params![organization, project, service],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The subscriptions of one service, or of all, that are in force and whose choice still takes a project in: those of all
+/// projects that do not leave it out, and those that serve it alone.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_choosing(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    project: ProjectId,
+    service: Option<ServiceId>,
+    now: Ts,
+) -> Result<Vec<Subscription>, StoreError> {
+    let sql = format!(
+        "select {COLUMNS} from subscriptions where organization_id = $1 and state in ('active', 'suspended', 'ending')
+         and (ends_at is null or ends_at > $4) and (cast($3 as bytea) is null or service_id = $3)
+         and (project_id = $2 or (project_id is null and (mode = 'all' or (mode = 'all_except' and id not in
+           (select subscription_id from subscription_projects where organization_id = $1 and project_id = $2)))))
+         order by id"
+    );
+    let rows = conn.fetch_all(&sql, params![organization, project, service, now]).await?;
+    with_named(conn, &rows).await
 }
 
 /// A project that a choice may name.

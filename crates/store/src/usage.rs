@@ -10,7 +10,7 @@ use stoa_domain::{
     usage::{ProjectRef, UsageEvent},
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, services, values};
+use crate::{Conn, Row, StoreError, Tx, Value, services, users::placeholders, values};
 
 /// A subscription for which an application may report usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Reportable {
     pub contract: ContractId,
     /// The plan whose meters count.
     pub plan: PlanId,
+    /// When it ended, or will end where that was decided.
+    pub end: Option<Ts>,
 }
 
 /// Those of the subscriptions that are of a service of this application, in one statement.
@@ -36,7 +38,7 @@ pub async fn reportable(conn: &mut Conn, application: ApplicationId, ids: &[Subs
     let rows = conn
         .fetch_given(
             "with given (id, application_id) as ({rows})
-             select s.organization_id, s.id, s.provider_id, s.contract_id, s.plan_id
+             select s.organization_id, s.id, s.provider_id, s.contract_id, s.plan_id, coalesce(s.ended_at, s.ends_at)
              from given cross join subscriptions s cross join services v
              where s.id = given.id and v.organization_id = s.provider_id and v.id = s.service_id
                and v.application_id = given.application_id",
@@ -44,7 +46,14 @@ pub async fn reportable(conn: &mut Conn, application: ApplicationId, ids: &[Subs
         )
         .await?;
     let read = |row: &Row| {
-        Ok(Reportable { organization: row.get(0)?, id: row.get(1)?, provider: row.get(2)?, contract: row.get(3)?, plan: row.get(4)? })
+        Ok(Reportable {
+            organization: row.get(0)?,
+            id: row.get(1)?,
+            provider: row.get(2)?,
+            contract: row.get(3)?,
+            plan: row.get(4)?,
+            end: row.get(5)?,
+        })
     };
     rows.iter().map(read).collect()
 }
@@ -59,7 +68,7 @@ pub async fn lock(tx: &mut Tx, ids: &[SubscriptionId]) -> Result<(), StoreError>
     let size = ids.len().next_power_of_two();
     let mut filled: Vec<Value> = ids.iter().map(Value::from).collect();
     filled.resize(size, Value::from(last));
-    let sql = format!("select id from subscriptions where id in ({}) order by id", crate::users::placeholders(1, size));
+    let sql = format!("select id from subscriptions where id in ({}) order by id", placeholders(1, size));
     tx.lock(&sql, &filled).await?;
     Ok(())
 }
@@ -132,7 +141,7 @@ pub async fn granted(
             ProjectRef::Handle(handle) => values![organization, subscription, Vec::new(), handle],
         })
         .collect();
-    let columns = "given.subscription_id, given.project_id, given.handle, g.project_id, g.since, g.until";
+    let columns = "given.subscription_id, given.project_id, given.handle, g.project_id, g.since, coalesce(g.until, g.ends_at)";
     let joined = "given cross join projects p cross join grants g";
     let of_project = "g.organization_id = p.organization_id and g.project_id = p.id and g.subscription_id = given.subscription_id";
     let sql = format!(
@@ -270,7 +279,7 @@ pub struct Daily {
     pub quantity: Quantity,
 }
 
-/// What was reported for an organization's subscriptions (or one of them) on the days from `from` until (not including)
+/// What was reported for an organization's subscriptions (or some of them) on the days from `from` until (not including)
 /// `to`, in one statement whose work follows the days and not the events.
 ///
 /// # Errors
@@ -278,30 +287,19 @@ pub struct Daily {
 pub async fn daily(
     conn: &mut Conn,
     organization: OrganizationId,
-    only: Option<SubscriptionId>,
+    only: Option<&[SubscriptionId]>,
     from: Day,
     to: Day,
 ) -> Result<Vec<Daily>, StoreError> {
-    let rows = match only {
-        None => {
-            conn.fetch_all(
-                "select subscription_id, project_id, meter, day, quantity from usage_days
-                 where organization_id = $1 and day >= $2 and day < $3",
-                params![organization, from, to],
-            )
-            .await?
-        }
-        Some(subscription) => {
-            conn.fetch_all(
-                "select subscription_id, project_id, meter, day, quantity from usage_days
-                 where organization_id = $1 and subscription_id = $4 and day >= $2 and day < $3",
-                params![organization, from, to, subscription],
-            )
-            .await?
-        }
-    };
+    let some = only.map_or_else(String::new, |ids| format!(" and subscription_id in ({})", placeholders(4, ids.len())));
+    let sql = format!(
+        "select subscription_id, project_id, meter, day, quantity from usage_days
+         where organization_id = $1 and day >= $2 and day < $3{some}"
+    );
+    let values = [Value::from(organization), from.into(), to.into()].into_iter();
+    let values: Vec<Value> = values.chain(only.unwrap_or_default().iter().map(Value::from)).collect();
     let read = |row: &Row| {
         Ok(Daily { subscription: row.get(0)?, project: row.get(1)?, meter: row.get(2)?, day: row.get(3)?, quantity: row.parse(4)? })
     };
-    rows.iter().map(read).collect()
+    conn.fetch_all(&sql, &values).await?.iter().map(read).collect()
 }

@@ -220,7 +220,7 @@ macro_rules! ids {
 }
 
 ids! {
-    UserId OrganizationId TeamId ProjectId ResourceId ApplicationId SecretId ServiceId ContractId PlanId SubscriptionId
+    UserId OrganizationId TeamId ProjectId ResourceId ApplicationId SecretId ServiceId ContractId PlanId SubscriptionId SuspensionId LockId
     GrantId RequestId EventId InvitationId TokenId MailId SessionId PasskeyId IdentityId
 }
 

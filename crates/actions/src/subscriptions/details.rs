@@ -7,14 +7,16 @@ use stoa_domain::{
     organizations::Key,
     permissions::Permission,
     services::Service,
-    subscriptions::Subscription,
+    subscriptions::{Subscription, SubscriptionState},
+    suspensions::{Ending, Suspension},
+    time::Ts,
 };
 use stoa_store::{
     Conn,
     grants::{self, KeptGrant},
     services,
     subscriptions::{self, Candidate, Filter},
-    users,
+    suspensions, users,
 };
 
 use super::{Concerned, effects::concerned_all};
@@ -46,6 +48,45 @@ pub struct Details {
     pub grants: Vec<GrantDetails>,
     /// Its requests, oldest first.
     pub requests: Vec<requests::Details>,
+    /// What held it up, the oldest first.
+    pub suspensions: Vec<SuspensionDetails>,
+    /// Ends that were decided for later, the oldest first.
+    pub endings: Vec<EndingDetails>,
+}
+
+impl Details {
+    /// What holds it up now, where it is in force.
+    pub fn held_by(&self) -> impl Iterator<Item = &SuspensionDetails> {
+        let in_force = self.subscription.state.in_force();
+        self.suspensions.iter().filter(move |one| in_force && one.suspension.until.is_none())
+    }
+
+    /// The state at an instant: over from the decided end on.
+    pub fn state_at(&self, now: Ts) -> SubscriptionState {
+        super::effects::state_at(&self.subscription, now)
+    }
+}
+
+/// What held a subscription up, with names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuspensionDetails {
+    /// The suspension.
+    pub suspension: Suspension,
+    /// Who set it; `None` when Stoa itself did.
+    pub set_by: Option<(UserId, String)>,
+    /// Who lifted it.
+    pub lifted_by: Option<(UserId, String)>,
+}
+
+/// An end that was decided for later, with names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndingDetails {
+    /// The end.
+    pub ending: Ending,
+    /// Who decided it.
+    pub set_by: Option<(UserId, String)>,
+    /// Who took it back.
+    pub undone_by: Option<(UserId, String)>,
 }
 
 /// A subscription as its provider sees it.
@@ -57,6 +98,8 @@ pub struct Provided {
     pub concerned: Concerned,
     /// The projects granted now.
     pub granted: Vec<Candidate>,
+    /// What holds it up now.
+    pub held_by: Vec<Suspension>,
 }
 
 /// A page of an organization's subscriptions, newest first.
@@ -99,7 +142,15 @@ async fn details(conn: &mut Conn, organization: OrganizationId, all: Vec<Subscri
     let projects: BTreeSet<_> =
         history.iter().map(|one| one.project).chain(all.iter().flat_map(|one| one.choice.projects.iter().copied())).collect();
     let projects = subscriptions::project_names(conn, &[organization], &Vec::from_iter(projects)).await?;
-    let people: BTreeSet<_> = history.iter().filter_map(|one| one.approved_by).chain(all.iter().map(|one| one.requested_by)).collect();
+    let suspensions = suspensions::history(conn, organization, &ids).await?;
+    let endings = suspensions::endings(conn, organization, &ids).await?;
+    let people: BTreeSet<_> = history
+        .iter()
+        .filter_map(|one| one.approved_by)
+        .chain(all.iter().map(|one| one.requested_by))
+        .chain(suspensions.iter().flat_map(|one| [one.set_by, one.lifted_by]).flatten())
+        .chain(endings.iter().flat_map(|one| [one.set_by, one.undone_by]).flatten())
+        .collect();
     let people: BTreeMap<_, _> = users::names(conn, &Vec::from_iter(people)).await?.into_iter().collect();
     let person = |id: UserId| (id, people.get(&id).cloned().unwrap_or_default());
     let by_id: BTreeMap<_, _> = projects.iter().map(|one| (one.id, one)).collect();
@@ -110,9 +161,17 @@ async fn details(conn: &mut Conn, organization: OrganizationId, all: Vec<Subscri
             of.entry(grant.subscription).or_default().push(GrantDetails { grant, project: (*project).clone(), approved_by });
         }
     }
+    let suspension = |one: &Suspension| SuspensionDetails {
+        suspension: one.clone(),
+        set_by: one.set_by.map(person),
+        lifted_by: one.lifted_by.map(person),
+    };
+    let ending = |one: &Ending| EndingDetails { ending: one.clone(), set_by: one.set_by.map(person), undone_by: one.undone_by.map(person) };
     all.into_iter()
         .map(|one| {
             Ok(Details {
+                suspensions: suspensions.iter().filter(|held| held.subscription == one.id).map(suspension).collect(),
+                endings: endings.iter().filter(|end| end.subscription == one.id).map(ending).collect(),
                 concerned: concerned.remove(&one.id).ok_or(Error::NotFound("subscription"))?,
                 requested_by: person(one.requested_by),
                 named: projects.iter().filter(|project| one.choice.projects.contains(&project.id)).cloned().collect(),
@@ -122,6 +181,24 @@ async fn details(conn: &mut Conn, organization: OrganizationId, all: Vec<Subscri
             })
         })
         .collect()
+}
+
+/// One subscription as its provider sees it, after an action of the provider.
+///
+/// # Errors
+/// Those of the database.
+pub async fn provided(conn: &mut Conn, one: Subscription, now: Ts) -> Result<Provided> {
+    let all = provided_all(conn, vec![one], now).await?;
+    all.into_iter().next().ok_or(Error::NotFound("subscription"))
+}
+
+/// One subscription of a service as its provider sees it, for those who were let see the service's subscriptions.
+///
+/// # Errors
+/// 404.
+pub async fn one_of_service(conn: &mut Conn, service: &Service, id: SubscriptionId, now: Ts) -> Result<Provided> {
+    let found = subscriptions::find_by_id(conn, id).await?.filter(|found| found.service == service.id);
+    provided(conn, found.ok_or(Error::NotFound("subscription"))?, now).await
 }
 
 /// A page of a service's subscriptions, newest first: for members of its provider, and for the service itself.
@@ -149,7 +226,7 @@ pub async fn list_of_service(
         Who::Service(_) => {}
         _ => drop(seats::allowed(conn, caller, &Key::Id(service.provider), Permission::View).await?),
     }
-    let page = of_service(conn, &service, filter, limit).await?;
+    let page = of_service(conn, &service, filter, caller.now, limit).await?;
     Ok((service, page))
 }
 
@@ -157,12 +234,17 @@ pub async fn list_of_service(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn of_service(conn: &mut Conn, service: &Service, filter: Filter, limit: i64) -> Result<Vec<Provided>> {
+pub async fn of_service(conn: &mut Conn, service: &Service, filter: Filter, now: Ts, limit: i64) -> Result<Vec<Provided>> {
     let filter = Filter { service: Some(service.id), ..filter };
     let page = subscriptions::list_provided(conn, service.provider, filter, limit).await?;
+    provided_all(conn, page, now).await
+}
+
+async fn provided_all(conn: &mut Conn, page: Vec<Subscription>, now: Ts) -> Result<Vec<Provided>> {
     let mut concerned = concerned_all(conn, &page).await?;
     let ids: Vec<_> = page.iter().map(|one| (one.organization, one.id)).collect();
-    let live = grants::live_of(conn, &ids).await?;
+    let live = grants::live_of(conn, &ids, now).await?;
+    let held = suspensions::open_of(conn, &ids).await?;
     let organizations: BTreeSet<_> = page.iter().map(|one| one.organization).collect();
     let projects: BTreeSet<_> = live.iter().map(|one| one.project).collect();
     let projects = subscriptions::project_names(conn, &Vec::from_iter(organizations), &Vec::from_iter(projects)).await?;
@@ -172,6 +254,7 @@ pub async fn of_service(conn: &mut Conn, service: &Service, filter: Filter, limi
         found.push(Provided {
             concerned: concerned.remove(&one.id).ok_or(Error::NotFound("subscription"))?,
             granted: projects.iter().filter(|project| granted.contains(&(one.id, project.id))).cloned().collect(),
+            held_by: held.iter().filter(|held| held.subscription == one.id && one.state.in_force()).cloned().collect(),
             subscription: one,
         });
     }

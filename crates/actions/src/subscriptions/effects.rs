@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use stoa_domain::{
     events::{EventKind, Subject},
-    ids::{ProjectId, RequestId, SubscriptionId},
+    ids::{ProjectId, RequestId, SubscriptionId, UserId},
+    locks::GrantTerms,
     organizations::Key,
     requests::{Asked, Request, RequestKind},
     subscriptions::{IncludeFuture, Move, ProjectChoice, Subscription, SubscriptionState, WrongState},
+    time::Ts,
 };
 use stoa_store::{
     Conn,
@@ -18,7 +20,8 @@ use stoa_store::{
     subscriptions::{self, Candidate, Offer},
 };
 
-use crate::{Act, Error, Result, requests};
+use super::ending;
+use crate::{Act, Error, Result, locks, requests};
 
 /// Whom and what a subscription is about, by name: what its events tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,23 +98,39 @@ pub(super) fn choice_data(choice: &ProjectChoice, candidates: &[Candidate]) -> V
     json!({"mode": choice.mode, "projects": named(&choice.projects, candidates), "include_future": choice.include_future})
 }
 
+/// Purpose and end of some projects with names, for events.
+pub(super) fn terms_data(terms: &BTreeMap<ProjectId, GrantTerms>, of: &BTreeSet<ProjectId>, candidates: &[Candidate]) -> Value {
+    let told = candidates.iter().filter(|one| of.contains(&one.id));
+    told.filter_map(|one| {
+        let terms = terms.get(&one.id)?;
+        Some(json!({"id": one.id, "name": one.name, "purpose": terms.purpose, "until": terms.until}))
+    })
+    .collect()
+}
+
 /// Opens grants of these projects by the caller's approval.
 pub(super) async fn grant(
     act: &mut Act,
     subscription: &Subscription,
     projects: impl IntoIterator<Item = ProjectId>,
+    terms: &BTreeMap<ProjectId, GrantTerms>,
     request: Option<RequestId>,
 ) -> Result<()> {
     let new: Vec<KeptGrant> = projects
         .into_iter()
-        .map(|project| KeptGrant {
-            id: act.mint(),
-            subscription: subscription.id,
-            project,
-            since: act.now(),
-            until: None,
-            approved_by: subscription.approved_by,
-            request,
+        .map(|project| {
+            let terms = terms.get(&project).cloned().unwrap_or_default();
+            KeptGrant {
+                id: act.mint(),
+                subscription: subscription.id,
+                project,
+                since: act.now(),
+                until: None,
+                ends_at: terms.until,
+                purpose: terms.purpose,
+                approved_by: subscription.approved_by,
+                request,
+            }
         })
         .collect();
     Ok(grants::insert_many(&mut act.tx, subscription.organization, &new).await?)
@@ -120,15 +139,16 @@ pub(super) async fn grant(
 /// Opens the grants of a subscription that has just come into force, and says so in both logs.
 ///
 /// Projects created after it was asked for are taken in where the choice includes future projects, and asked for where it
-/// says so: nobody approved them.
+/// says so: nobody approved them. Projects that are locked for the service stay closed.
 pub(super) async fn open_grants(
     act: &mut Act,
     subscription: &Subscription,
     concerned: &Concerned,
     candidates: &[Candidate],
+    terms: &BTreeMap<ProjectId, GrantTerms>,
     request: Option<RequestId>,
 ) -> Result<()> {
-    let all: BTreeSet<ProjectId> = candidates.iter().map(|one| one.id).collect();
+    let all = locks::open_projects(&mut act.tx, subscription, candidates).await?;
     let mut chosen = subscription.choice.chosen(&all);
     let mut later = BTreeSet::new();
     if subscription.choice.for_new_project() != IncludeFuture::Yes {
@@ -136,13 +156,18 @@ pub(super) async fn open_grants(
         later.retain(|id| chosen.contains(id) && !subscription.choice.projects.contains(id));
         chosen.retain(|id| !later.contains(id));
     }
-    grant(act, subscription, chosen.iter().copied(), request).await?;
+    // What has an end that went by while it waited is not opened at all.
+    let now = act.now();
+    chosen.retain(|id| terms.get(id).and_then(|terms| terms.until).is_none_or(|until| until > now));
+    grant(act, subscription, chosen.iter().copied(), terms, request).await?;
     let data = concerned.data(json!({
         "plan": {"id": subscription.plan, "name": concerned.offer.prices.name},
         "contract": {"id": subscription.contract, "version": concerned.offer.version},
         "permissions": concerned.offer.permissions,
         "choice": choice_data(&subscription.choice, candidates),
         "projects": named(&chosen, candidates),
+        "terms": terms_data(terms, &chosen, candidates),
+        "label": subscription.label,
         "request": request,
     }));
     concerned.record(act, EventKind::SubscriptionActivated, data);
@@ -157,18 +182,19 @@ pub(super) async fn open_grants(
 ///
 /// # Errors
 /// `service_not_open`, `wrong_state` (409).
-pub(crate) async fn activate(act: &mut Act, mut subscription: Subscription, request: RequestId) -> Result<Subscription> {
+pub(crate) async fn activate(act: &mut Act, mut subscription: Subscription, request: &Request) -> Result<Subscription> {
     still_open(act, &subscription).await?;
     let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
     if subscription.project.is_some_and(|project| candidates.iter().all(|one| one.id != project)) {
         return Err(Error::conflict("project_deleted", "the project was deleted; reject the request"));
     }
+    locks::not_locked(&mut act.tx, &subscription, subscription.project).await?;
     subscription.state = subscription.state.after(Move::Approve)?;
     subscription.activated_at = Some(act.now());
     subscription.approved_by = Some(act.caller.user_id()?);
     subscriptions::set_state(&mut act.tx, &subscription).await?;
     let concerned = concerned(&mut act.tx, &subscription).await?;
-    open_grants(act, &subscription, &concerned, &candidates, Some(request)).await?;
+    open_grants(act, &subscription, &concerned, &candidates, &request.asked.details, Some(request.id)).await?;
     Ok(subscription)
 }
 
@@ -191,6 +217,8 @@ pub(super) struct Adopted {
     pub add: BTreeSet<ProjectId>,
     /// Projects to take out.
     pub remove: BTreeSet<ProjectId>,
+    /// Purpose and end of projects to grant, and of those granted whose terms change.
+    pub terms: BTreeMap<ProjectId, GrantTerms>,
     /// The request that was approved.
     pub request: Option<RequestId>,
 }
@@ -211,11 +239,20 @@ pub(super) async fn adopt(
     subscriptions::set_choice(&mut act.tx, &subscription).await?;
     let out = Vec::from_iter(adopted.remove.iter().copied());
     grants::close(&mut act.tx, subscription.organization, subscription.id, &out, now).await?;
-    grant(act, &subscription, adopted.add.iter().copied(), adopted.request).await?;
+    let mut changed = grants::live(&mut act.tx, subscription.organization, subscription.id, now).await?;
+    changed.retain(|grant| adopted.terms.get(&grant.project).is_some_and(|terms| *terms != grant.terms()));
+    for grant in &mut changed {
+        let terms = adopted.terms.get(&grant.project).cloned().unwrap_or_default();
+        (grant.purpose, grant.ends_at) = (terms.purpose, terms.until);
+    }
+    grants::set_terms(&mut act.tx, subscription.organization, &changed).await?;
+    grant(act, &subscription, adopted.add.iter().copied(), &adopted.terms, adopted.request).await?;
+    let told: BTreeSet<ProjectId> = changed.iter().map(|grant| grant.project).chain(adopted.add.iter().copied()).collect();
     let data = concerned.data(json!({
         "choice": choice_data(&subscription.choice, candidates),
         "added": named(&adopted.add, candidates),
         "removed": named(&adopted.remove, candidates),
+        "terms": terms_data(&adopted.terms, &told, candidates),
         "request": adopted.request,
     }));
     concerned.record(act, EventKind::SubscriptionProjectsChanged, data);
@@ -227,38 +264,35 @@ pub(super) async fn adopt(
 /// # Errors
 /// `wrong_state` (409) when the subscription is over.
 pub(crate) async fn extend(act: &mut Act, subscription: Subscription, request: &Request) -> Result<Subscription> {
-    if !matches!(subscription.state, SubscriptionState::Active | SubscriptionState::Suspended) {
-        return Err(WrongState { state: subscription.state, verb: "given more projects" }.into());
+    let now = act.now();
+    let state = state_at(&subscription, now);
+    if !matches!(state, SubscriptionState::Active | SubscriptionState::Suspended | SubscriptionState::Ending) {
+        return Err(WrongState { state, verb: "given more projects" }.into());
     }
     let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
-    let all: BTreeSet<ProjectId> = candidates.iter().map(|one| one.id).collect();
+    let all = locks::open_projects(&mut act.tx, &subscription, &candidates).await?;
     let history = grants::history(&mut act.tx, subscription.organization, &[subscription.id]).await?;
-    let granted: BTreeSet<_> = history.iter().filter(|one| one.until.is_none()).map(|one| one.project).collect();
+    let granted: BTreeSet<_> = history.iter().filter(|one| one.is_live(now)).map(|one| one.project).collect();
     let taken_out: BTreeSet<_> =
-        history.iter().filter(|one| one.until.is_some_and(|until| until > request.created_at)).map(|one| one.project).collect();
-    let Asked { choice, add, include_future } = &request.asked;
+        history.iter().filter(|one| !one.is_live(now) && one.end() > Some(request.created_at)).map(|one| one.project).collect();
+    let Asked { choice, add, include_future, details, .. } = &request.asked;
     let asked = choice.as_ref().unwrap_or(&subscription.choice);
     let wanted = if asked.for_new_project() == IncludeFuture::Yes { asked.chosen(&all) } else { add.intersection(&all).copied().collect() };
-    let add: BTreeSet<_> = wanted.into_iter().filter(|id| !granted.contains(id) && !taken_out.contains(id)).collect();
+    let mut terms = details.clone();
+    terms.retain(|_, terms| terms.until.is_none_or(|until| until > now));
+    let over = |id: &ProjectId| details.contains_key(id) && !terms.contains_key(id);
+    let add: BTreeSet<_> = wanted.into_iter().filter(|id| !granted.contains(id) && !taken_out.contains(id) && !over(id)).collect();
     let target: BTreeSet<_> = granted.union(&add).copied().collect();
     let choice = match choice {
         Some(asked) => subscription.choice.extended(asked, *include_future, &target, &all),
         None => subscription.choice.with(&add),
     };
-    if choice == subscription.choice && add.is_empty() {
+    if choice == subscription.choice && add.is_empty() && terms.is_empty() {
         return Ok(subscription);
     }
     let concerned = concerned(&mut act.tx, &subscription).await?;
-    let adopted = Adopted { choice, add, remove: BTreeSet::new(), request: Some(request.id) };
+    let adopted = Adopted { choice, add, remove: BTreeSet::new(), terms, request: Some(request.id) };
     adopt(act, subscription, &concerned, &candidates, adopted).await
-}
-
-/// Ends a subscription that is in force: its grants close, its open requests are withdrawn.
-///
-/// # Errors
-/// `wrong_state` (409) when it is over.
-pub(crate) async fn end(act: &mut Act, subscription: Subscription) -> Result<Subscription> {
-    finish(act, subscription, Move::Cancel, EventKind::SubscriptionEnded).await
 }
 
 /// Takes back a subscription that was only asked for, with its request.
@@ -277,17 +311,48 @@ pub(crate) async fn reject(act: &mut Act, subscription: Subscription) -> Result<
     finish(act, subscription, Move::Reject, EventKind::SubscriptionRejected).await
 }
 
-async fn finish(act: &mut Act, mut subscription: Subscription, step: Move, kind: EventKind) -> Result<Subscription> {
+/// What the end of a subscription takes with it at an instant: its live grants, which close, and its open requests, which are
+/// withdrawn. An action that ends it does exactly this.
+pub(crate) async fn final_of(conn: &mut Conn, subscription: &Subscription, now: Ts) -> Result<(Vec<KeptGrant>, Vec<Request>)> {
+    let grants = grants::live(conn, subscription.organization, subscription.id, now).await?;
+    let requests = stoa_store::requests::list_open_of(conn, subscription.organization, &[subscription.id]).await?;
+    Ok((grants, requests))
+}
+
+async fn finish(act: &mut Act, subscription: Subscription, step: Move, kind: EventKind) -> Result<Subscription> {
+    let by = act.caller.user_id()?;
+    finish_for(act, subscription, step, kind, by).await
+}
+
+/// Closes a subscription, at the instant that was decided where that has come already. Open requests are withdrawn in the
+/// name of `by`.
+pub(super) async fn finish_for(
+    act: &mut Act,
+    mut subscription: Subscription,
+    step: Move,
+    kind: EventKind,
+    by: UserId,
+) -> Result<Subscription> {
     let now = act.now();
+    let planned = subscription.ends_at.take().filter(|end| *end <= now && subscription.state.in_force());
+    let at = planned.unwrap_or(now);
+    let (live, open) = final_of(&mut act.tx, &subscription, now).await?;
     subscription.state = subscription.state.after(step)?;
-    subscription.ended_at = Some(now);
+    subscription.ended_at = Some(at);
     subscriptions::set_state(&mut act.tx, &subscription).await?;
-    grants::close_all(&mut act.tx, subscription.organization, subscription.id, now).await?;
+    grants::close_all(&mut act.tx, subscription.organization, subscription.id, at).await?;
     let concerned = concerned(&mut act.tx, &subscription).await?;
-    concerned.record(act, kind, concerned.data(json!({"state": subscription.state})));
-    let open = stoa_store::requests::list_open_of(&mut act.tx, subscription.organization, &[subscription.id]).await?;
-    requests::withdraw_all(act, open, "the subscription is over").await?;
+    let projects: BTreeSet<_> = live.iter().map(|grant| grant.project).collect();
+    let data = json!({"state": subscription.state, "ended_at": at, "projects": projects, "cause": planned.map(|_| "period_end")});
+    concerned.record(act, kind, concerned.data(data));
+    requests::withdraw_all_for(act, open, "the subscription is over", by).await?;
     Ok(subscription)
+}
+
+/// The state of a subscription at an instant: over from the decided end on.
+pub(crate) fn state_at(subscription: &Subscription, now: Ts) -> SubscriptionState {
+    let due = subscription.state.in_force() && subscription.ends_at.is_some_and(|end| end <= now);
+    if due { SubscriptionState::Ended } else { subscription.state }
 }
 
 /// Does what an approved request about a subscription asks for.
@@ -296,9 +361,10 @@ async fn finish(act: &mut Act, mut subscription: Subscription, step: Move, kind:
 /// 409 when it can no longer be done, with the cause.
 pub(crate) async fn resolve(act: &mut Act, request: &Request, subscription: Subscription) -> Result<Subscription> {
     match request.kind {
-        RequestKind::Subscribe => activate(act, subscription, request.id).await,
+        RequestKind::Subscribe => activate(act, subscription, request).await,
         RequestKind::AddProjects => extend(act, subscription, request).await,
-        RequestKind::Cancel => end(act, subscription).await,
+        RequestKind::Cancel if request.asked.at_period_end => ending::end_with_period(act, subscription).await,
+        RequestKind::Cancel => ending::end(act, subscription).await,
         RequestKind::Publish => Ok(subscription),
     }
 }

@@ -5,19 +5,22 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use stoa_domain::{
     events::EventKind,
-    ids::OrganizationId,
+    ids::{OrganizationId, ProjectId},
     organizations::Organization,
     projects::Project,
+    requests::Request,
     services::Service,
     subscriptions::{IncludeFuture, Subscription, SubscriptionState},
+    time::Ts,
 };
 use stoa_store::{
+    Conn,
     grants::{self, KeptGrant},
     organizations, requests as kept_requests, subscriptions,
 };
 
 use super::effects::concerned_all;
-use crate::{Act, Error, Result, requests};
+use crate::{Act, Caller, Error, Result, Stoa, requests};
 
 /// Locks an organization together with all its providers and subscribers, for changes that end up in the logs of all of
 /// them. Comes before any other lock of the transaction, so that the order of the ids is kept.
@@ -36,17 +39,31 @@ pub async fn lock_partners(act: &mut Act, organization: OrganizationId) -> Resul
 /// # Errors
 /// Those of the database.
 pub async fn project_created(act: &mut Act, organization: &Organization, project: &Project) -> Result<()> {
-    let awaiting = subscriptions::list_awaiting_projects(&mut act.tx, organization.id).await?;
+    let now = act.now();
+    let awaiting = subscriptions::list_awaiting_projects(&mut act.tx, organization.id, now).await?;
+    take_in(act, organization.id, project, &awaiting, "project_created").await
+}
+
+/// Subscriptions whose choice a project has come to be in, though nobody named it, grant it, ask for it, or leave it out, as
+/// they do with future projects. Those that serve one project alone grant it.
+pub(crate) async fn take_in(
+    act: &mut Act,
+    organization: OrganizationId,
+    project: &Project,
+    awaiting: &[Subscription],
+    cause: &str,
+) -> Result<()> {
     if awaiting.is_empty() {
         return Ok(());
     }
-    let names = concerned_all(&mut act.tx, &awaiting).await?;
+    let names = concerned_all(&mut act.tx, awaiting).await?;
     let new = json!([{"id": project.id, "name": project.name}]);
     let mut opened = Vec::new();
     let mut asks = Vec::new();
-    for one in &awaiting {
+    for one in awaiting {
         let Some(concerned) = names.get(&one.id) else { continue };
-        match one.choice.for_new_project() {
+        let future = if one.project.is_some() { IncludeFuture::Yes } else { one.choice.for_new_project() };
+        match future {
             IncludeFuture::Yes => {
                 opened.push(KeptGrant {
                     id: act.mint(),
@@ -54,10 +71,12 @@ pub async fn project_created(act: &mut Act, organization: &Organization, project
                     project: project.id,
                     since: act.now(),
                     until: None,
+                    ends_at: None,
+                    purpose: String::new(),
                     approved_by: one.approved_by,
                     request: None,
                 });
-                let data = concerned.data(json!({"added": new, "removed": [], "cause": "project_created"}));
+                let data = concerned.data(json!({"added": new, "removed": [], "cause": cause}));
                 concerned.record(act, EventKind::SubscriptionProjectsChanged, data);
             }
             IncludeFuture::Ask => {
@@ -67,9 +86,31 @@ pub async fn project_created(act: &mut Act, organization: &Organization, project
             IncludeFuture::No => {}
         }
     }
-    grants::insert_many(&mut act.tx, organization.id, &opened).await?;
+    grants::insert_many(&mut act.tx, organization, &opened).await?;
     requests::open_all(act, asks).await?;
     Ok(())
+}
+
+/// What the deletion of a project takes with it; [`project_deleted`] does exactly this.
+#[derive(Debug, Clone)]
+pub(crate) struct ProjectEnd {
+    /// The subscriptions that serve it alone, which end.
+    pub ended: Vec<Subscription>,
+    /// The subscriptions that lose it.
+    pub losing: Vec<Subscription>,
+    /// The open requests that ask for nothing else, or are of what ends; they are withdrawn.
+    pub requests: Vec<Request>,
+}
+
+/// What the deletion of a project would take with it at an instant.
+pub(crate) async fn project_end(conn: &mut Conn, organization: OrganizationId, project: ProjectId, now: Ts) -> Result<ProjectEnd> {
+    let serving = subscriptions::list_serving(conn, organization, project, now).await?;
+    let (ended, losing): (Vec<_>, Vec<_>) = serving.into_iter().partition(|one| one.project.is_some());
+    let mut over = kept_requests::list_open_adding(conn, organization, project).await?;
+    over.retain(|request| request.asked.add.iter().all(|id| *id == project) && request.asked.include_future.is_none());
+    let ids: Vec<_> = ended.iter().map(|one| one.id).collect();
+    over.extend(kept_requests::list_open_of(conn, organization, &ids).await?);
+    Ok(ProjectEnd { ended, losing, requests: over })
 }
 
 /// A project was deleted: nothing uses it any more, nothing asks for it, and subscriptions that served only it end.
@@ -78,14 +119,16 @@ pub async fn project_created(act: &mut Act, organization: &Organization, project
 /// Those of the database.
 pub async fn project_deleted(act: &mut Act, organization: OrganizationId, project: &Project) -> Result<()> {
     let now = act.now();
-    let serving = subscriptions::list_serving(&mut act.tx, organization, project.id).await?;
-    let names = concerned_all(&mut act.tx, &serving).await?;
+    let end = project_end(&mut act.tx, organization, project.id, now).await?;
+    let mut names = concerned_all(&mut act.tx, &[end.ended.as_slice(), end.losing.as_slice()].concat()).await?;
     let gone = json!([{"id": project.id, "name": project.name}]);
-    for one in &serving {
-        let Some(concerned) = names.get(&one.id) else { continue };
-        if one.project.is_some() {
-            record_end(act, one, concerned, "project_deleted");
-        } else {
+    for one in &end.ended {
+        if let Some(concerned) = names.remove(&one.id) {
+            record_end(act, one, &concerned, "project_deleted");
+        }
+    }
+    for one in &end.losing {
+        if let Some(concerned) = names.remove(&one.id) {
             let data = concerned.data(json!({"added": [], "removed": gone, "cause": "project_deleted"}));
             concerned.record(act, EventKind::SubscriptionProjectsChanged, data);
         }
@@ -93,12 +136,54 @@ pub async fn project_deleted(act: &mut Act, organization: OrganizationId, projec
     grants::close_project(&mut act.tx, organization, project.id, now).await?;
     subscriptions::end_of_project(&mut act.tx, organization, project.id, now).await?;
     subscriptions::forget_project(&mut act.tx, organization, project.id).await?;
+    requests::withdraw_all(act, end.requests, "the project was deleted").await
+}
 
-    let mut over = kept_requests::list_open_adding(&mut act.tx, organization, project.id).await?;
-    over.retain(|request| request.asked.add.iter().all(|id| *id == project.id) && request.asked.include_future.is_none());
-    let ended: Vec<_> = serving.iter().filter(|one| one.project.is_some()).map(|one| one.id).collect();
-    over.extend(kept_requests::list_open_of(&mut act.tx, organization, &ended).await?);
-    requests::withdraw_all(act, over, "the project was deleted").await
+/// How many subscriptions one round of [`close_due`] looks at.
+const ROUND: i64 = 200;
+
+/// Closes the grants whose end has come, and says so in both logs. Any node may do so; each is closed once, because it is
+/// looked at again under the locks of both organizations. Answers how many.
+///
+/// # Errors
+/// Those of the database; the next round does what was left.
+pub async fn close_due(stoa: &Stoa, now: Ts) -> Result<u64> {
+    let mut conn = stoa.db.read().await?;
+    let due = grants::due(&mut conn, now, ROUND).await?;
+    drop(conn);
+    let mut closed = 0;
+    for (organization, id) in due {
+        let mut act = Act::begin(stoa, Caller::system(now)).await?;
+        let Some(found) = subscriptions::find(&mut act.tx, organization, id).await? else { continue };
+        organizations::lock(&mut act.tx, &[organization, found.provider]).await?;
+        let Some(found) = subscriptions::find(&mut act.tx, organization, id).await? else { continue };
+        let mut over = grants::unclosed(&mut act.tx, organization, id).await?;
+        over.retain(|grant| !grant.is_live(now));
+        if over.is_empty() {
+            continue;
+        }
+        closed += u64::try_from(over.len()).unwrap_or(0);
+        close_over(&mut act, found, &over).await?;
+        act.commit().await?;
+    }
+    Ok(closed)
+}
+
+async fn close_over(act: &mut Act, mut subscription: Subscription, over: &[KeptGrant]) -> Result<()> {
+    let now = act.now();
+    let gone: BTreeSet<_> = over.iter().map(|grant| grant.project).collect();
+    let out = Vec::from_iter(gone.iter().copied());
+    grants::close(&mut act.tx, subscription.organization, subscription.id, &out, now).await?;
+    if subscription.project.is_none() {
+        subscription.choice = subscription.choice.without(&gone);
+        subscriptions::set_choice(&mut act.tx, &subscription).await?;
+    }
+    let names = subscriptions::project_names(&mut act.tx, &[subscription.organization], &out).await?;
+    let removed: Vec<_> = names.iter().map(|one| json!({"id": one.id, "name": one.name})).collect();
+    let concerned = super::concerned(&mut act.tx, &subscription).await?;
+    let data = concerned.data(json!({"added": [], "removed": removed, "cause": "grant_ended"}));
+    concerned.record(act, EventKind::SubscriptionProjectsChanged, data);
+    Ok(())
 }
 
 fn record_end(act: &mut Act, one: &Subscription, concerned: &super::Concerned, cause: &str) {

@@ -1,6 +1,8 @@
 //! What somebody needs to know before subscribing: plans, projects, and whose approval it will take.
 
+use serde_json::json;
 use stoa_domain::{
+    events::{EventKind, Subject},
     ids::{OrganizationId, ServiceId},
     organizations::Key,
     permissions::{Permission, Verdict, verdict},
@@ -13,7 +15,7 @@ use stoa_store::{
     subscriptions::{self, Candidate},
 };
 
-use crate::{Caller, Error, Result, seats::Seat};
+use crate::{Act, Caller, Error, Result, seats, seats::Seat};
 
 /// The most organizations that a form offers to choose from.
 const MOST_SEATS: i64 = 200;
@@ -35,6 +37,8 @@ pub struct Offering {
     pub chosen: Option<Seat>,
     /// The projects of the chosen organization.
     pub projects: Vec<Candidate>,
+    /// Whether an organization may have several subscriptions of it at the same time.
+    pub several: bool,
     /// Why it takes no subscriptions at present.
     pub closed: Option<String>,
 }
@@ -72,7 +76,7 @@ pub(super) fn provider_approves(service: &Service, organization: OrganizationId)
 
 /// A service that the caller may know of: it has been on the marketplace (a private one for an organization of the caller's),
 /// one of the caller's organizations subscribes it, or the caller is a member of its provider.
-pub(super) async fn seen(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<Service> {
+pub(crate) async fn seen(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<Service> {
     let seen = services::find_for(conn, key, &caller.viewer()?).await?.ok_or(Error::NotFound("service"))?;
     let listed = seen.service.published_at.is_some() && (seen.named || seen.service.visibility != Visibility::Private);
     if listed || seen.subscribed || seen.role.is_some() { Ok(seen.service) } else { Err(Error::NotFound("service")) }
@@ -92,6 +96,42 @@ pub(super) async fn offered_to(conn: &mut Conn, service: &Service, organization:
     let name = organizations::names(conn, &[organization]).await?.pop().map_or_else(|| "this organization".to_owned(), |one| one.name);
     let detail = format!("{} is offered to the organizations that its provider names, and {name} is not among them", service.name);
     Err(Error::conflict("not_offered", detail))
+}
+
+/// Whether an organization may have several subscriptions of a service at the same time, for members of its provider.
+///
+/// # Errors
+/// 401, 404.
+pub async fn several(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<bool> {
+    let service = services::find(conn, key).await?.ok_or(Error::NotFound("service"))?;
+    own(conn, caller, &service, Permission::View).await?;
+    Ok(services::allows_several(conn, service.provider, service.id).await?)
+}
+
+/// The provider's seat for a service, unseen by others.
+async fn own(conn: &mut Conn, caller: &Caller, service: &Service, permission: Permission) -> Result<()> {
+    match seats::allowed(conn, caller, &Key::Id(service.provider), permission).await {
+        Err(Error::NotFound(_)) => Err(Error::NotFound("service")),
+        other => other.map(drop),
+    }
+}
+
+/// Lets an organization have several subscriptions of a service at the same time, or not any more; those there are stay.
+///
+/// # Errors
+/// 401, 404, 403.
+pub async fn allow_several(act: &mut Act, key: &Key<ServiceId>, several: bool) -> Result<()> {
+    let service = services::find(&mut act.tx, key).await?.ok_or(Error::NotFound("service"))?;
+    own(&mut act.tx, &act.caller, &service, Permission::DraftServices).await?;
+    organizations::lock(&mut act.tx, &[service.provider]).await?;
+    let before = services::allows_several(&mut act.tx, service.provider, service.id).await?;
+    if before == several {
+        return Ok(());
+    }
+    services::set_several(&mut act.tx, service.provider, service.id, several).await?;
+    let data = json!({"service": {"id": service.id, "name": service.name}, "changes": {"several": {"from": before, "to": several}}});
+    act.record(&[service.provider], EventKind::ServiceUpdated, Subject::new("service", service.id), data);
+    Ok(())
 }
 
 /// What the caller can subscribe, for which of the caller's organizations.
@@ -119,6 +159,7 @@ pub async fn offering(
         Some(seat) => subscriptions::candidates(conn, seat.organization.id).await?,
         None => Vec::new(),
     };
+    let several = services::allows_several(conn, service.provider, service.id).await?;
     let closed = super::takes_subscriptions(&service, lives).err().map(|refusal| refusal.to_string());
-    Ok(Offering { service, provider, contract, plans, seats, chosen, projects, closed })
+    Ok(Offering { service, provider, contract, plans, seats, chosen, projects, several, closed })
 }

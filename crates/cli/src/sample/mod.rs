@@ -181,9 +181,11 @@ impl Sample<'_> {
                 mode: plan.mode.clone(),
                 projects: plan.projects.clone(),
                 include_future: Some(plan.include_future.clone()),
+                ..ChoiceInput::default()
             }),
             project: None,
             accept_terms: true,
+            label: String::new(),
             note: plan.note.clone(),
         };
         let done = subscriptions::subscribe(&mut act, &Key::read(&plan.organization), new).await?;

@@ -2,12 +2,14 @@
 
 pub mod access;
 pub mod applications;
+pub mod consequences;
 pub mod costs;
 pub mod domains;
 pub mod events;
 pub mod explain;
-pub mod grants;
 pub mod invitations;
+pub mod locks;
+pub mod map;
 pub mod marketplace;
 pub mod me;
 pub mod members;
@@ -18,7 +20,9 @@ pub mod requests;
 pub mod resources;
 pub mod services;
 pub mod sessions;
+pub mod several;
 pub mod sharing;
 pub mod subscriptions;
+pub mod suspensions;
 pub mod teams;
 pub mod usage;

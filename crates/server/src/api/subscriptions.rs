@@ -9,19 +9,21 @@ use stoa_actions::{
 use stoa_domain::{
     groupings::{CostWord, Grouping},
     ids::{ContractId, GrantId, OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId, UserId},
+    locks::TermsInput,
     meters::{Plan, PlanInput},
     organizations::Key,
     periods::Period,
     services::{DataPermission, Level},
     subscriptions::{ChoiceInput, IncludeFuture, Mode, Subscription, SubscriptionState},
+    suspensions::Cause,
     time::Ts,
 };
 use stoa_store::{organizations::Named, subscriptions::Candidate};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::{self, costs::CostsView, requests::RequestView},
-    extract::{Api, ApiJson, ApiMaybe, ApiPath, ApiQuery, ApiResult, answer},
+    api::{self, costs::CostsView, requests::RequestView, suspensions::SuspensionView},
+    extract::{Api, ApiJson, ApiPath, ApiQuery, ApiResult, answer},
     paging::{Page, Paging},
     problem::Refusals,
 };
@@ -39,11 +41,31 @@ pub struct ChoiceBody {
     /// What happens with projects created later: `yes` (granted at once), `ask` (a request is opened) or `no`; `yes` when
     /// absent, and always `no` for `selected`.
     pub include_future: Option<String>,
+    /// Purpose and end of some of the projects chosen; what is not named here stays as it is.
+    #[serde(default)]
+    pub details: Vec<GrantTermsBody>,
+}
+
+/// What a project is used for, and until when.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantTermsBody {
+    /// The project, by handle or id; one that is chosen.
+    pub project: String,
+    /// What the service shall use it for; none when absent.
+    #[serde(default)]
+    pub purpose: Option<String>,
+    /// The last day (`2027-03-31`, UTC) or the instant of the end (RFC 3339); no end when absent. The project closes then by
+    /// itself.
+    #[serde(default)]
+    pub until: Option<String>,
 }
 
 impl From<ChoiceBody> for ChoiceInput {
     fn from(body: ChoiceBody) -> Self {
-        Self { mode: body.mode, projects: body.projects, include_future: body.include_future }
+        let terms = |one: GrantTermsBody| TermsInput { project: one.project, purpose: one.purpose.unwrap_or_default(), until: one.until };
+        let details = body.details.into_iter().map(terms).collect();
+        Self { mode: body.mode, projects: body.projects, include_future: body.include_future, details }
     }
 }
 
@@ -61,14 +83,9 @@ pub struct NewSubscriptionBody {
     /// Must be `true`.
     #[serde(default)]
     pub accept_terms: bool,
-    /// What the approvers shall read.
+    /// What tells it apart, where the service allows several subscriptions at the same time.
     #[serde(default)]
-    pub note: Option<String>,
-}
-
-/// Why a subscription shall end.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-pub struct CancelBody {
+    pub label: Option<String>,
     /// What the approvers shall read.
     #[serde(default)]
     pub note: Option<String>,
@@ -204,9 +221,11 @@ pub struct GrantView {
     /// Since when.
     #[schema(value_type = String, format = DateTime)]
     pub since: Ts,
-    /// Until when; `null` while it goes on.
+    /// Until when, in the past or to come; `null` while no end is set.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Ts>,
+    /// What the service uses the project for; may be empty.
+    pub purpose: String,
     /// By whose approval.
     pub approved_by: Option<UserRef>,
     /// The request that was approved, `req_…`.
@@ -220,9 +239,15 @@ pub struct SubscriptionView {
     /// `sub_…`
     #[schema(value_type = String)]
     pub id: SubscriptionId,
-    /// `requested`, `active`, `ended`, …
+    /// `requested`, `active`, `suspended`, `ending`, `ended`, …
     #[schema(value_type = String)]
     pub state: SubscriptionState,
+    /// On which sides a cause holds it up now: `consumer`, `provider`, `operator`, `budget`; it is `suspended` while there is
+    /// any.
+    #[schema(value_type = Vec<String>)]
+    pub paused_by: Vec<Cause>,
+    /// What tells it apart from others of the same service; mostly empty.
+    pub label: String,
     /// The URI to name as `resource` when asking for a token of this subscription.
     pub resource: String,
     /// Who subscribes.
@@ -254,6 +279,8 @@ pub struct SubscriptionView {
     pub request: Option<RequestView>,
     /// Its requests, oldest first, with who decided what and when.
     pub requests: Vec<RequestView>,
+    /// What held it up, oldest first.
+    pub suspensions: Vec<SuspensionView>,
     /// What the requester wrote.
     pub note: String,
     /// Who asked for it.
@@ -264,6 +291,9 @@ pub struct SubscriptionView {
     /// When it came into force.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub activated_at: Option<Ts>,
+    /// When it will end, where that was decided.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ends_at: Option<Ts>,
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Ts>,
@@ -273,13 +303,19 @@ pub struct SubscriptionView {
 }
 
 impl SubscriptionView {
-    fn new(public_url: &str, details: Details) -> Self {
-        let Details { subscription, concerned, requested_by, named, grants, requests } = details;
+    fn new(public_url: &str, now: Ts, details: Details) -> Self {
+        let state = details.state_at(now);
+        let paused_by = details.held_by().map(|one| one.suspension.cause).collect();
+        let Details { subscription, concerned, requested_by, named, grants, requests, suspensions, .. } = details;
         let offer = concerned.offer;
         let named: Vec<_> = named.into_iter().map(ProjectRef::from).collect();
         Self {
             id: subscription.id,
-            state: subscription.state,
+            state,
+            paused_by,
+            suspensions: suspensions.iter().map(SuspensionView::from).collect(),
+            label: subscription.label,
+            ends_at: subscription.ends_at,
             resource: Subscription::resource(public_url, subscription.id),
             organization: concerned.organization.into(),
             provider: concerned.provider.into(),
@@ -302,7 +338,8 @@ impl SubscriptionView {
                     id: one.grant.id,
                     project: one.project.into(),
                     since: one.grant.since,
-                    until: one.grant.until,
+                    until: one.grant.end(),
+                    purpose: one.grant.purpose,
                     approved_by: one.approved_by.map(UserRef::from),
                     request: one.grant.request,
                 })
@@ -326,9 +363,12 @@ pub struct ProvidedView {
     /// `sub_…`
     #[schema(value_type = String)]
     pub id: SubscriptionId,
-    /// `requested`, `active`, `ended`, …
+    /// `requested`, `active`, `suspended`, `ending`, `ended`, …
     #[schema(value_type = String)]
     pub state: SubscriptionState,
+    /// On which sides a cause holds it up now; the provider lifts `provider`.
+    #[schema(value_type = Vec<String>)]
+    pub paused_by: Vec<Cause>,
     /// The URI to name as `resource` when asking for a token of this subscription.
     pub resource: String,
     /// Who subscribes.
@@ -349,18 +389,23 @@ pub struct ProvidedView {
     /// When it came into force.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub activated_at: Option<Ts>,
+    /// When it will end, where that was decided.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ends_at: Option<Ts>,
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Ts>,
 }
 
 impl ProvidedView {
-    fn new(public_url: &str, provided: Provided) -> Self {
-        let Provided { subscription, concerned, granted } = provided;
+    pub(crate) fn new(public_url: &str, provided: Provided) -> Self {
+        let Provided { subscription, concerned, granted, held_by } = provided;
         let offer = concerned.offer;
         Self {
             id: subscription.id,
             state: subscription.state,
+            paused_by: held_by.iter().map(|one| one.cause).collect(),
+            ends_at: subscription.ends_at,
             resource: Subscription::resource(public_url, subscription.id),
             organization: concerned.organization.into(),
             service: (offer.service, offer.service_handle, offer.service_name).into(),
@@ -408,10 +453,10 @@ impl SubscriptionsQuery {
     }
 }
 
-async fn answer_done(api: &Api, mut act: Act, done: Done, at_once: StatusCode, waiting: StatusCode) -> ApiResult {
+pub(crate) async fn answer_done(api: &Api, mut act: Act, done: Done, at_once: StatusCode, waiting: StatusCode) -> ApiResult {
     let request = done.request.map(|request| request.id);
     let details = subscriptions::of_one(&mut act.tx, done.subscription).await?;
-    let mut view = SubscriptionView::new(&api.app.stoa.public_url, details);
+    let mut view = SubscriptionView::new(&api.app.stoa.public_url, api.caller.now, details);
     view.request = view.requests.iter().find(|one| Some(one.id) == request).cloned();
     let status = if request.is_some() { waiting } else { at_once };
     answer(act, status, &view).await
@@ -427,6 +472,7 @@ pub async fn create(api: Api, ApiPath(org): ApiPath<String>, ApiJson(body): ApiJ
         projects: body.projects.map(ChoiceInput::from),
         project: body.project,
         accept_terms: body.accept_terms,
+        label: body.label.unwrap_or_default(),
         note: body.note.unwrap_or_default(),
     };
     let done = subscriptions::subscribe(&mut act, &Key::read(&org), new).await?;
@@ -439,7 +485,7 @@ pub async fn list(api: Api, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQ
     let (limit, filter) = query.read()?;
     let mut conn = api.read().await?;
     let (_, page) = subscriptions::list(&mut conn, &api.caller, &Key::read(&org), filter, limit + 1).await?;
-    let show = |one| SubscriptionView::new(&api.app.stoa.public_url, one);
+    let show = |one| SubscriptionView::new(&api.app.stoa.public_url, api.caller.now, one);
     Ok(Json(Page::cut(page, limit, |one: &Details| one.subscription.id, show)).into_response())
 }
 
@@ -453,7 +499,7 @@ pub async fn get(api: Api, ApiPath((org, id)): ApiPath<(String, SubscriptionId)>
     drop(conn);
     let by = Grouping::<CostWord>::by(&[CostWord::Project, CostWord::Component]);
     let summary = costs.summary(&by)?;
-    let mut view = SubscriptionView::new(&api.app.stoa.public_url, details);
+    let mut view = SubscriptionView::new(&api.app.stoa.public_url, api.caller.now, details);
     view.costs = Some(api::costs::view(&costs, &by, summary));
     Ok(Json(view).into_response())
 }
@@ -468,15 +514,6 @@ pub async fn set_projects(
 ) -> ApiResult {
     let mut act = api.begin().await?;
     let done = subscriptions::change_projects(&mut act, &Key::read(&org), id, &body.into()).await?;
-    answer_done(&api, act, done, StatusCode::OK, StatusCode::ACCEPTED).await
-}
-
-/// Cancels a subscription; one that is only asked for is withdrawn.
-#[utoipa::path(post, path = "/api/v1/organizations/{org}/subscriptions/{subscription}/cancel", tag = "subscriptions", params(("org" = String, Path, description = "Handle or id"), ("subscription" = String, Path, description = "sub_…")), request_body = Option<CancelBody>, responses((status = 200, description = "The subscription, over", body = SubscriptionView), (status = 202, description = "The end waits for the request", body = SubscriptionView), Refusals))]
-pub async fn cancel(api: Api, ApiPath((org, id)): ApiPath<(String, SubscriptionId)>, ApiMaybe(body): ApiMaybe<CancelBody>) -> ApiResult {
-    let mut act = api.begin().await?;
-    let note = body.note.unwrap_or_default();
-    let done = subscriptions::cancel(&mut act, &Key::read(&org), id, &note).await?;
     answer_done(&api, act, done, StatusCode::OK, StatusCode::ACCEPTED).await
 }
 

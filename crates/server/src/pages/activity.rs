@@ -224,6 +224,10 @@ fn reason(data: &Value) -> String {
     said.unwrap_or_else(|| match data["cause"].as_str() {
         Some("project_created") => "The project is new, and the subscription includes new projects.".to_owned(),
         Some("project_deleted") => "The project was deleted.".to_owned(),
+        Some("project_locked") => "The project was locked for the service.".to_owned(),
+        Some("project_unlocked") => "The lock was lifted, and the subscription includes such projects.".to_owned(),
+        Some("grant_ended") => "The end that was set for it has come.".to_owned(),
+        Some("period_end") => "It was decided to end with the month.".to_owned(),
         Some("organization_deleted") => "The organization was deleted.".to_owned(),
         _ => String::new(),
     })
@@ -267,6 +271,10 @@ impl Sentence<'_> {
             K::ProjectCreated => told("folder-plus", "ok", format!("created the project {}", self.name("name"))),
             K::ProjectUpdated => told("pencil", "", format!("changed {} of the project {}", self.changes(), self.name("project"))),
             K::ProjectDeleted => told("trash-2", "danger", format!("deleted the project {}", self.name("name"))),
+            K::ProjectLocked => told("lock", "warn", format!("locked the project {} for {}", self.name("name"), self.locked_out())),
+            K::ProjectUnlocked => {
+                told("lock", "ok", format!("lifted the lock of the project {} for {}", self.name("name"), self.locked_out()))
+            }
             K::ResourceWritten => told("upload", "", format!("wrote {}{}", self.resource(), self.in_project())),
             K::ResourceDeleted => told("trash-2", "warn", format!("deleted {}{}", self.resource(), self.in_project())),
             K::ApplicationCreated => told("box", "ok", format!("registered the application {}", self.name("name"))),
@@ -328,6 +336,14 @@ impl Sentence<'_> {
             K::SubscriptionProjectsChanged => self.projects(),
             K::SubscriptionRejected => told("ban", "danger", format!("rejected the subscription of {}", self.name("service"))),
             K::SubscriptionWithdrawn => told("undo-2", "", format!("took back the subscription of {}", self.name("service"))),
+            K::SubscriptionPaused => told("pause", "warn", format!("paused the subscription of {}{}", self.name("service"), self.side())),
+            K::SubscriptionResumed => told("play", "ok", format!("resumed the subscription of {}{}", self.name("service"), self.side())),
+            K::SubscriptionEnding => {
+                let day = self.data["ends_at"].as_str().and_then(|text| text.parse::<Ts>().ok());
+                let day = day.map_or_else(String::new, |at| format!(", at the end of {}", times::long_day(at.plus(-1).day())));
+                told("clock", "warn", format!("decided to end the subscription of {}{}{day}", self.name("service"), self.parties()))
+            }
+            K::SubscriptionKept => told("undo-2", "ok", format!("kept the subscription of {} after all", self.name("service"))),
             K::SubscriptionEnded => {
                 told("circle-x", "warn", format!("ended the subscription of {}{}", self.name("service"), self.parties()))
             }
@@ -348,6 +364,21 @@ impl Sentence<'_> {
         let on = end["date"].as_str().map(|day| format!(" from {day} on")).unwrap_or_default();
         let instead = end["successor"]["name"].as_str().map(|name| format!(" and recommends {name} instead")).unwrap_or_default();
         format!("{on}{instead}")
+    }
+
+    /// Whom a lock keeps out.
+    fn locked_out(&self) -> String {
+        if self.data["service"].is_null() { "every service".to_owned() } else { self.name("service") }
+    }
+
+    /// On whose side a pause was set or lifted.
+    fn side(&self) -> &'static str {
+        match self.data["by"].as_str() {
+            Some("provider") => ", as its provider",
+            Some("operator") => ", as operator of the installation",
+            Some("budget") => ", because of its budget",
+            _ => "",
+        }
     }
 
     fn text(&self, key: &str) -> &str {
@@ -405,6 +436,7 @@ impl Sentence<'_> {
             ("website", "the website"),
             ("redirect_uris", "the redirect addresses"),
             ("categories", "the categories"),
+            ("several", "how many subscriptions one organization may have"),
             ("visibility", "the visibility"),
             ("links", "the links"),
             ("support", "the support contact"),

@@ -191,6 +191,8 @@ pub struct SubscribeForm {
     pub url: String,
     /// Errors of the form as a whole.
     pub errors: Vec<String>,
+    /// The subscription's name, where there may be several of the service.
+    pub label: Option<Field>,
     /// My organizations.
     pub organizations: Vec<Choice>,
     /// What my role in the chosen one means, such as “You are a viewer there: a maintainer decides your request.”
@@ -535,6 +537,7 @@ mod tests {
 
     fn form() -> SubscribeForm {
         SubscribeForm {
+            label: None,
             url: "/marketplace/load-forecast".into(),
             organizations: vec![Choice::new("aurelia", "Aurelia Energy", true), Choice::new("borealis", "Borealis Grid", false)],
             role_note: "You are a maintainer there: no approval of your own organization is needed.".into(),

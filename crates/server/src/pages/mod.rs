@@ -54,6 +54,7 @@ pub mod account;
 pub mod activity;
 pub mod applications;
 pub mod chart;
+pub mod consequences;
 pub mod costs;
 pub mod domains;
 pub mod errors;
@@ -65,6 +66,8 @@ pub mod form;
 pub mod invitations;
 pub mod link;
 pub mod lists;
+pub mod locks;
+pub mod map;
 pub mod markdown;
 pub mod marketplace;
 pub mod member_lists;
@@ -101,7 +104,9 @@ pub mod sizes;
 pub mod step_up;
 pub mod subscribe;
 pub mod subscriptions;
+pub mod suspensions;
 pub mod teams;
+pub mod terms;
 pub mod times;
 pub mod tokens;
 pub mod visit;
@@ -269,7 +274,7 @@ pub struct OrgHead {
     pub created: String,
     /// The signed-in user's role: `viewer`, `reviewer`, `editor`, `maintainer`.
     pub role: String,
-    /// The active tab: `overview`, `members`, `teams`, `projects`, `applications`, `services`, `subscriptions`, `requests`,
+    /// The active tab: `overview`, `members`, `teams`, `projects`, `applications`, `services`, `subscriptions`, `map`, `requests`,
     /// `costs`, `activity`, `settings`.
     pub tab: &'static str,
     /// The counters beside the tabs.
@@ -325,7 +330,7 @@ impl OrgHead {
 
     /// The tabs in their order.
     #[must_use]
-    pub fn tabs(&self) -> [Tab; 11] {
+    pub fn tabs(&self) -> [Tab; 12] {
         let tab = |key, label, path, count| Tab { key, label, path, count };
         let counts = self.counts;
         [
@@ -336,6 +341,7 @@ impl OrgHead {
             tab("applications", "Applications", "/applications", counts.applications),
             tab("services", "Services", "/services", counts.services),
             tab("subscriptions", "Marketplace", "/subscriptions", counts.subscriptions),
+            tab("map", "Map", "/map", 0),
             tab("requests", "Requests", "/requests", counts.requests),
             tab("costs", "Costs", "/costs", 0),
             tab("activity", "Activity", "/activity", 0),

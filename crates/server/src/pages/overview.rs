@@ -12,6 +12,7 @@ use stoa_domain::{
     periods::Period,
     permissions::Permission,
     subscriptions::Mode,
+    time::Ts,
 };
 use stoa_store::subscriptions::Filter;
 
@@ -91,7 +92,11 @@ pub async fn show(page: Page, ApiPath(org): ApiPath<String>) -> PageResult {
         shell: page.shell(&mut conn, "organizations").await?,
         kpis: kpis(&org, &costs, &times::month_of(month.from)),
         steps: steps(&seat, &org),
-        services: subscriptions.iter().filter(|one| one.subscription.state.is_live()).map(|one| running(one, &org, &costs)).collect(),
+        services: subscriptions
+            .iter()
+            .filter(|one| one.subscription.state.is_live())
+            .map(|one| running(one, &org, &costs, page.caller.now))
+            .collect(),
         events: latest.iter().map(|event| activity::line(event, &people)).collect(),
         org,
     };
@@ -161,9 +166,9 @@ fn steps(seat: &Seat, org: &OrgHead) -> Vec<Step> {
     if all.iter().all(|step| step.done) { Vec::new() } else { all }
 }
 
-fn running(one: &Details, org: &OrgHead, costs: &CostSummary) -> RunningService {
+fn running(one: &Details, org: &OrgHead, costs: &CostSummary, now: Ts) -> RunningService {
     let subscription = &one.subscription;
-    let open = one.grants.iter().filter(|details| details.grant.until.is_none()).count();
+    let open = one.grants.iter().filter(|details| details.grant.is_live(now)).count();
     let projects = match (&subscription.project, subscription.choice.mode) {
         (None, Mode::All) => "All projects".to_owned(),
         _ => format!("{open} of {} projects", org.counts.projects),
@@ -175,7 +180,7 @@ fn running(one: &Details, org: &OrgHead, costs: &CostSummary) -> RunningService 
         provider: one.concerned.provider.name.clone(),
         href: format!("{}/subscriptions/{}", org.url(), subscription.id),
         projects,
-        state: Badge::state(subscription.state.word()),
+        state: Badge::state(one.state_at(now).word()),
         cost: if cost.is_empty() { "–".to_owned() } else { cost.join(" · ") },
     }
 }

@@ -4,7 +4,8 @@ use axum::{http::StatusCode, response::IntoResponse};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use stoa_actions::{
-    grants::{self, MapLine, MapQuery},
+    consequences,
+    map::{self, MapLine, MapQuery},
     organizations,
     projects::{self, Listed},
     resources,
@@ -21,12 +22,14 @@ use stoa_domain::{
 use stoa_store::Conn;
 
 use super::{
-    Badge, Field, Flash, Link, OrgHead, Pager, Shell,
+    Badge, Field, Flash, Link, OrgHead, Pager, Pair, Shell,
+    consequences::lines,
     costs::of_projects_this_month,
     filters,
     form::{FormErrors, PageForm},
     hue,
     lists::{self, ListQuery, SHOWN},
+    locks::{self, LocksCard},
     page::{Page, PageResult, may},
     sizes::size,
     times,
@@ -125,6 +128,10 @@ pub struct ProjectPage {
     pub edit_description: Field,
     /// Why the deletion was refused.
     pub delete_error: Option<String>,
+    /// What its deletion would end.
+    pub ending: Vec<Pair>,
+    /// The locks that keep services out.
+    pub locks: LocksCard,
 }
 
 /// One resource.
@@ -179,7 +186,7 @@ async fn projects_page(page: &Page, conn: &mut Conn, org: &Key<OrganizationId>, 
     let cursor = |one: &Listed| (one.project.name.clone(), one.project.id);
     let pager = lists::pager(&mut listed, &url, "projects", Some(head.counts.projects), after.is_none(), cursor);
     let spent = of_projects_this_month(conn, &page.caller, &Key::Id(seat.organization.id)).await?;
-    let using = projects::services_using(conn, &seat, &listed).await?;
+    let using = projects::services_using(conn, &seat, &listed, page.caller.now).await?;
     let services = |id: ProjectId| using.iter().filter(|(project, _)| *project == id).map(|(_, name)| name.as_str()).collect::<Vec<_>>();
     let rows = listed.iter().map(|one| ProjectRow {
         name: one.project.name.clone(),
@@ -259,7 +266,7 @@ pub(super) async fn project_page(
     let (org, id) = (Key::Id(seat.organization.id), Key::Id(project.id));
     let (_, mut kept) = resources::list(&page.app.stoa, conn, &page.caller, &org, &id, after.as_deref(), SHOWN + 1).await?;
     let query = MapQuery { project: Some(id), ..MapQuery::default() };
-    let (_, map) = grants::map(conn, &page.caller, &org, &query, None, 200).await?;
+    let (_, map) = map::list(conn, &page.caller, &org, &query, None, 200).await?;
     let shell = page.shell(conn, "organizations").await?;
     let mut head = page.org_head(conn, &seat, "projects").await?;
     head.crumbs = vec![Link::new("Projects", format!("{}/projects", head.url())), Link::new(&project.name, "")];
@@ -268,6 +275,9 @@ pub(super) async fn project_page(
     let pager = lists::pager(&mut kept, &url, "resources", total, after.is_none(), |one: &Resource| one.name.clone());
     let resources = kept.iter().map(|one| resource_row(one, &url, page.caller.now)).collect();
     let grants = map.iter().map(|line| grant_row(line, &head, page.caller.now)).collect();
+    let can_manage = may(&seat, Permission::ManageResources);
+    let ending = if can_manage { lines(&consequences::of_project(conn, &page.caller, &org, &id).await?) } else { Vec::new() };
+    let locks = locks::card(conn, page, &seat, project.id, &url).await?;
     let word = if count == 1 { "resource" } else { "resources" };
     Ok(ProjectPage {
         shell,
@@ -279,7 +289,9 @@ pub(super) async fn project_page(
         resources,
         pager,
         grants,
-        can_manage: may(&seat, Permission::ManageResources),
+        can_manage,
+        ending,
+        locks,
         size_limit: size(page.app.stoa.limits.resource_bytes),
         edit_name: Field::new(&project.name),
         edit_description: Field::new(&project.description),

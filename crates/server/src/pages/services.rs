@@ -11,6 +11,7 @@ use stoa_domain::{
     organizations::Key,
     permissions::{Permission, Verdict, verdict},
     services::ServiceState,
+    suspensions::Cause,
     time::Ts,
 };
 
@@ -20,7 +21,9 @@ use super::service_acts::{ActLink, acts, notes};
 use super::service_checklist::{LackRow, lack_row, summary};
 use super::service_looks::icon;
 use super::{
-    Badge, Choice, Field, Kpi, Link, OrgHead, Pager, Pair, PermissionLine, PlanView, Shell, filters, hue, initials,
+    Badge, Choice, Field, Flash, Kpi, Link, OrgHead, Pager, Pair, PermissionLine, PlanView, Shell, filters,
+    form::PageForm,
+    hue, initials,
     offers::{permission_lines, plan_view},
     page::{Page, PageResult, may},
     times,
@@ -189,6 +192,8 @@ pub struct ServicePage {
     pub checklist: Vec<LackRow>,
     /// What the checklist amounts to.
     pub checklist_note: String,
+    /// Whether one organization may have several subscriptions of it.
+    pub several: bool,
     /// Figures such as subscribers, projects, income of this month.
     pub kpis: Vec<Kpi>,
     /// Requests waiting for the provider.
@@ -220,6 +225,12 @@ pub struct SubscriberRow {
     pub since: String,
     /// The subscription's state.
     pub state: Badge,
+    /// Why it is paused or that it ends; may be empty.
+    pub note: String,
+    /// Where it is paused; empty where I may not, or it is paused by us already.
+    pub pause_href: String,
+    /// Where it is resumed; empty where I may not, or it is not paused by us.
+    pub resume_action: String,
 }
 
 /// Which page of a list.
@@ -288,7 +299,8 @@ pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Qu
     let service = &details.service;
     let demand = services::demand(&mut conn, &seat, Some(service.id)).await?.get(&service.id).copied().unwrap_or_default();
     let filter = Filter { before, ..Filter::default() };
-    let mut subscribers = subscriptions::of_service(&mut conn, service, filter, SHOWN + 1).await?;
+    let mut subscribers = subscriptions::of_service(&mut conn, service, filter, page.caller.now, SHOWN + 1).await?;
+    let several = subscriptions::several(&mut conn, &page.caller, &Key::Id(service.id)).await?;
     let mut org = page.org_head(&mut conn, &seat, "services").await?;
     let list = format!("{}/services", org.url());
     let url = format!("{list}/{}", service.handle);
@@ -312,6 +324,7 @@ pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Qu
         notes: notes(service),
         checklist_note: summary(&missing).to_owned(),
         checklist: missing.iter().map(|lack| lack_row(*lack, &url)).collect(),
+        several,
         kpis: vec![
             Kpi { label: "Subscribers".into(), value: demand.live.to_string(), note: "subscriptions in force".into(), ..Kpi::default() },
             Kpi {
@@ -323,7 +336,10 @@ pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Qu
             },
         ],
         pending: Vec::new(),
-        subscribers: subscribers.iter().map(|one| subscriber(one, page.caller.now)).collect(),
+        subscribers: subscribers
+            .iter()
+            .map(|one| subscriber(one, &url, may(&seat, Permission::DecideSubscriptions), page.caller.now))
+            .collect(),
         pager: pager(&url, query.cursor.is_some(), next),
         facts: facts(&details),
         permissions: permission_lines(&details.contract.permissions),
@@ -352,8 +368,14 @@ fn state_note(state: ServiceState, publishes: Verdict) -> String {
     }
 }
 
-fn subscriber(one: &Provided, now: Ts) -> SubscriberRow {
+fn subscriber(one: &Provided, url: &str, decides: bool, now: Ts) -> SubscriberRow {
     let count = one.granted.len();
+    let action = format!("{url}/subscriptions/{}", one.subscription.id);
+    let ours = one.held_by.iter().any(|held| held.cause == Cause::Provider);
+    let in_force = decides && one.subscription.state.in_force();
+    let mut notes: Vec<String> = one.held_by.iter().map(|held| format!("paused by {}", held.cause.who())).collect();
+    let ends = one.subscription.ends_at.map(|at| format!("ends at the end of {}", times::long_day(at.plus(-1).day())));
+    notes.extend(ends);
     SubscriberRow {
         id: one.subscription.id.to_string(),
         organization: one.concerned.organization.name.clone(),
@@ -361,6 +383,9 @@ fn subscriber(one: &Provided, now: Ts) -> SubscriberRow {
         projects: if count == 1 { "1 project".to_owned() } else { format!("{count} projects") },
         since: one.subscription.activated_at.map_or_else(|| "–".to_owned(), |at| times::ago(at, now)),
         state: Badge::state(one.subscription.state.word()),
+        note: notes.join(", "),
+        pause_href: if in_force && !ours { format!("{action}/pause") } else { String::new() },
+        resume_action: if in_force && ours { format!("{action}/resume") } else { String::new() },
     }
 }
 
@@ -377,6 +402,25 @@ fn facts(details: &ServiceDetails) -> Vec<Pair> {
     facts.extend(service.published_at.map(|at| Pair::new("Published", times::long_day(at.day()))));
     facts.extend(contract.terms_url.as_ref().map(|url| Pair::new("Terms", url.as_str())));
     facts
+}
+
+/// Whether one organization may have several subscriptions.
+#[derive(Debug, Default, Deserialize)]
+pub struct SeveralForm {
+    /// `true` when it may.
+    #[serde(default)]
+    pub several: String,
+}
+
+/// `POST /organizations/{org}/services/{service}/several`.
+pub async fn allow_several(
+    page: Page,
+    ApiPath((org, key)): ApiPath<(String, String)>,
+    PageForm(form): PageForm<SeveralForm>,
+) -> PageResult {
+    let mut act = page.begin().await?;
+    subscriptions::allow_several(&mut act, &Key::read(&key), form.several == "true").await?;
+    page.done(act, format!("/organizations/{org}/services/{key}"), Flash::ok("It is saved.")).await
 }
 
 #[cfg(test)]
@@ -460,6 +504,7 @@ mod tests {
                 projects: "4 projects".into(),
                 since: "1 Nov 2026".into(),
                 state: Badge::state("active"),
+                ..SubscriberRow::default()
             }],
             facts: vec![Pair::new("Level", "Organization"), Pair::new("Version", "1")],
             permissions: sample::permissions(),

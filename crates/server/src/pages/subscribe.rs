@@ -54,6 +54,9 @@ pub struct Sent {
     /// `true` when the terms are accepted.
     #[serde(default)]
     pub accept_terms: String,
+    /// What tells it apart from others of the same service.
+    #[serde(default)]
+    pub label: String,
     /// What the approvers shall read.
     #[serde(default)]
     pub note: String,
@@ -65,7 +68,7 @@ pub struct Sent {
 pub fn choice(mode: &str, projects: &[String], include_future: &str) -> ChoiceInput {
     let projects = if mode == Mode::All.word() { Vec::new() } else { projects.to_vec() };
     let future = Some(include_future.to_owned()).filter(|word| !word.is_empty() && mode != Mode::Selected.word());
-    ChoiceInput { mode: mode.to_owned(), projects, include_future: future }
+    ChoiceInput { mode: mode.to_owned(), projects, include_future: future, ..ChoiceInput::default() }
 }
 
 /// `GET /marketplace/{service}/subscribe?organization=`.
@@ -102,6 +105,7 @@ pub fn form(offering: &Offering) -> SubscribeForm {
     let roles: Vec<_> = offering.permission().allowed_roles().into_iter().map(|role| format!("a {role}")).collect();
     let project = |one: &subscriptions::Candidate| Choice::new(one.handle.as_str(), one.name.as_str(), false);
     SubscribeForm {
+        label: offering.several.then(super::Field::default),
         url: format!("/marketplace/{}", offering.service.handle),
         errors: offering.closed.iter().map(|cause| super::form::sentence(cause)).collect(),
         organizations: offering
@@ -160,6 +164,7 @@ pub async fn submit(page: Page, ApiPath(service): ApiPath<String>, PageForm(sent
         projects: (!project_level).then(|| choice(&sent.mode, &sent.project, &sent.include_future)),
         project: if project_level { sent.project.first().cloned() } else { None },
         accept_terms: sent.accept_terms == "true",
+        label: sent.label.clone(),
         note: sent.note.clone(),
     };
     let organization = Key::Id(seat.organization.id);
@@ -200,6 +205,7 @@ async fn again(page: &Page, offering: &Offering, sent: &Sent, mut errors: FormEr
     form.accepted = sent.accept_terms == "true";
     form.terms_error = errors.take("/accept_terms");
     form.note = errors.field("/note", sent.note.as_str());
+    form.label = offering.several.then(|| errors.field("/label", sent.label.as_str()));
     let status = errors.status;
     form.errors = errors.rest();
     let mut conn = page.read().await?;

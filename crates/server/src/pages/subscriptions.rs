@@ -8,17 +8,19 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use stoa_actions::{
+    locks,
     seats::Seat,
     services,
     subscriptions::{self, Candidate, Details, Filter},
 };
 use stoa_domain::{
-    ids::SubscriptionId,
+    ids::{SubscriptionId, UserId},
     organizations::Key,
     permissions::{Permission, Verdict, verdict},
     requests::{RequestKind, Step},
     services::Level,
     subscriptions::{IncludeFuture, Mode, Subscription, SubscriptionState},
+    suspensions::Cause,
     time::Ts,
 };
 use stoa_store::Conn;
@@ -110,8 +112,16 @@ pub struct SubscriptionPage {
     pub end_note: String,
     /// What its provider recommends instead.
     pub successor: Option<Link>,
-    /// “Cancel subscription” or “Ask to cancel”; empty where it cannot be cancelled.
+    /// “Cancel subscription”, “Ask to cancel” or “Withdraw request”; empty where it cannot be cancelled.
     pub cancel_label: String,
+    /// Whether it is only asked for, so that it is withdrawn without more ado.
+    pub is_requested: bool,
+    /// Whether I may pause it now.
+    pub can_pause: bool,
+    /// Whether I may resume it now.
+    pub can_resume: bool,
+    /// Whether I may keep it, though it was decided that it ends.
+    pub can_keep: bool,
     /// How many projects it uses.
     pub project_count: u64,
     /// What the tab shows.
@@ -187,6 +197,8 @@ pub struct ProjectsTab {
     pub summary: String,
     /// The projects with access.
     pub grants: Vec<GrantedProject>,
+    /// The projects that a lock keeps it out of, each with who set it, when and why.
+    pub locked: Vec<LockedProject>,
     /// The choice; none where I may change nothing.
     pub picker: Option<ProjectPicker>,
     /// Errors of the form as a whole.
@@ -195,6 +207,17 @@ pub struct ProjectsTab {
     pub adding_note: String,
     /// Who could change it, where I may not.
     pub who_can: String,
+}
+
+/// A project that a lock keeps the service out of.
+#[derive(Debug, Clone, Default)]
+pub struct LockedProject {
+    /// Its name.
+    pub project: String,
+    /// Its page.
+    pub href: String,
+    /// Who set the lock, when and why.
+    pub why: String,
 }
 
 /// One project with access.
@@ -206,6 +229,12 @@ pub struct GrantedProject {
     pub href: String,
     /// Since when.
     pub since: String,
+    /// Until when; empty where no end is set.
+    pub until: String,
+    /// What for; may be empty.
+    pub purpose: String,
+    /// Where purpose and end are changed; empty where I may not.
+    pub edit_href: String,
     /// By whose approval.
     pub approved_by: String,
     /// The grant's state.
@@ -217,6 +246,8 @@ pub struct GrantedProject {
 pub struct PermissionsTab {
     /// What it may do.
     pub list: Vec<PermissionLine>,
+    /// The approval's state: who approved it and when, or what is waited for.
+    pub approval: String,
     /// Every decision, the latest first.
     pub history: Vec<TimelineEntry>,
     /// Version of the contract, level, id, resource address and the like.
@@ -263,29 +294,37 @@ pub async fn list(page: Page, ApiPath(org): ApiPath<String>, Query(query): Query
 fn row(one: &Details, url: &str, projects: u64, costs: &BTreeMap<SubscriptionId, String>, now: Ts) -> SubscriptionRow {
     let offer = &one.concerned.offer;
     SubscriptionRow {
-        service: offer.service_name.clone(),
+        service: labelled(one),
         provider: one.concerned.provider.name.clone(),
         href: format!("{url}/{}", one.subscription.id),
         initials: initials(&offer.service_name),
         hue: hue(&offer.service_handle),
         plan: offer.prices.name.clone(),
-        projects: choice_words(one, projects),
+        projects: choice_words(one, projects, now),
         since: one.subscription.activated_at.map_or_else(|| "–".to_owned(), |at| times::ago(at, now)),
-        state: Badge::state(one.subscription.state.word()),
+        state: Badge::state(one.state_at(now).word()),
         cost: costs.get(&one.subscription.id).cloned().unwrap_or_default(),
     }
 }
 
-fn live(one: &Details) -> u64 {
-    u64::try_from(one.grants.iter().filter(|grant| grant.grant.until.is_none()).count()).unwrap_or(0)
+/// The service's name, with what tells the subscription apart.
+fn labelled(one: &Details) -> String {
+    match one.subscription.label.as_str() {
+        "" => one.concerned.offer.service_name.clone(),
+        label => format!("{} · {label}", one.concerned.offer.service_name),
+    }
+}
+
+fn live(one: &Details, now: Ts) -> u64 {
+    u64::try_from(one.grants.iter().filter(|grant| grant.grant.is_live(now)).count()).unwrap_or(0)
 }
 
 /// “All projects”, “4 of 9 projects”.
-fn choice_words(one: &Details, all: u64) -> String {
+fn choice_words(one: &Details, all: u64, now: Ts) -> String {
     let plural = |count: u64| if count == 1 { "project" } else { "projects" };
     let choice = &one.subscription.choice;
     if one.subscription.activated_at.is_some() && one.subscription.state.is_live() {
-        let live = live(one);
+        let live = live(one, now);
         return if live == all && choice.mode == Mode::All {
             "All projects".to_owned()
         } else {
@@ -350,7 +389,11 @@ async fn whole(page: &Page, conn: &mut Conn, seat: &Seat, details: &Details, tab
         None => None,
     };
     let cancels = verdict(seat.role, Permission::CancelSubscription) == Verdict::Allowed;
-    let cancel_label = match subscription.state {
+    let now = page.caller.now;
+    let state = details.state_at(now);
+    let paused = details.held_by().any(|one| one.suspension.cause == Cause::Consumer);
+    let reduces = super::page::may(seat, Permission::ReduceSubscription);
+    let cancel_label = match state {
         state if !state.is_live() => "",
         SubscriptionState::Requested if cancels || subscription.requested_by == page.me().id => "Withdraw request",
         SubscriptionState::Requested => "",
@@ -361,25 +404,29 @@ async fn whole(page: &Page, conn: &mut Conn, seat: &Seat, details: &Details, tab
         shell: page.shell(conn, "organizations").await?,
         url: format!("{list}/{}", subscription.id),
         org,
-        service: offer.service_name.clone(),
+        service: labelled(details),
         service_href: format!("/marketplace/{}", offer.service_handle),
         initials: initials(&offer.service_name),
         hue: hue(&offer.service_handle),
         provider: details.concerned.provider.name.clone(),
         plan: offer.prices.name.clone(),
         since: times::long_day(since.day()),
-        state: Badge::state(subscription.state.word()),
-        state_note: state_note(details),
+        state: Badge::state(state.word()),
+        state_note: state_note(details, now),
         end_note: service.as_ref().map(end_note).unwrap_or_default(),
         successor: successor.map(|other| Link::new(other.name, format!("/marketplace/{}", other.handle))),
         cancel_label: cancel_label.to_owned(),
-        project_count: live(details),
+        is_requested: state == SubscriptionState::Requested,
+        can_pause: reduces && state.in_force() && !paused,
+        can_resume: reduces && state.in_force() && paused,
+        can_keep: state.in_force() && subscription.ends_at.is_some() && super::page::may(seat, Permission::CancelSubscription),
+        project_count: live(details, now),
         tab,
     })
 }
 
-/// What is waited for, or who ended it.
-fn state_note(details: &Details) -> String {
+/// What holds it up, that it ends, and what is waited for.
+fn state_note(details: &Details, now: Ts) -> String {
     let waiting: Vec<_> = details
         .requests
         .iter()
@@ -395,7 +442,8 @@ fn state_note(details: &Details) -> String {
             format!("{what} asked for by {} waits for a reviewer or maintainer of {}.", one.requested_by.1, whose.name)
         })
         .collect();
-    waiting.join(" ")
+    let held = if details.state_at(now).in_force() { super::suspensions::notes(details) } else { Vec::new() };
+    held.into_iter().chain(waiting).collect::<Vec<_>>().join(" ")
 }
 
 async fn projects_tab(
@@ -410,7 +458,9 @@ async fn projects_tab(
     let url = format!("/organizations/{}/projects", seat.organization.handle);
     let adds = verdict(seat.role, Permission::AddProjects) == Verdict::Allowed;
     let reduces = verdict(seat.role, Permission::ReduceSubscription) == Verdict::Allowed;
-    let open = matches!(subscription.state, SubscriptionState::Active | SubscriptionState::Suspended) && subscription.project.is_none();
+    let now = page.caller.now;
+    let open = details.state_at(now).in_force() && subscription.project.is_none();
+    let locked = locks::keeping_out(conn, seat, subscription.service).await?;
     let named = |one: &Candidate| Choice::new(one.handle.as_str(), one.name.as_str(), subscription.choice.projects.contains(&one.id));
     let mut picker = ProjectPicker {
         mode: subscription.choice.mode.word().to_owned(),
@@ -434,17 +484,35 @@ async fn projects_tab(
         IncludeFuture::No => "",
     };
     Ok(ProjectsTab {
-        summary: format!("{}{future}", choice_words(details, u64::try_from(all.len()).unwrap_or(0))),
+        summary: format!("{}{future}", choice_words(details, u64::try_from(all.len()).unwrap_or(0), now)),
+        locked: locked
+            .into_iter()
+            .map(|(lock, handle, name, who)| LockedProject {
+                project: name,
+                href: format!("{url}/{handle}"),
+                why: match lock.reason.as_str() {
+                    "" => format!("locked by {who} {}", times::ago(lock.since, now)),
+                    reason => format!("locked by {who} {}: {reason}", times::ago(lock.since, now)),
+                },
+            })
+            .collect(),
         grants: details
             .grants
             .iter()
-            .filter(|one| one.grant.until.is_none())
+            .filter(|one| one.grant.is_live(now))
             .map(|one| GrantedProject {
+                until: one.grant.ends_at.map_or_else(String::new, |end| times::long_day(end.plus(-1).day())),
+                purpose: one.grant.purpose.clone(),
+                edit_href: if open {
+                    format!("/organizations/{}/subscriptions/{}/projects/{}", seat.organization.handle, subscription.id, one.project.handle)
+                } else {
+                    String::new()
+                },
                 project: one.project.name.clone(),
                 href: format!("{url}/{}", one.project.handle),
-                since: times::ago(one.grant.since, page.caller.now),
+                since: times::ago(one.grant.since, now),
                 approved_by: one.approved_by.as_ref().map(|(_, name)| name.clone()).unwrap_or_default(),
-                state: Badge::state(subscription.state.word()),
+                state: Badge::state(details.state_at(now).word()),
             })
             .collect(),
         picker: open.then_some(picker),
@@ -462,9 +530,24 @@ async fn projects_tab(
         } else if subscription.project.is_some() {
             "This subscription serves one project. To use the service for another one, subscribe it for that one.".to_owned()
         } else {
-            format!("The subscription is {}; its projects can’t be changed.", subscription.state)
+            format!("The subscription is {}; its projects can’t be changed.", details.state_at(now))
         },
     })
+}
+
+/// Who approved it and when, or what is waited for.
+fn approval(details: &Details) -> String {
+    let subscription = &details.subscription;
+    match (subscription.state, subscription.activated_at) {
+        (SubscriptionState::Requested, _) => "Not approved yet.".to_owned(),
+        (SubscriptionState::Rejected, _) => "It was rejected.".to_owned(),
+        (SubscriptionState::Withdrawn, _) => "It was taken back before anybody approved it.".to_owned(),
+        (_, Some(at)) => {
+            let by = details.grants.iter().find_map(|one| one.approved_by.as_ref()).map_or(&details.requested_by.1, |(_, name)| name);
+            format!("Approved by {by}, {}.", times::moment(at))
+        }
+        _ => String::new(),
+    }
 }
 
 fn permissions_tab(page: &Page, details: &Details) -> PermissionsTab {
@@ -485,6 +568,27 @@ fn permissions_tab(page: &Page, details: &Details) -> PermissionsTab {
     if let Some(at) = subscription.ended_at.filter(|_| subscription.activated_at.is_some()) {
         history.push(entry("circle-dot", "", &details.concerned.organization.name, "no longer subscribes it".to_owned(), at, ""));
     }
+    for one in &details.suspensions {
+        let side = |who: &Option<(UserId, String)>| who.as_ref().map_or_else(|| "Stoa".to_owned(), |(_, name)| name.clone());
+        let whose = match one.suspension.cause {
+            Cause::Consumer => "",
+            Cause::Provider => ", as its provider",
+            Cause::Operator => ", as operator of the installation",
+            Cause::Budget => ", because of its budget",
+        };
+        history.push(entry("pause", "warn", &side(&one.set_by), format!("paused it{whose}"), one.suspension.since, &one.suspension.reason));
+        if let Some(until) = one.suspension.until {
+            history.push(entry("play", "ok", &side(&one.lifted_by), format!("resumed it{whose}"), until, ""));
+        }
+    }
+    for one in &details.endings {
+        let who = |who: &Option<(UserId, String)>| who.as_ref().map(|(_, name)| name.clone()).unwrap_or_default();
+        let what = format!("decided to end it at the end of {}", times::long_day(one.ending.ends_at.plus(-1).day()));
+        history.push(entry("clock", "warn", &who(&one.set_by), what, one.ending.since, ""));
+        if let Some(at) = one.ending.undone_at {
+            history.push(entry("undo-2", "ok", &who(&one.undone_by), "kept it after all".to_owned(), at, ""));
+        }
+    }
     history.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     let level = if offer.level == Level::Organization { "Organization" } else { "Project" };
     let mut facts = vec![
@@ -497,6 +601,7 @@ fn permissions_tab(page: &Page, details: &Details) -> PermissionsTab {
     facts.extend(offer.terms_url.as_ref().map(|url| Pair::new("Terms", url.as_str())));
     PermissionsTab {
         list: super::offers::permission_lines(&offer.permissions),
+        approval: approval(details),
         history: history.into_iter().map(|(_, entry)| entry).collect(),
         facts,
     }
@@ -544,18 +649,6 @@ pub async fn set_projects(
     page.done(act, format!("/organizations/{org}/subscriptions/{id}/projects"), flash).await
 }
 
-/// `POST /organizations/{org}/subscriptions/{subscription}/cancel`.
-pub async fn cancel(page: Page, ApiPath((org, id)): ApiPath<(String, SubscriptionId)>) -> PageResult {
-    let mut act = page.begin().await?;
-    let done = subscriptions::cancel(&mut act, &Key::read(&org), id, "").await?;
-    let flash = match (done.request, done.subscription.state) {
-        (Some(_), _) => Flash::ok("Your wish to cancel waits for the decision of a reviewer or maintainer."),
-        (None, SubscriptionState::Withdrawn) => Flash::ok("The request is withdrawn."),
-        (None, _) => Flash::ok("The subscription is over. The service has no access any more."),
-    };
-    page.done(act, format!("/organizations/{org}/subscriptions/{id}/permissions"), flash).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::{
@@ -583,6 +676,10 @@ mod tests {
             end_note: String::new(),
             successor: None,
             cancel_label: "Cancel subscription".into(),
+            is_requested: false,
+            can_pause: true,
+            can_resume: false,
+            can_keep: false,
             project_count: 4,
             tab,
         }
@@ -640,6 +737,9 @@ mod tests {
                 href: "/organizations/aurelia/projects/delta".into(),
                 since: "1 Nov 2026".into(),
                 approved_by: "Ola Birke".into(),
+                purpose: "winter forecast".into(),
+                until: "31 March 2027".into(),
+                edit_href: "/organizations/aurelia/subscriptions/sub_1/projects/delta".into(),
                 state: Badge::state("active"),
             }],
             picker: Some(sample::picker("all_except")),
@@ -658,6 +758,7 @@ mod tests {
     fn permissions_say_who_decided_what_when_and_why() {
         let permissions = PermissionsTab {
             list: sample::permissions(),
+            approval: "Approved by Ola Birke.".into(),
             history: sample::history(),
             facts: vec![Pair::new("Contract", "Version 1"), Pair::new("Id", "sub_01h455vb4pex5vsknk084sn02q")],
         };

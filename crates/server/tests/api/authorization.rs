@@ -54,6 +54,8 @@ fn with(method: Method, path: &'static str, gate: Gate, body: fn(&World) -> Valu
 
 const ALL: Gate = Gate::Roles("vrem");
 const EDIT: Gate = Gate::Roles("em");
+/// Takes something away from services.
+const REDUCE: Gate = Gate::Roles("rem");
 const MAINTAIN: Gate = Gate::Roles("m");
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -84,6 +86,7 @@ pub(crate) fn rows() -> Vec<Row> {
             |world| json!({"members": [{"email": world.stranger.user.email, "role": "viewer"}]}),
         ),
         with(patch.clone(), "/api/v1/organizations/{org}/members/{user}", MAINTAIN, |_| json!({"role": "viewer"})),
+        row(get.clone(), "/api/v1/organizations/{org}/members/{user}/consequences", MAINTAIN),
         row(delete.clone(), "/api/v1/organizations/{org}/members/{user}", MAINTAIN),
         row(get.clone(), "/api/v1/organizations/{org}/events", ALL),
         row(get.clone(), "/api/v1/organizations/{org}/events/export", MAINTAIN),
@@ -127,6 +130,10 @@ pub(crate) fn rows() -> Vec<Row> {
         // projects and their data
         row(get.clone(), "/api/v1/organizations/{org}/projects", ALL),
         with(post.clone(), "/api/v1/organizations/{org}/projects", EDIT, |_| json!({"name": "New"})),
+        row(get.clone(), "/api/v1/organizations/{org}/projects/{project}/consequences", EDIT),
+        row(get.clone(), "/api/v1/organizations/{org}/projects/{project}/locks", ALL),
+        row(post.clone(), "/api/v1/organizations/{org}/projects/{project}/locks", REDUCE),
+        row(delete.clone(), "/api/v1/organizations/{org}/projects/{project}/locks/{lock}", MAINTAIN),
         row(get.clone(), "/api/v1/organizations/{org}/projects/{project}", ALL),
         with(patch.clone(), "/api/v1/organizations/{org}/projects/{project}", EDIT, |_| json!({"description": "x"})),
         row(delete.clone(), "/api/v1/organizations/{org}/projects/{project}", EDIT),
@@ -192,6 +199,16 @@ pub(crate) fn rows() -> Vec<Row> {
             |_| json!({"mode": "all", "include_future": "yes"}),
         ),
         row(post.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/cancel", ALL),
+        row(post.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/pause", REDUCE),
+        row(post.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/resume", REDUCE),
+        row(post.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/keep", MAINTAIN),
+        row(get.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/consequences", ALL),
+        row(get.clone(), "/api/v1/services/{service}/several", ALL),
+        with(put.clone(), "/api/v1/services/{service}/several", EDIT, |_| json!({"several": true})),
+        with(post.clone(), "/api/v1/services/{service}/subscriptions/{subscription}/pause", Gate::Roles("rm"), |_| json!({"reason": "x"})),
+        row(post.clone(), "/api/v1/services/{service}/subscriptions/{subscription}/resume", Gate::Roles("rm")),
+        with(post.clone(), "/api/v1/operator/subscriptions/{subscription}/pause", Gate::Operator, |_| json!({"reason": "x"})),
+        row(post.clone(), "/api/v1/operator/subscriptions/{subscription}/resume", Gate::Operator),
         row(get.clone(), "/api/v1/organizations/{org}/grants", ALL),
         row(get.clone(), "/api/v1/organizations/{org}/requests", ALL),
         row(get.clone(), "/api/v1/organizations/{org}/requests", ALL),
@@ -243,7 +260,13 @@ pub(crate) struct World {
     service: String,
     open_service: String,
     picture: String,
+    /// Its subscription is in force.
+    subscribed: String,
     pub(crate) subscription: String,
+    /// Its subscription is paused by all sides, and ends.
+    held_service: String,
+    held: String,
+    lock: String,
     request: String,
     /// The code of its mail domain, grid.example, which is not verified yet.
     code: String,
@@ -291,7 +314,11 @@ impl World {
             service: String::new(),
             open_service: String::new(),
             picture: String::new(),
+            subscribed: String::new(),
             subscription: String::new(),
+            held_service: String::new(),
+            held: String::new(),
+            lock: String::new(),
             request: String::new(),
             code,
         };
@@ -313,7 +340,26 @@ impl World {
         let cancel = format!("/api/v1/organizations/grid/subscriptions/{}/cancel", world.subscription);
         let request = world.editor.post(&cancel, json!({})).await.expect(202);
         world.request = text(&request["request"], "id");
+        world.hold().await;
+        let lock = json!({"service": world.open_service});
+        world.lock = text(&world.maintainer.post("/api/v1/organizations/grid/projects/north/locks", lock).await.expect(201), "id");
+        world.subscribed = subscribed;
         world
+    }
+
+    /// Makes a subscription that each side paused and that ends with the month.
+    async fn hold(&mut self) {
+        self.held_service = self.draft("Held service").await;
+        let m = &self.maintainer.client;
+        m.post(&format!("/api/v1/services/{}/publish", self.held_service), json!({})).await.expect(200);
+        let subscribe =
+            json!({"service": self.held_service, "projects": {"mode": "selected", "projects": ["north"]}, "accept_terms": true});
+        self.held = text(&m.post("/api/v1/organizations/grid/subscriptions", subscribe).await.expect(201), "id");
+        let (own, why) = (format!("/api/v1/organizations/grid/subscriptions/{}", self.held), json!({"reason": "x"}));
+        m.post(&format!("{own}/pause"), why.clone()).await.expect(200);
+        m.post(&format!("{own}/cancel"), json!({"when": "period_end"})).await.expect(200);
+        m.post(&format!("/api/v1/services/{}/subscriptions/{}/pause", self.held_service, self.held), why.clone()).await.expect(200);
+        self.operator.post(&format!("/api/v1/operator/subscriptions/{}/pause", self.held), why).await.expect(200);
     }
 
     pub(crate) async fn draft(&self, name: &str) -> String {
@@ -340,6 +386,12 @@ impl World {
     }
 
     fn fill(&self, path: &str) -> String {
+        let (service, subscription) = match path {
+            _ if path.ends_with("/resume") || path.ends_with("/keep") => (&self.held_service, &self.held),
+            _ if path.contains("/subscriptions/{subscription}/pause") => (&self.subscribed, &self.subscription),
+            _ if OPEN.iter().any(|part| path.contains(part)) => (&self.open_service, &self.subscription),
+            _ => (&self.service, &self.subscription),
+        };
         path.replace("{org}", "grid")
             .replace("{project}", &self.project)
             .replace("{name}", "data.csv")
@@ -349,10 +401,11 @@ impl World {
             .replace("{domain}", "grid.example")
             .replace("{application}", &self.application)
             .replace("{secret}", &self.secret)
-            .replace("{service}", if OPEN.iter().any(|part| path.contains(part)) { &self.open_service } else { &self.service })
             .replace("{number}", "1")
             .replace("{hash}", &self.picture)
-            .replace("{subscription}", &self.subscription)
+            .replace("{service}", service)
+            .replace("{subscription}", subscription)
+            .replace("{lock}", &self.lock)
             .replace("{request}", &self.request)
             .replace("{token}", "tok_01h455vb4pex5vsknk084sn02q")
             .replace("{session}", "ses_01h455vb4pex5vsknk084sn02q")

@@ -114,11 +114,11 @@ impl World {
 
     async fn choose(&self, stoa: &Stoa, change: impl FnOnce(&mut Vec<ProjectId>)) {
         let mut act = self.by(stoa, &self.ada).await;
-        let live = grants::live(&mut act.tx, self.consumer, self.subscription).await.unwrap();
+        let live = grants::live(&mut act.tx, self.consumer, self.subscription, stoa.clock.now()).await.unwrap();
         let mut projects: Vec<_> = live.iter().map(|grant| grant.project).collect();
         change(&mut projects);
         let projects = projects.iter().map(ToString::to_string).collect();
-        let input = ChoiceInput { mode: "selected".into(), projects, include_future: None };
+        let input = ChoiceInput { mode: "selected".into(), projects, ..ChoiceInput::default() };
         subscriptions::change_projects(&mut act, &Key::Id(self.consumer), self.subscription, &input).await.unwrap();
         act.commit().await.unwrap();
     }
