@@ -13,7 +13,6 @@ mod ending;
 mod events;
 mod explain;
 mod finding;
-mod grants;
 mod health;
 mod idempotency;
 mod identities;
