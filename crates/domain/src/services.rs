@@ -201,6 +201,11 @@ impl ServiceState {
 }
 
 impl Service {
+    /// Whether the marketplace lists it for everybody.
+    pub fn listed_for_all(&self) -> bool {
+        self.state.listed() && self.visibility != Visibility::Private
+    }
+
     /// Whether somebody who is not a member of its provider sees it; `named` is whether one of that person's organizations
     /// is among those that a private service is for.
     pub fn seen_by(&self, named: bool) -> bool {

@@ -92,8 +92,8 @@ pub async fn keeping_out(
     for row in conn.fetch_all(&sql, &values).await? {
         let project: ProjectId = row.get(0)?;
         match row.get::<Option<ServiceId>>(1)? {
-            Some(service) => drop(found.entry(service).or_default().insert(project)),
-            None => services.iter().for_each(|service| drop(found.entry(*service).or_default().insert(project))),
+            Some(service) => _ = found.entry(service).or_default().insert(project),
+            None => services.iter().for_each(|service| _ = found.entry(*service).or_default().insert(project)),
         }
     }
     Ok(found)

@@ -151,7 +151,7 @@ async fn change(act: &mut Act, found: &Service, new: &ImportedService) -> Result
         summary: Some(new.summary.clone()),
         description: Some(new.description.clone()),
         categories: Some(new.categories.clone()),
-        visibility: None,
+        ..ServiceChange::default()
     };
     let mut changed = false;
     if change.clone().apply(found)? != *found {

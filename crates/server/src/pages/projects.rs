@@ -265,7 +265,7 @@ pub(super) async fn project_page(
     let (seat, Listed { project, resources: count, bytes }) = projects::get(conn, &page.caller, org, project).await?;
     let (org, id) = (Key::Id(seat.organization.id), Key::Id(project.id));
     let (_, mut kept) = resources::list(&page.app.stoa, conn, &page.caller, &org, &id, after.as_deref(), SHOWN + 1).await?;
-    let query = MapQuery { project: Some(id), ..MapQuery::default() };
+    let query = MapQuery { project: Some(id.clone()), ..MapQuery::default() };
     let (_, map) = map::list(conn, &page.caller, &org, &query, None, 200).await?;
     let shell = page.shell(conn, "organizations").await?;
     let mut head = page.org_head(conn, &seat, "projects").await?;

@@ -80,7 +80,7 @@ async fn index_under(tx: &mut Tx, service: &Service, provider: (&str, &str)) -> 
     let before = texts_of(tx, service.id).await?.map(|texts| texts.words()).unwrap_or_default();
     let texts = Texts::new(service, provider);
     write(tx, service.id, &texts).await?;
-    let words = if service.seen_by_all() { texts.words() } else { BTreeSet::new() };
+    let words = if service.listed_for_all() { texts.words() } else { BTreeSet::new() };
     learn(tx, &words).await?;
     forget(tx, before.difference(&words)).await
 }
@@ -117,7 +117,7 @@ async fn write(tx: &mut Tx, service: ServiceId, texts: &Texts) -> Result<(), Sto
 /// Those of the database.
 pub async fn relist(tx: &mut Tx, service: &Service) -> Result<(), StoreError> {
     let Some(texts) = texts_of(tx, service.id).await? else { return Ok(()) };
-    if service.seen_by_all() { learn(tx, &texts.words()).await } else { forget(tx, &texts.words()).await }
+    if service.listed_for_all() { learn(tx, &texts.words()).await } else { forget(tx, &texts.words()).await }
 }
 
 /// Keeps words under their spellings, so that they are found although they are mistyped.
