@@ -116,7 +116,7 @@ pub enum Error {
     #[error(transparent)]
     TooMany(#[from] TooMany),
     /// More bytes than allowed.
-    #[error("at most {limit} bytes are taken here")]
+    #[error("too large: at most {limit} bytes are taken here")]
     TooLarge {
         /// How many are allowed.
         limit: u64,

@@ -123,13 +123,13 @@ pub async fn remove(page: Page, ApiPath((org, key, named)): ApiPath<(String, Str
 #[cfg(test)]
 mod tests {
     use super::{NamedRow, ServiceAudiencePage};
-    use crate::pages::sample;
+    use crate::pages::{Link, OrgHead, sample};
 
     #[test]
     fn the_list_says_when_it_does_not_count() {
         let mut page = ServiceAudiencePage {
             shell: sample::shell("organizations"),
-            org: sample::org("services"),
+            org: OrgHead { crumbs: vec![Link::new("Services", ""), Link::new("Load forecast", "")], ..sample::org("services") },
             url: "/organizations/aurelia/services/load-forecast".into(),
             name: "Load forecast".into(),
             can_edit: true,

@@ -204,13 +204,13 @@ pub async fn remove_icon(page: Page, ApiPath((org, key)): ApiPath<(String, Strin
 #[cfg(test)]
 mod tests {
     use super::ServicePicturesPage;
-    use crate::pages::{sample, service_looks::Shot};
+    use crate::pages::{Link, OrgHead, sample, service_looks::Shot};
 
     #[test]
     fn pictures_are_shown_with_their_texts() {
         let mut page = ServicePicturesPage {
             shell: sample::shell("organizations"),
-            org: sample::org("services"),
+            org: OrgHead { crumbs: vec![Link::new("Services", ""), Link::new("Load forecast", "")], ..sample::org("services") },
             url: "/organizations/aurelia/services/load-forecast".into(),
             name: "Load forecast".into(),
             initials: "LF".into(),

@@ -168,7 +168,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(post.clone(), "/api/v1/services/{service}/deprecate", Gate::Roles("m!403")),
         row(post.clone(), "/api/v1/services/{service}/retire", MAINTAIN),
         row(post.clone(), "/api/v1/services/{service}/withdraw", MAINTAIN),
-        Row { query: "?act=pause", ..row(get.clone(), "/api/v1/services/{service}/consequences", ALL) },
+        Row { query: "?act=pause", ..row(get.clone(), "/api/v1/services/{service}/consequences", Gate::Roles("vrem!403")) },
         row(put.clone(), "/api/v1/services/{service}/icon", EDIT),
         row(delete.clone(), "/api/v1/services/{service}/icon", EDIT),
         Row { query: "?alt=A%20chart", ..row(put.clone(), "/api/v1/services/{service}/screenshots/{number}", EDIT) },

@@ -12,7 +12,7 @@ use stoa_store::{
 };
 use stoa_testkit::{TestApp, api_tests};
 
-use crate::world::World;
+use crate::{providing::png, world::World};
 
 async fn count(app: &TestApp, sql: &str, world: &World) -> i64 {
     let mut conn = app.stoa.db.read().await.unwrap();
@@ -56,7 +56,16 @@ async fn furnish(app: &TestApp, world: &World) {
     let contract = json!({"level": "organization", "permissions": ["resources:read"], "plans": [{"name": "Basic", "currency": "EUR"}]});
     let new = json!({"application": application, "name": "Own", "summary": "x", "description": "x", "categories": ["energy"],
         "visibility": "public", "contract": contract});
-    ada.post(&format!("{path}/services"), new).await.expect(201);
+    let service = id(&ada.post(&format!("{path}/services"), new).await.expect(201));
+    let icon = ada.request(Method::PUT, &format!("/api/v1/services/{service}/icon")).body(png(128, 128, 1));
+    ada.send(icon.header("content-type", "image/png")).await.expect(200);
+    ada.put(&format!("/api/v1/services/{service}/audience/forecasters"), json!({})).await.expect(204);
+    // Only an update of the program queues services.
+    let mut tx = app.stoa.db.begin().await.unwrap();
+    let queue =
+        "insert into search_queue (organization_id, service_id) select organization_id, id from services where organization_id = $1";
+    tx.execute(queue, params![world.consumer]).await.unwrap();
+    tx.commit().await.unwrap();
     ada.post("/api/v1/me/tokens", json!({"name": "Limited", "organizations": ["grid-works"]})).await.expect(201);
     let claim = json!({"domain": "grid.example", "role": "viewer", "contact": "postmaster"});
     ada.post(&format!("{path}/domains"), claim).await.expect(201);

@@ -9,7 +9,7 @@ use crate::{StoreError, Tx, marketplace, params};
 
 /// The tables of which nothing is left of an erased organization. Each table with an `organization_id` stands here or in
 /// [`LEDGER`]; a test compares both with the database.
-pub const ERASED: [&str; 15] = [
+pub const ERASED: [&str; 16] = [
     "access_tokens",
     "invitations",
     "memberships",
@@ -18,6 +18,7 @@ pub const ERASED: [&str; 15] = [
     "organization_shares",
     "personal_token_organizations",
     "resources",
+    "search_queue",
     "service_audience",
     "service_categories",
     "service_images",
@@ -29,18 +30,21 @@ pub const ERASED: [&str; 15] = [
 
 /// The tables of which rows stay under the organization's id: the ledger, what its rows refer to, and how far the log was
 /// read. Texts that people wrote into them are erased.
-pub const LEDGER: [&str; 14] = [
+pub const LEDGER: [&str; 17] = [
     "applications",
     "contracts",
     "events",
     "grants",
     "mail_positions",
     "plans",
+    "project_locks",
     "projects",
     "request_decisions",
     "requests",
     "services",
+    "subscription_endings",
     "subscription_projects",
+    "subscription_suspensions",
     "subscriptions",
     "usage_days",
     "usage_events",
@@ -49,7 +53,7 @@ pub const LEDGER: [&str; 14] = [
 /// What is erased, as statements with the organization as `$1` and the number of rows as `$2`, in an order that keeps
 /// references. Kept are: the organization's id and name, names of projects and services, contracts and plans, subscriptions
 /// with their grants, requests with who decided, usage, and the event log.
-const STEPS: [&str; 24] = [
+const STEPS: [&str; 28] = [
     "delete from team_shares where organization_id = $1 and application_id in
        (select application_id from team_shares where organization_id = $1 limit $2)",
     "delete from organization_shares where organization_id = $1 and application_id in
@@ -89,8 +93,16 @@ const STEPS: [&str; 24] = [
        (select id from applications where organization_id = $1 and (description <> '' or redirect_uris <> '[]') limit $2)",
     "update projects set description = '' where organization_id = $1 and id in
        (select id from projects where organization_id = $1 and description <> '' limit $2)",
-    "update subscriptions set note = '' where organization_id = $1 and id in
-       (select id from subscriptions where organization_id = $1 and note <> '' limit $2)",
+    "update subscriptions set note = '', label = '' where organization_id = $1 and id in
+       (select id from subscriptions where organization_id = $1 and (note <> '' or label <> '') limit $2)",
+    "update subscription_suspensions set reason = '' where organization_id = $1 and id in
+       (select id from subscription_suspensions where organization_id = $1 and reason <> '' limit $2)",
+    "update grants set purpose = '' where organization_id = $1 and id in
+       (select id from grants where organization_id = $1 and purpose <> '' limit $2)",
+    "update project_locks set reason = '' where organization_id = $1 and id in
+       (select id from project_locks where organization_id = $1 and reason <> '' limit $2)",
+    "delete from search_queue where organization_id = $1 and service_id in
+       (select service_id from search_queue where organization_id = $1 limit $2)",
     "update requests set note = '' where organization_id = $1 and id in
        (select id from requests where organization_id = $1 and note <> '' limit $2)",
     "update request_decisions set comment = '' where organization_id = $1 and request_id in
