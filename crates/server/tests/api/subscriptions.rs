@@ -274,7 +274,7 @@ api_tests! {
         assert_eq!((read["state"].as_str(), read["requests"][0]["state"].as_str()), (Some("withdrawn"), Some("withdrawn")));
         let told = events(&trade.mia, "grid", "subscription.ended").await;
         assert_eq!(told[0]["data"]["cause"], "provider_deleted");
-        trade.subscribe(&trade.mia, &one, all()).await.expect_problem(409, "service_not_open");
+        trade.subscribe(&trade.mia, &one, all()).await.expect_problem(404, "not_found");
     }
 
     async fn a_provider_is_told_when_a_subscriber_is_deleted(app: &TestApp) {
