@@ -148,12 +148,12 @@ for (const engine of engines) {
       await consumer("POST", "/api/v1/organizations/harbour/subscriptions", subscribe);
       await signIn(page, stoa, person("provider"));
       await page.goto(`${stoa.url}/organizations/forecasts/services/${handle}`);
-      await page.getByRole("link", { name: "Pause" }).click();
+      await page.getByRole("link", { name: "Pause", exact: true }).click();
       const dialog = page.getByRole("dialog");
       await dialog.getByText("1 subscription in force goes on as it is now.").waitFor();
       await inspect(page, "pause dialog");
       await page.keyboard.press("Escape");
-      await page.getByRole("link", { name: "Pause" }).click();
+      await page.getByRole("link", { name: "Pause", exact: true }).click();
       await dialog.getByRole("button", { name: "Pause" }).click();
       await page.getByText("Tide table is paused").waitFor();
       await page.getByRole("link", { name: "Publish", exact: true }).click();

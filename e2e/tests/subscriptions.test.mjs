@@ -59,7 +59,7 @@ describe("subscriptions and the map", { concurrency: false }, () => {
   browserTest("a subscription is paused and resumed, and a viewer can do neither", () => browser, async ({ page, open }) => {
     await signIn(page, stoa, people.editor);
     await subscription(page);
-    await page.getByRole("link", { name: "Pause" }).click();
+    await page.getByRole("link", { name: "Pause", exact: true }).click();
     const dialog = page.getByRole("dialog", { name: "Pause Load forecast" });
     await dialog.getByLabel(/^Reason/).fill("holidays");
     await inspect(page, "pause a subscription");
@@ -73,7 +73,7 @@ describe("subscriptions and the map", { concurrency: false }, () => {
     await subscription(viewer);
     await viewer.getByText(/Paused by Grid/).waitFor();
     assert.equal(await viewer.getByRole("button", { name: "Resume" }).count(), 0);
-    assert.equal(await viewer.getByRole("link", { name: "Pause" }).count(), 0);
+    assert.equal(await viewer.getByRole("link", { name: "Pause", exact: true }).count(), 0);
     const forced = await viewer.request.post(`${stoa.url}/organizations/grid/subscriptions/${ids["Load forecast"]}/resume`);
     assert.equal(forced.status(), 403);
 
@@ -131,6 +131,7 @@ describe("subscriptions and the map", { concurrency: false }, () => {
     await inspect(page, "purpose and end");
     await dialog.getByRole("button", { name: "Save" }).click();
     await page.getByText("This is over already; take the project out instead.").waitFor();
+    page.errors.length = 0;
     await page.getByLabel(/^Last day/).fill("2099-12-31");
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("Purpose and end are saved.").waitFor();
@@ -177,7 +178,7 @@ describe("subscriptions and the map", { concurrency: false }, () => {
     await page.getByRole("link", { name: "List" }).click();
     await page.getByText("for winter forecast").waitFor();
     await inspect(page, "map as a list");
-    await page.getByLabel("Service").selectOption("Geo tiles");
+    await page.getByLabel("Service", { exact: true }).selectOption("Geo tiles");
     await page.getByRole("button", { name: "Show" }).click();
     await page.getByRole("cell", { name: /North/ }).waitFor();
     assert.equal(await page.getByRole("row").count(), 2);

@@ -86,7 +86,7 @@ impl Bulk {
         let head = "insert into contracts (organization_id, id, service_id, version, level, permissions, price_hint, created_at)";
         self.insert(head, 8, to - from, |number| {
             let number = from + number;
-            let level = if number % 3 == 0 { "project" } else { "organization" };
+            let level = if number.is_multiple_of(3) { "project" } else { "organization" };
             let provider = provider_id(self, number / OF_ONE);
             let texts = (&contract.permissions, &contract.price_hint);
             values![provider, contract_id(self, number), service_id(self, number), 1_i64, level, texts.0, texts.1, self.now]

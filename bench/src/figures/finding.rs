@@ -24,8 +24,11 @@ const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 /// Answers that are timed of each kind.
 const TIMED: usize = 400;
 
-/// What is asked, by number, so that no two questions in a row are the same; each with its path.
-const KINDS: [(&str, fn(usize) -> String); 8] = [
+/// A kind of question: what it is called, and its path by number, so that no two in a row are the same.
+type Kind = (&'static str, fn(usize) -> String);
+
+/// What is asked.
+const KINDS: [Kind; 8] = [
     ("marketplace, newest first", |_| "/api/v1/marketplace?limit=24".to_owned()),
     ("marketplace, one category by name", |number| format!("/api/v1/marketplace?limit=24&sort=name&category={}", category(number))),
     ("search for a name", |number| format!("/api/v1/marketplace?limit=24&q={}", plus(&name(number % SIZES[0])))),

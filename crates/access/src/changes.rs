@@ -30,7 +30,7 @@ impl Dependency {
         let everything = Self::Organization(organization);
         match kind.split_once('.').map_or(kind, |(noun, _)| noun) {
             // Each effect of a request has an event of its own, and people's roles are not kept here.
-            "resource" | "member" | "request" | "invitation" | "team" | "operator" => None,
+            "resource" | "member" | "request" | "policy" | "delegation" | "invitation" | "team" | "operator" => None,
             "project" => Some(Self::Projects(organization)),
             "subscription" => Some(subject.parse().map_or(everything, Self::Subscription)),
             "application" => Some(subject.parse().map_or(everything, Self::Application)),

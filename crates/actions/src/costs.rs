@@ -6,7 +6,7 @@ use std::{
 };
 
 use stoa_domain::{
-    costs::{CostLine, DailyQuantity, RatingError, SubscriptionTerms, rate, usage_needed},
+    costs::{CostLine, DailyQuantity, PlanSince, RatingError, SubscriptionTerms, rate_by_plan, usage_needed},
     groupings::{CostSummary, CostWord, Grouping, Origin, summarise_costs},
     ids::{OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId},
     meters::Plan,
@@ -31,7 +31,7 @@ pub(crate) fn too_large(overflow: Overflow) -> Error {
 fn unrated(error: RatingError) -> Error {
     match error {
         RatingError::Overflow(overflow) => too_large(overflow),
-        // Reports are checked against the plan, which never changes.
+        // Reports are checked against the plan of their time, and no plan ever changes.
         RatingError::UnknownMeter(_) => Error::Store(StoreError::Corrupt { column: 0, reason: error.to_string() }),
     }
 }
@@ -68,17 +68,23 @@ impl Names {
 pub struct Costs {
     /// Which days.
     pub period: Period,
-    /// The subscriptions that were in force in the period.
+    /// The subscriptions that were in force in the period, once for each contract and plan they had.
     pub subscriptions: Vec<Billed>,
     /// Their plans.
     pub plans: HashMap<PlanId, Arc<Plan>>,
-    /// The lines, each with the position of its subscription.
+    /// The lines, each with the position of its subscription under the plan that priced it.
     pub lines: Vec<(usize, CostLine)>,
     /// The names of services and projects.
     pub names: Names,
 }
 
 impl Costs {
+    /// What is counted on a meter of that name, by the latest plan that has it.
+    pub fn unit(&self, meter: &str) -> Option<&str> {
+        let plans = (0..self.subscriptions.len()).rev().filter_map(|position| self.plan(position));
+        plans.filter_map(|plan| plan.meter(meter)).map(|meter| meter.unit.as_str()).next()
+    }
+
     /// The plan of the subscription at a position.
     pub fn plan(&self, position: usize) -> Option<&Plan> {
         self.plans.get(&self.subscriptions.get(position)?.plan).map(Arc::as_ref)
@@ -86,7 +92,9 @@ impl Costs {
 
     /// The currencies of all subscriptions of the period, also of those that cost nothing.
     pub fn currencies(&self) -> BTreeSet<Currency> {
-        (0..self.subscriptions.len()).filter_map(|position| Some(self.plan(position)?.currency)).collect()
+        let period = Span::new(self.period.from.start(), Some(self.period.to.start()));
+        let held = |position: &usize| self.subscriptions.get(*position).is_some_and(|one| !one.held.within(period).is_empty());
+        (0..self.subscriptions.len()).filter(held).filter_map(|position| Some(self.plan(position)?.currency)).collect()
     }
 
     /// The lines of a part of the period, added up.
@@ -165,23 +173,35 @@ pub(crate) async fn of_part(conn: &mut Conn, organization: OrganizationId, part:
 
 async fn rated(conn: &mut Conn, organization: OrganizationId, part: Part<'_>, now: Ts, period: Period) -> Result<Costs> {
     let (from, to, only) = (period.from, period.to, part.subscriptions);
-    let subscriptions = costs::subscriptions(conn, organization, only, from.start(), to.start()).await?;
+    let subscriptions = costs::stretches(conn, organization, only, from.start(), to.start()).await?;
     let plans = costs::plans(conn, &subscriptions).await?;
     let held = suspensions::spans(conn, organization, only, from.start(), to.start()).await?;
     let grants = costs::grants(conn, organization, only, part.projects, from.start(), to.start()).await?;
     let (first, end) = usage_needed(from, to);
     let daily = usage::daily(conn, organization, only, first, end).await?;
     let names = Names::read(conn, organization, &subscriptions).await?;
-    let positions: HashMap<SubscriptionId, usize> = subscriptions.iter().enumerate().map(|(position, one)| (one.id, position)).collect();
-    let mut terms = subscriptions.iter().map(|one| terms_of(one, held.get(&one.id), &plans)).collect::<Result<Vec<_>>>()?;
+    let mut terms: Vec<(usize, SubscriptionTerms)> = Vec::new();
+    let mut positions: HashMap<SubscriptionId, usize> = HashMap::new();
+    for (first, one) in subscriptions.iter().enumerate() {
+        let position = *positions.entry(one.id).or_insert(terms.len());
+        let plan = PlanSince { since: one.held.from, plan: plan_of(one, &plans)? };
+        match terms.get_mut(position) {
+            Some((_, terms)) => terms.plans.push(plan),
+            None => {
+                // While something holds it up, no fee accrues.
+                let active = one.active.without(held.get(&one.id).map(Vec::as_slice).unwrap_or_default());
+                terms.push((first, SubscriptionTerms { plans: vec![plan], active, grants: Vec::new(), usage: Vec::new() }));
+            }
+        }
+    }
     for (subscription, project, span) in grants {
-        if let Some(terms) = positions.get(&subscription).and_then(|position| terms.get_mut(*position)) {
+        if let Some((_, terms)) = positions.get(&subscription).and_then(|position| terms.get_mut(*position)) {
             terms.grants.push((project, span));
         }
     }
     let mut interned: BTreeSet<Arc<str>> = BTreeSet::new();
     for one in daily {
-        let Some(terms) = positions.get(&one.subscription).and_then(|position| terms.get_mut(*position)) else { continue };
+        let Some((_, terms)) = positions.get(&one.subscription).and_then(|position| terms.get_mut(*position)) else { continue };
         let meter = interned.get(one.meter.as_str()).cloned().unwrap_or_else(|| {
             let meter: Arc<str> = one.meter.into();
             interned.insert(Arc::clone(&meter));
@@ -190,17 +210,14 @@ async fn rated(conn: &mut Conn, organization: OrganizationId, part: Part<'_>, no
         terms.usage.push(DailyQuantity { project: one.project, meter, day: one.day, quantity: one.quantity });
     }
     let mut lines = Vec::new();
-    for (position, terms) in terms.iter().enumerate() {
-        lines.extend(rate(terms, now, from, to).map_err(unrated)?.into_iter().map(|line| (position, line)));
+    for (first, terms) in &terms {
+        lines.extend(rate_by_plan(terms, now, from, to).map_err(unrated)?.into_iter().map(|(turn, line)| (first + turn, line)));
     }
     Ok(Costs { period, subscriptions, plans, lines, names })
 }
 
-fn terms_of(one: &Billed, held: Option<&Vec<Span>>, plans: &HashMap<PlanId, Arc<Plan>>) -> Result<SubscriptionTerms> {
+fn plan_of(one: &Billed, plans: &HashMap<PlanId, Arc<Plan>>) -> Result<Arc<Plan>> {
     // A plan is never deleted, so a missing one is damage.
     let missing = || StoreError::Corrupt { column: 0, reason: format!("the plan {} of the subscription {} is missing", one.plan, one.id) };
-    let plan = plans.get(&one.plan).ok_or_else(missing)?.as_ref().clone();
-    // While something holds it up, no fee accrues.
-    let active = one.active.without(held.map(Vec::as_slice).unwrap_or_default());
-    Ok(SubscriptionTerms { plan, active, grants: Vec::new(), usage: Vec::new() })
+    Ok(Arc::clone(plans.get(&one.plan).ok_or_else(missing)?))
 }

@@ -4,6 +4,7 @@ use stoa_domain::{
     ids::OrganizationId,
     limits::TooMany,
     members::LastMaintainer,
+    offers::NotOpen,
     operators::LastOperator,
     permissions::{Permission, Role},
     requests::CannotDecide,
@@ -220,6 +221,12 @@ impl From<CannotTurn> for Error {
     }
 }
 
+impl From<NotOpen> for Error {
+    fn from(refusal: NotOpen) -> Self {
+        Self::conflict("wrong_state", refusal.to_string())
+    }
+}
+
 impl From<WrongServiceState> for Error {
     fn from(reason: WrongServiceState) -> Self {
         Self::conflict("wrong_state", reason.to_string())
@@ -230,7 +237,8 @@ impl From<CannotDecide> for Error {
     fn from(reason: CannotDecide) -> Self {
         let code = match reason {
             CannotDecide::Closed(_) => "request_closed",
-            CannotDecide::Own => "own_request",
+            CannotDecide::Own | CannotDecide::OwnOfAbsent => "own_request",
+            CannotDecide::NothingAsked => "nothing_asked",
         };
         Self::conflict(code, reason.to_string())
     }

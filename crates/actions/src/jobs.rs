@@ -3,12 +3,14 @@
 use stoa_domain::time::Ts;
 use stoa_store::{ceremonies, idempotency, limits, links, organizations, sessions, tokens};
 
-use crate::{KEEP_ANSWERS, Result, Stoa, invitations, mail, marketplace, organizations::erase_next, resources, subscriptions};
+use crate::{
+    KEEP_ANSWERS, Result, Stoa, contracts, invitations, mail, marketplace, organizations::erase_next, requests, resources, subscriptions,
+};
 
 /// How many batches of an erasure one round does; the next round goes on.
 const MOST_BATCHES: usize = 200;
 
-/// What a round of [`tick`] removed.
+/// What a round of [`tick`] removed, ended or noted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Access tokens whose time is over.
@@ -37,11 +39,17 @@ pub struct Swept {
     pub subscriptions: u64,
     /// Grants whose end has come.
     pub grants: u64,
+    /// Requests that nobody decided in time.
+    pub requests: u64,
+    /// Reminders of requests that were noted.
+    pub reminders: u64,
+    /// Subscriptions that ended because a new contract was not accepted in time.
+    pub unaccepted: u64,
     /// Bytes in the object store to which nothing refers any more.
     pub blobs: u64,
 }
 
-/// Removes what has expired. Meant to run every minute; any number of nodes may do so at once, since removing twice is
+/// Removes or ends what has expired, and notes reminders. Meant to run every minute; any number of nodes may do so at once, since removing twice is
 /// the same as once.
 ///
 /// # Errors
@@ -62,6 +70,9 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         indexed: 0,
         subscriptions: 0,
         grants: 0,
+        requests: 0,
+        reminders: 0,
+        unaccepted: 0,
         blobs: 0,
     };
     tx.commit().await?;
@@ -75,9 +86,12 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
     swept.indexed = marketplace::index_queued(stoa).await?;
     swept.subscriptions = subscriptions::end_due(stoa, now).await?;
     swept.grants = subscriptions::close_due(stoa, now).await?;
+    let due = requests::act_on_due(stoa, now).await?;
+    (swept.requests, swept.reminders) = (due.expired, due.reminded);
+    swept.unaccepted = contracts::tick(stoa, now).await?.ended;
     swept.blobs = resources::sweep(stoa, now).await?;
     if swept != Swept::default() {
-        tracing::debug!(?swept, "removed what has expired");
+        tracing::debug!(?swept, "did what was due");
     }
     Ok(swept)
 }

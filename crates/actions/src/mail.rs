@@ -3,6 +3,7 @@
 
 mod follow;
 mod of_services;
+mod requests;
 
 use stoa_domain::{
     ids::MailId,

@@ -18,7 +18,7 @@ use stoa_domain::{
 use stoa_store::{Conn, invitations as kept, members, requests, sharing as shared, teams, tokens, users};
 
 use crate::{
-    Act, Caller, Error, Result,
+    Act, Caller, Error, Result, delegations,
     invitations::{self, Invitee},
     seats, sharing,
 };
@@ -250,6 +250,7 @@ pub async fn change_role(act: &mut Act, key: &Key<OrganizationId>, user: UserId,
         return Ok(member);
     }
     members::set_role(&mut act.tx, organization, user, role).await?;
+    delegations::role_changed(act, organization, user, role).await?;
     let data = json!({"from": member.role, "to": role});
     act.record(&[organization], EventKind::MemberRoleChanged, Subject::new("user", user), data);
     Ok(Member { role, ..member })
@@ -282,7 +283,7 @@ pub async fn leaving(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>
     Ok(Leaving {
         teams: teams::of_member(conn, organization, user).await?,
         applications: shared::of_owner(conn, organization, user).await?,
-        requests: requests::count_decidable_in(conn, user, organization).await?,
+        requests: requests::count_decidable_in(conn, user, organization, caller.now).await?,
         tokens: tokens::list_personal(conn, user).await?.len(),
         member,
     })
@@ -306,6 +307,7 @@ pub async fn remove(act: &mut Act, key: &Key<OrganizationId>, user: UserId) -> R
 pub(crate) async fn end(act: &mut Act, organization: OrganizationId, member: &Member, leaves: bool) -> Result<()> {
     let teams = teams::remove_from_all(&mut act.tx, organization, member.user).await?;
     let applications = sharing::member_gone(act, organization, member.user).await?;
+    delegations::member_gone(act, organization, member.user).await?;
     tokens::leave(&mut act.tx, organization, member.user).await?;
     members::delete(&mut act.tx, organization, member.user).await?;
     let data = json!({"role": member.role, "left": leaves, "teams": teams, "applications": applications});

@@ -1,27 +1,36 @@
 //! Requests: asking, deciding, taking back; and the inbox of those who decide.
 
+mod answers;
+mod deadlines;
 mod details;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use stoa_domain::{
+    deadlines as rules,
     events::{EventKind, Subject},
     ids::{OrganizationId, ProjectId, RequestId, ServiceId, SubscriptionId, UserId},
     organizations::Key,
     permissions::{Permission, Role, Verdict, verdict},
-    requests::{Asked, CannotDecide, Decision, DecisionRecord, Request, RequestKind, RequestState, Step, may_decide},
+    policies::{Need, Policy},
+    requests::{Approvals, Asked, CannotDecide, Decision, DecisionRecord, Request, RequestKind, RequestState, Step, may_decide},
     services::Service,
     subscriptions::Subscription,
     text::{self, Faults},
 };
-use stoa_store::{Conn, members, organizations, requests, services as kept_services, subscriptions as kept};
+use stoa_store::{Conn, delegations, members, organizations, policies, requests, services as kept_services, subscriptions as kept};
 
-pub use details::{Details, Named, Standing, count_waiting, get, list, of_one, of_organization, of_subscriptions, standing};
-pub use stoa_store::requests::{Wanted, Whose};
+pub use answers::{Answer, answer, ask};
+pub use deadlines::{Due, act_on_due};
+pub use details::{
+    Details, Named, Standing, View, candidates, count_waiting, counts, get, is_of_asking, list, of_one, of_organization, of_subscriptions,
+    standing,
+};
+pub use stoa_store::requests::{Counts, Wanted};
 
 use crate::{
-    Act, Caller, Error, Result,
+    Act, Caller, Error, Result, Who,
     seats::{self, Seat},
     services, subscriptions,
 };
@@ -48,6 +57,8 @@ pub struct NewRequest {
     pub asked: Asked,
     /// What the approvers shall read.
     pub note: String,
+    /// The rule of the organization's policy that makes it wait, in words; may be empty.
+    pub rule: String,
 }
 
 /// The request of more projects for a subscription that is already theirs to decide by the organization itself.
@@ -61,6 +72,7 @@ pub(crate) fn for_projects(of: &Subscription, add: BTreeSet<ProjectId>) -> NewRe
         subscription: Some(of.id),
         asked: Asked { add, ..Asked::default() },
         note: String::new(),
+        rule: String::new(),
     }
 }
 
@@ -69,7 +81,8 @@ pub(crate) fn for_projects(of: &Subscription, add: BTreeSet<ProjectId>) -> NewRe
 /// # Errors
 /// `already_requested` (409) when the same is asked for already.
 pub async fn open(act: &mut Act, new: NewRequest) -> Result<Request> {
-    if matches!(new.kind, RequestKind::Publish | RequestKind::Cancel)
+    let once = [RequestKind::Publish, RequestKind::Cancel, RequestKind::ChangePlan, RequestKind::AcceptContract];
+    if once.contains(&new.kind)
         && let Some(open) = requests::find_open(&mut act.tx, new.organization, new.kind, new.service, new.subscription).await?
     {
         let detail = format!("this was asked for already and waits for a decision ({})", open.id);
@@ -86,8 +99,12 @@ pub(crate) async fn open_all(act: &mut Act, new: Vec<(NewRequest, UserId)>) -> R
         return Ok(Vec::new());
     }
     let names = service_names(act, new.iter().map(|(one, _)| one.service)).await?;
+    let asking: BTreeSet<_> = new.iter().map(|(one, _)| one.organization).collect();
+    let days = policies::request_days(&mut act.tx, &Vec::from_iter(asking)).await?;
+    let now = act.now();
     let mut opened = Vec::with_capacity(new.len());
     for (one, requested_by) in new {
+        let expires_at = rules::expiry(now, days.get(&one.organization).copied().unwrap_or(rules::USUAL_DAYS));
         let request = Request {
             id: act.mint(),
             organization: one.organization,
@@ -99,14 +116,19 @@ pub(crate) async fn open_all(act: &mut Act, new: Vec<(NewRequest, UserId)>) -> R
             subscription: one.subscription,
             asked: one.asked,
             note: one.note,
+            rule: one.rule,
             requested_by,
-            created_at: act.now(),
+            created_at: now,
+            expires_at,
+            due_at: rules::next_due(now, expires_at, now),
             decided_at: None,
         };
         let mut data = data(&request, names.get(&request.service).map_or("", String::as_str));
         if let Some(data) = data.as_object_mut() {
             data.insert("note".into(), json!(request.note));
             data.insert("asked".into(), json!(request.asked));
+            data.insert("rule".into(), json!(request.rule));
+            data.insert("expires_at".into(), json!(request.expires_at));
         }
         record(act, &request, EventKind::RequestOpened, data);
         opened.push(request);
@@ -142,7 +164,11 @@ pub(crate) async fn withdraw_all(act: &mut Act, open: Vec<Request>, why: &str) -
     if open.is_empty() {
         return Ok(());
     }
-    let record_of = decision_record(act, Decision::Withdrawn, why.to_owned())?;
+    // What Stoa itself takes back was decided by nobody; the event says why.
+    let record_of = match act.caller.who {
+        Who::System => None,
+        _ => Some(decision_record(act, Decision::Withdrawn, why.to_owned())?),
+    };
     withdraw_as(act, open, why, record_of).await
 }
 
@@ -156,15 +182,20 @@ pub(crate) async fn withdraw_all_for(act: &mut Act, open: Vec<Request>, why: &st
         decision: Decision::Withdrawn,
         decided_by: by,
         decided_by_name: String::new(),
+        on_behalf_of: None,
         comment: why.to_owned(),
+        changes: Vec::new(),
+        void: false,
         decided_at: act.now(),
     };
-    withdraw_as(act, open, why, record_of).await
+    withdraw_as(act, open, why, Some(record_of)).await
 }
 
-async fn withdraw_as(act: &mut Act, open: Vec<Request>, why: &str, record_of: DecisionRecord) -> Result<()> {
+async fn withdraw_as(act: &mut Act, open: Vec<Request>, why: &str, record_of: Option<DecisionRecord>) -> Result<()> {
     let names = service_names(act, open.iter().map(|one| one.service)).await?;
-    requests::insert_decisions(&mut act.tx, &open, &record_of).await?;
+    if let Some(record_of) = record_of {
+        requests::insert_decisions(&mut act.tx, &open, &record_of).await?;
+    }
     requests::withdraw_many(&mut act.tx, &open, act.caller.now).await?;
     for request in &open {
         let mut data = data(request, names.get(&request.service).map_or("", String::as_str));
@@ -183,7 +214,10 @@ fn decision_record(act: &Act, decision: Decision, comment: String) -> Result<Dec
         decision,
         decided_by: user.id,
         decided_by_name: user.name.clone(),
+        on_behalf_of: None,
         comment,
+        changes: Vec::new(),
+        void: false,
         decided_at: act.now(),
     })
 }
@@ -231,13 +265,14 @@ async fn locked(act: &mut Act, id: RequestId) -> Result<Locked> {
             seats::not_suspended(&party)?;
         }
     }
-    let request = requests::find(&mut act.tx, id).await?.ok_or(Error::NotFound("request"))?;
+    // Read again under the locks: the request and the caller's roles may have changed meanwhile.
+    let seen = seen(&mut act.tx, &act.caller, id).await?;
     let service = kept_services::find(&mut act.tx, &Key::Id(service.id)).await?.ok_or(Error::NotFound("service"))?;
-    let subscription = match request.subscription {
-        Some(subscription) => kept::find(&mut act.tx, request.organization, subscription).await?,
+    let subscription = match seen.request.subscription {
+        Some(subscription) => kept::find(&mut act.tx, seen.request.organization, subscription).await?,
         None => None,
     };
-    Ok(Locked { seen: Seen { request, ..first }, service, subscription })
+    Ok(Locked { seen, service, subscription })
 }
 
 /// The permission that decides a step.
@@ -248,9 +283,18 @@ pub(crate) const fn permission_of(step: Step) -> Permission {
     }
 }
 
-/// Whether the caller may decide the request at its present step; the answer is `true` when somebody decides their own
-/// as the sole maintainer.
-async fn may(act: &mut Act, seen: &Seen) -> Result<bool> {
+/// By what right somebody decides.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Right {
+    /// One's own request, as the sole maintainer.
+    own: bool,
+    /// In whose stead, with that person's name.
+    absent: Option<(UserId, String)>,
+}
+
+/// Whether the caller may decide the request at its present step, and by what right: by the own role, or in the stead of
+/// somebody who is away.
+async fn may(act: &mut Act, seen: &Seen) -> Result<Right> {
     let user = act.caller.user_id()?;
     let permission = permission_of(seen.request.step);
     let (seat, other) = match seen.request.step {
@@ -265,47 +309,119 @@ async fn may(act: &mut Act, seen: &Seen) -> Result<bool> {
         };
         return Err(Error::NotYours { detail });
     };
-    if verdict(seat.role, permission) != Verdict::Allowed {
-        return Err(seats::refusal(seat, permission));
-    }
-    let own = seen.request.requested_by == user;
-    let sole = own && seat.role == Role::Maintainer && members::count_maintainers(&mut act.tx, seat.organization.id).await? == 1;
-    match may_decide(seen.request.state, seen.request.requested_by, user, sole) {
+    let (state, requester) = (seen.request.state, seen.request.requested_by);
+    let (absent, sole) = if verdict(seat.role, permission) == Verdict::Allowed {
+        let own = requester == user && seat.role == Role::Maintainer;
+        (None, own && members::count_maintainers(&mut act.tx, seat.organization.id).await? == 1)
+    } else {
+        let now = act.now();
+        let away = delegations::absent_for(&mut act.tx, seat.organization.id, user, now).await?;
+        let other = away.iter().find(|(absent, _)| *absent != requester).or(away.first()).cloned();
+        (Some(other.ok_or_else(|| seats::refusal(seat, permission))?), false)
+    };
+    match may_decide(state, requester, user, absent.as_ref().map(|(id, _)| *id), sole) {
         Err(CannotDecide::Closed(_)) => Err(closed(act, &seen.request).await?),
-        other => Ok(other?),
+        Err(refusal) => Err(refusal.into()),
+        Ok(own) => Ok(Right { own, absent }),
     }
 }
 
 /// `request_closed`, telling by whom and when.
 async fn closed(act: &mut Act, request: &Request) -> Result<Error> {
     let decisions = requests::decisions(&mut act.tx, &[request.id]).await?;
-    let detail = match decisions.last() {
-        Some((_, last)) => format!("the request is already {}, by {} at {}", request.state, last.decided_by_name, last.decided_at),
-        None => format!("the request is already {}", request.state),
+    let detail = match (decisions.last(), request.decided_at) {
+        (_, Some(at)) if request.state == RequestState::Expired => {
+            format!("the request expired at {at}, because nobody decided it in time")
+        }
+        (Some((_, last)), _) => format!("the request is already {}, by {} at {}", request.state, last.decided_by_name, last.decided_at),
+        (None, _) => format!("the request is already {}", request.state),
     };
     Ok(Error::conflict("request_closed", detail))
 }
 
-/// Approves the present step of a request. After the last one, what was asked for happens.
+/// What asking for a change takes.
+fn permission_to_ask(request: &Request, subscription: Option<&Subscription>) -> Permission {
+    match request.kind {
+        RequestKind::Subscribe | RequestKind::ChangePlan | RequestKind::AcceptContract
+            if subscription.is_some_and(|one| one.project.is_some()) =>
+        {
+            Permission::SubscribeProject
+        }
+        RequestKind::Subscribe | RequestKind::ChangePlan | RequestKind::AcceptContract => Permission::SubscribeOrganization,
+        RequestKind::AddProjects => Permission::AddProjects,
+        RequestKind::Cancel => Permission::CancelSubscription,
+        RequestKind::Publish => Permission::PublishServices,
+    }
+}
+
+/// Whether what is asked for could be asked for now as well: by the same person, of the same offer. Answers what the table of
+/// roles says of the requester.
 ///
 /// # Errors
-/// 401, 404, 403, 422; `request_closed`, `own_request`, `service_not_open` (409).
+/// `requester_gone`, `service_not_open`, `contract_changed`, `project_deleted` (409).
+async fn still_asked(act: &mut Act, locked: &Locked) -> Result<(Role, Verdict)> {
+    let request = &locked.seen.request;
+    let gone = |detail: &str| Error::conflict("requester_gone", format!("{detail}; reject the request"));
+    let member = members::find(&mut act.tx, request.organization, request.requested_by).await?;
+    let role = member.ok_or_else(|| gone("whoever asked for this is no longer a member of the organization that asks"))?.role;
+    let verdict = verdict(role, permission_to_ask(request, locked.subscription.as_ref()));
+    if verdict == Verdict::Refused {
+        return Err(gone(&format!("whoever asked for this is {} now and may not even ask for it", role.with_article())));
+    }
+    if let (RequestKind::Subscribe, Some(subscription)) = (request.kind, &locked.subscription) {
+        subscriptions::still_offered(act, subscription, &locked.service).await?;
+    }
+    Ok((role, verdict))
+}
+
+/// What is needed of both organizations by the rules of now, and which approvals count; with the rule, where one asks for
+/// more than was asked for when the request was made.
+async fn approvals(act: &mut Act, locked: &Locked, policy: &Policy, (role, verdict): (Role, Verdict)) -> Result<(Approvals, Need)> {
+    let request = &locked.seen.request;
+    let mut approved: Vec<Step> = Vec::new();
+    for (_, record) in requests::decisions(&mut act.tx, &[request.id]).await? {
+        if record.decision == Decision::Approved && !record.void {
+            approved.push(record.step);
+        }
+    }
+    let mut need = Need::Nothing;
+    if request.step == Step::Provider
+        && !approved.contains(&Step::Internal)
+        && let Some(subscription) = &locked.subscription
+    {
+        let terms = subscriptions::terms(&mut act.tx, subscription).await?;
+        need = policy.need(&terms.wish(role, verdict, request.kind));
+    }
+    let internal = request.step == Step::Internal || approved.contains(&Step::Internal) || need.is_needed();
+    let needed = Approvals::needed(internal, request.provider.is_some());
+    Ok((approved.into_iter().fold(needed, Approvals::with), need))
+}
+
+/// Approves the present step of a request. When all approvals that are needed are there, what was asked for happens. All is
+/// judged again by what is true now.
+///
+/// # Errors
+/// 401, 404, 403, 422; `request_closed`, `own_request`, `requester_gone`, `service_not_open`, `contract_changed`,
+/// `project_deleted`, `wrong_state` (409).
 pub async fn approve(act: &mut Act, id: RequestId, comment: &str) -> Result<Request> {
     let mut faults = Faults::new();
     let comment = faults.check("/comment", text::block(comment, COMMENT));
-    let locked = locked(act, id).await?;
-    let own = may(act, &locked.seen).await?;
+    let mut locked = locked(act, id).await?;
+    let right = may(act, &locked.seen).await?;
     let comment = faults.or(comment)?;
-    let (mut request, before) = decide(act, &locked, Decision::Approved, &comment).await?;
+    let asking = still_asked(act, &locked).await?;
+    let policy = policies::find(&mut act.tx, locked.seen.request.organization).await?;
+    let (approvals, need) = approvals(act, &locked, &policy, asking).await?;
+    if need.is_needed() {
+        locked.seen.request.rule = need.rule();
+    }
+    let said = Said { decision: Decision::Approved, comment, changes: Vec::new(), right };
+    let request = decide(act, &locked, approvals, &said, policy.request_days).await?;
     if request.state == RequestState::Open {
-        if let Some(subscription) = &locked.subscription {
-            subscriptions::still_open(act, subscription).await?;
-        }
-        tell(act, &request, before, &locked.service, EventKind::RequestForwarded, &comment, own);
+        tell(act, &locked, &request, EventKind::RequestForwarded, &said);
         return Ok(request);
     }
-    request.decided_at = Some(act.now());
-    tell(act, &request, before, &locked.service, EventKind::RequestApproved, &comment, own);
+    tell(act, &locked, &request, EventKind::RequestApproved, &said);
     match (request.kind, locked.subscription) {
         (RequestKind::Publish, _) => drop(services::publish_now(act, &locked.service).await?),
         (_, Some(subscription)) => drop(subscriptions::resolve(act, &request, subscription).await?),
@@ -325,10 +441,10 @@ pub async fn reject(act: &mut Act, id: RequestId, reason: &str) -> Result<Reques
         faults.add("/reason", "say why; the requester reads it");
     }
     let locked = locked(act, id).await?;
-    let own = may(act, &locked.seen).await?;
-    let reason = faults.or(reason)?;
-    let (request, before) = decide(act, &locked, Decision::Rejected, &reason).await?;
-    tell(act, &request, before, &locked.service, EventKind::RequestRejected, &reason, own);
+    let right = may(act, &locked.seen).await?;
+    let said = Said { decision: Decision::Rejected, comment: faults.or(reason)?, changes: Vec::new(), right };
+    let request = decide(act, &locked, NONE, &said, rules::USUAL_DAYS).await?;
+    tell(act, &locked, &request, EventKind::RequestRejected, &said);
     if let (RequestKind::Subscribe, Some(subscription)) = (request.kind, locked.subscription) {
         subscriptions::reject(act, subscription).await?;
     }
@@ -348,32 +464,69 @@ pub async fn withdraw(act: &mut Act, id: RequestId) -> Result<Request> {
     if !locked.seen.request.state.is_open() {
         return Err(closed(act, &locked.seen.request).await?);
     }
-    let (request, before) = decide(act, &locked, Decision::Withdrawn, "").await?;
-    tell(act, &request, before, &locked.service, EventKind::RequestWithdrawn, "", false);
+    let said = Said { decision: Decision::Withdrawn, comment: String::new(), changes: Vec::new(), right: Right::default() };
+    let request = decide(act, &locked, NONE, &said, rules::USUAL_DAYS).await?;
+    tell(act, &locked, &request, EventKind::RequestWithdrawn, &said);
     if let (RequestKind::Subscribe, Some(subscription)) = (request.kind, locked.subscription) {
         subscriptions::withdraw(act, subscription).await?;
     }
     Ok(request)
 }
 
-/// Keeps the decision and the request's new state and step; answers also the step that was decided.
-async fn decide(act: &mut Act, locked: &Locked, decision: Decision, comment: &str) -> Result<(Request, Step)> {
-    let mut request = locked.seen.request.clone();
-    let before = request.step;
-    (request.state, request.step) = request.state.after(request.step, decision, request.provider.is_some())?;
-    let record = decision_record(act, decision, comment.to_owned())?;
-    requests::insert_decisions(&mut act.tx, std::slice::from_ref(&request), &record).await?;
-    request.decided_at = (!request.state.is_open()).then(|| act.now());
-    requests::set_state(&mut act.tx, &request).await?;
-    Ok((request, before))
+/// No approvals: for decisions that need none.
+const NONE: Approvals = Approvals::needed(false, false);
+
+/// What somebody decided or said about a request.
+struct Said {
+    decision: Decision,
+    comment: String,
+    changes: Vec<String>,
+    right: Right,
 }
 
-fn tell(act: &mut Act, request: &Request, step: Step, service: &Service, kind: EventKind, comment: &str, own: bool) {
-    let mut data = data(request, &service.name);
-    if let Some(data) = data.as_object_mut() {
-        data.insert("step".into(), json!(step));
-        data.insert("comment".into(), json!(comment));
-        data.insert("own".into(), json!(own));
+/// Keeps a decision and the request's new state and step. Whose turn it becomes has time to act.
+async fn decide(act: &mut Act, locked: &Locked, approvals: Approvals, said: &Said, days: u16) -> Result<Request> {
+    let mut request = locked.seen.request.clone();
+    (request.state, request.step) = request.state.after(request.step, said.decision, approvals)?;
+    let record = DecisionRecord {
+        on_behalf_of: said.right.absent.clone(),
+        changes: said.changes.clone(),
+        ..decision_record(act, said.decision, said.comment.clone())?
+    };
+    requests::insert_decision(&mut act.tx, &request, &record).await?;
+    let now = act.now();
+    if request.state.is_open() {
+        request.expires_at = rules::prolonged(request.expires_at, now, days);
+        request.due_at = rules::next_due(request.created_at, request.expires_at, now);
+    } else {
+        request.decided_at = Some(now);
     }
-    record(act, request, kind, data);
+    requests::update(&mut act.tx, &request).await?;
+    Ok(request)
+}
+
+/// Records what was decided or said at the request's step of before, in the logs of both organizations. What an organization
+/// asks and answers itself before the provider's turn stays its own.
+fn tell(act: &mut Act, locked: &Locked, request: &Request, kind: EventKind, said: &Said) {
+    let before = locked.seen.request.step;
+    let mut data = data(request, &locked.service.name);
+    if let Some(data) = data.as_object_mut() {
+        data.insert("step".into(), json!(before));
+        data.insert("comment".into(), json!(said.comment));
+        data.insert("own".into(), json!(said.right.own));
+        if let Some((id, name)) = &said.right.absent {
+            data.insert("on_behalf_of".into(), json!({"id": id, "name": name}));
+        }
+        if !said.changes.is_empty() {
+            data.insert("changes".into(), json!(said.changes));
+        }
+        if request.state.is_open() {
+            data.insert("next".into(), json!(request.step));
+            data.insert("rule".into(), json!(request.rule));
+            data.insert("expires_at".into(), json!(request.expires_at));
+        }
+    }
+    let between_them = matches!(said.decision, Decision::Asked | Decision::Answered) && before == Step::Internal;
+    let concerned = Request { provider: request.provider.filter(|_| !between_them), ..request.clone() };
+    record(act, &concerned, kind, data);
 }

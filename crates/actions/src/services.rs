@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use stoa_domain::{
     applications::Owner,
-    contracts::{ContractDraft, NewContract, PriceHint},
+    contracts::{ContractDraft, PriceHint},
     events::{EventKind, Subject},
     ids::{ApplicationId, OrganizationId, ServiceId},
     naming,
@@ -141,7 +141,7 @@ fn taken() -> Error {
     Error::conflict("handle_taken", "this handle is taken; choose another")
 }
 
-fn mint_contract(act: &Act, service: ServiceId, version: i64, draft: ContractDraft) -> (Contract, Vec<KeptPlan>) {
+pub(crate) fn mint_contract(act: &Act, service: ServiceId, version: i64, draft: ContractDraft) -> (Contract, Vec<KeptPlan>) {
     let contract = Contract {
         id: act.mint(),
         service,
@@ -154,13 +154,13 @@ fn mint_contract(act: &Act, service: ServiceId, version: i64, draft: ContractDra
     (contract, draft.plans.into_iter().map(|plan| KeptPlan { id: act.mint(), plan }).collect())
 }
 
-async fn keep_contract(act: &mut Act, service: &Service, contract: &Contract, plans: &[KeptPlan]) -> Result<()> {
+pub(crate) async fn keep_contract(act: &mut Act, service: &Service, contract: &Contract, plans: &[KeptPlan]) -> Result<()> {
     let bare: Vec<_> = plans.iter().map(|kept| kept.plan.clone()).collect();
     let price = PriceHint::of(&bare).ok_or_else(|| Error::fault("/plans", "write at least one plan"))?;
     Ok(services::insert_contract(&mut act.tx, service.provider, contract, &price, plans).await?)
 }
 
-fn contract_data(contract: &Contract, plans: &[KeptPlan]) -> Value {
+pub(crate) fn contract_data(contract: &Contract, plans: &[KeptPlan]) -> Value {
     json!({
         "id": contract.id, "version": contract.version, "level": contract.level, "permissions": contract.permissions,
         "terms_url": contract.terms_url,
@@ -215,7 +215,7 @@ async fn own(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>, permission:
 }
 
 /// Like [`own`], for roles that may do it at once.
-async fn own_at_once(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>, permission: Permission) -> Result<Service> {
+pub(crate) async fn own_at_once(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>, permission: Permission) -> Result<Service> {
     let (service, verdict) = own(conn, caller, key, permission).await?;
     if verdict != Verdict::Allowed {
         seats::allowed(conn, caller, &Key::Id(service.provider), permission).await?;
@@ -306,27 +306,6 @@ fn difference(from: &Service, to: &Service) -> Value {
     note("links", json!(from.links), json!(to.links));
     note("support", json!(from.support), json!(to.support));
     json!({"service": to.name, "changes": changes})
-}
-
-/// Offers another contract to new subscriptions; those that are there keep theirs.
-///
-/// # Errors
-/// 401, 404, 403; `wrong_state` (409) when the service is over; what is wrong with the input.
-pub async fn add_contract(act: &mut Act, key: &Key<ServiceId>, new: NewContract) -> Result<ServiceDetails> {
-    let mut service = own_locked(act, key, Permission::DraftServices).await?;
-    let mut faults = Faults::new();
-    let draft = new.check("", &mut faults);
-    let draft = faults.or(draft)?;
-    service.state.offer()?;
-    let version = services::latest_version(&mut act.tx, service.provider, service.id).await? + 1;
-    let (contract, plans) = mint_contract(act, service.id, version, draft);
-    keep_contract(act, &service, &contract, &plans).await?;
-    service.contract = contract.id;
-    service.updated_at = act.now();
-    services::set_contract(&mut act.tx, &service, contract.id, service.updated_at).await?;
-    let data = json!({"service": service.name, "contract": contract_data(&contract, &plans)});
-    act.record(&[service.provider], EventKind::ServiceContractAdded, Subject::new("service", service.id), data);
-    details(&mut act.tx, service).await
 }
 
 /// The demand for the services of an organization (or for one of them), for those who were let see it.

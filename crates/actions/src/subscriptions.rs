@@ -6,6 +6,8 @@ mod ending;
 mod hooks;
 mod offering;
 mod pausing;
+mod resubmitting;
+mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +18,7 @@ use stoa_domain::{
     locks::{GrantTerms, TermsInput, check_terms},
     organizations::Key,
     permissions::{Permission, Verdict, verdict},
+    policies::Need,
     requests::{Asked, Request, RequestKind, Step},
     services::{Contract, Level, Service, ServiceState},
     subscriptions::{ChoiceChange, ChoiceInput, IncludeFuture, Mode, ProjectChoice, Subscription, SubscriptionState, WrongState},
@@ -24,7 +27,7 @@ use stoa_domain::{
 };
 use stoa_store::{
     grants::{self, KeptGrant},
-    organizations,
+    organizations, policies,
     services::{self, KeptPlan},
     subscriptions,
 };
@@ -34,15 +37,17 @@ pub use details::{
     projects, provided,
 };
 pub use effects::{Concerned, concerned};
-pub(crate) use effects::{concerned_all, final_of, reject, resolve, still_open, withdraw};
+pub(crate) use effects::{concerned_all, expire, final_of, lapse, reject, resolve, still_offered, withdraw};
 pub use ending::{cancel, end_due, keep};
 pub(crate) use hooks::end_requested;
 pub use hooks::{close_due, lock_partners, organization_deleted, project_created, project_deleted};
 pub(crate) use hooks::{project_end, take_in};
 pub(crate) use offering::seen;
-pub use offering::{Offering, allow_several, offering, several};
+pub use offering::{NeedOfPlan, Offering, allow_several, offering, several};
 pub use pausing::{pause, pause_as_operator, pause_as_provider, resume, resume_as_operator, resume_as_provider};
+pub(crate) use resubmitting::{Changed, Terms, reask, resubmit, terms};
 pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
+pub use terms::{Acceptance, ContractStanding, Held, Waiting, accept, change_plan, refuse, side_of, standing, waiting_of};
 
 use crate::{
     Act, Error, Result, locks,
@@ -103,7 +108,8 @@ pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscri
     let checked = check(&new, &contract, &plans, &candidates, act.now())?;
     let last = free_to_subscribe(act, &seat, &service, &checked).await?;
 
-    let internal = verdict(seat.role, offering::permission(&contract)) != Verdict::Allowed;
+    let need = need(act, &seat, &contract, &plans, &checked, &candidates).await?;
+    let internal = need.is_needed();
     let provider_approves = offering::provider_approves(&service, seat.organization.id);
     let at_once = !internal && !provider_approves;
     let user = act.caller.user_id()?;
@@ -129,6 +135,7 @@ pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscri
     };
     locks::not_locked(&mut act.tx, &subscription, named_by(&subscription)).await?;
     subscriptions::insert(&mut act.tx, &subscription).await?;
+    stoa_store::terms::begin(&mut act.tx, &subscription).await?;
     let concerned = concerned(&mut act.tx, &subscription).await?;
     if at_once {
         effects::open_grants(act, &subscription, &concerned, &candidates, &checked.terms, None).await?;
@@ -149,6 +156,7 @@ pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscri
         subscription: Some(subscription.id),
         asked: Asked { details: checked.terms, ..Asked::default() },
         note: subscription.note.clone(),
+        rule: need.rule(),
     };
     let request = requests::open(act, asks).await?;
     Ok(Done { subscription, request: Some(request) })
@@ -185,6 +193,22 @@ async fn free_to_subscribe(act: &mut Act, seat: &Seat, service: &Service, checke
         }
     }
     Ok(Some(id))
+}
+
+/// Whether a subscription needs an approval of the organization itself, by the role or by a rule of its policy.
+async fn need(
+    act: &mut Act,
+    seat: &Seat,
+    contract: &Contract,
+    plans: &[KeptPlan],
+    checked: &Checked,
+    candidates: &[Candidate],
+) -> Result<Need> {
+    let prices = plans.iter().find(|kept| kept.id == checked.plan).map(|kept| &kept.plan).ok_or(Error::NotFound("plan"))?;
+    let all = candidates.iter().map(|one| one.id).collect();
+    let terms = Terms::of(prices, &contract.permissions, checked.choice.chosen(&all).len());
+    let policy = policies::find(&mut act.tx, seat.organization.id).await?;
+    Ok(policy.need(&terms.wish(seat.role, verdict(seat.role, offering::permission(contract)), RequestKind::Subscribe)))
 }
 
 /// The service and its present contract, read under the provider's lock, if it takes subscriptions.
@@ -238,7 +262,7 @@ fn check(new: &NewSubscription, contract: &Contract, plans: &[KeptPlan], candida
     Ok(faults.or(checked)?)
 }
 
-fn check_plan(given: Option<&str>, plans: &[KeptPlan], faults: &mut Faults) -> Option<PlanId> {
+pub(super) fn check_plan(given: Option<&str>, plans: &[KeptPlan], faults: &mut Faults) -> Option<PlanId> {
     let given = given.map(str::trim).filter(|plan| !plan.is_empty());
     let found = match (given, plans) {
         (None, [only]) => Some(only),
@@ -280,7 +304,7 @@ fn check_project(new: &NewSubscription, candidates: &[Candidate], faults: &mut F
     found
 }
 
-fn find(candidates: &[Candidate], key: &str) -> Option<ProjectId> {
+pub(super) fn find(candidates: &[Candidate], key: &str) -> Option<ProjectId> {
     match Key::<ProjectId>::read(key) {
         Key::Id(id) => candidates.iter().find(|one| one.id == id),
         Key::Handle(handle) => candidates.iter().find(|one| one.handle == handle),
@@ -318,7 +342,7 @@ pub async fn change_projects(act: &mut Act, org: &Key<OrganizationId>, id: Subsc
     let choice = faults.or(checked)?;
     let all = locks::open_projects(&mut act.tx, &subscription, &candidates).await?;
     let wanted = Wanted { choice, terms, all };
-    change(act, &seat, may_add == Verdict::Allowed, subscription, wanted, &candidates).await
+    change(act, &seat, may_add, subscription, wanted, &candidates).await
 }
 
 /// Sets purpose and end of projects that are granted. An earlier end works at once; a later one or another purpose may wait
@@ -342,7 +366,7 @@ pub async fn change_terms(act: &mut Act, org: &Key<OrganizationId>, id: Subscrip
     let live = grants::live(&mut act.tx, subscription.organization, subscription.id, now).await?;
     let all = live.iter().map(|grant| grant.project).collect();
     let wanted = Wanted { choice: subscription.choice.clone(), terms, all };
-    change(act, &seat, may_add == Verdict::Allowed, subscription, wanted, &candidates).await
+    change(act, &seat, may_add, subscription, wanted, &candidates).await
 }
 
 /// A choice to set, with purpose and end of some projects, and the projects that are not locked for the service.
@@ -379,7 +403,7 @@ impl TermsChange {
 async fn change(
     act: &mut Act,
     seat: &Seat,
-    may_add: bool,
+    may_add: Verdict,
     subscription: Subscription,
     wanted: Wanted,
     candidates: &[Candidate],
@@ -406,7 +430,8 @@ async fn change(
         return Err(seats::refusal(seat, Permission::ReduceSubscription));
     }
     let concerned = concerned(&mut act.tx, &subscription).await?;
-    if may_add || !adds {
+    let need = if adds { need_to_add(act, seat, may_add, &concerned, target.len()).await? } else { Need::Nothing };
+    if !need.is_needed() {
         let adopted = effects::Adopted { choice: new, add: change.add, remove: change.remove, terms, request: None };
         let subscription = effects::adopt(act, subscription, &concerned, candidates, adopted).await?;
         return Ok(Done { subscription, request: None });
@@ -420,8 +445,15 @@ async fn change(
     }
     let mut asked = kept.wider;
     asked.extend(terms.into_iter().filter(|(id, _)| change.add.contains(id)));
-    let request = ask_for_projects(act, &left, &change, new, asked).await?;
+    let request = ask_for_projects(act, &left, &change, new, asked, need.rule()).await?;
     Ok(Done { subscription: left, request: Some(request) })
+}
+
+/// Whether a choice of so many projects that adds something needs an approval of the organization itself.
+async fn need_to_add(act: &mut Act, seat: &Seat, may_add: Verdict, concerned: &Concerned, projects: usize) -> Result<Need> {
+    let policy = policies::find(&mut act.tx, seat.organization.id).await?;
+    let terms = Terms::of(&concerned.offer.prices, &concerned.offer.permissions, projects);
+    Ok(policy.need(&terms.wish(seat.role, may_add, RequestKind::AddProjects)))
 }
 
 async fn ask_for_projects(
@@ -430,6 +462,7 @@ async fn ask_for_projects(
     change: &ChoiceChange,
     new: ProjectChoice,
     details: BTreeMap<ProjectId, GrantTerms>,
+    rule: String,
 ) -> Result<Request> {
     let user = act.caller.user_id()?;
     // The whole choice is asked for anew, so what the same person asked for before is taken back.
@@ -453,6 +486,7 @@ async fn ask_for_projects(
         subscription: Some(kept.id),
         asked,
         note: String::new(),
+        rule,
     };
     requests::open(act, asks).await
 }

@@ -10,12 +10,13 @@ use stoa_domain::{
     organizations::Key,
     periods::Period,
     permissions::Permission,
+    terms::at,
     text::Faults,
     time::{Span, Ts},
     usage::{Delivery, ProjectRef, UsageEvent},
 };
 use stoa_store::{
-    Conn, suspensions,
+    Conn, suspensions, terms,
     usage::{self, Counted, DayKey, EventKey, Granted, Reportable},
 };
 
@@ -131,7 +132,14 @@ async fn undelivered<'a>(conn: &mut Conn, subscriptions: &Subscriptions, events:
 async fn place<'a>(conn: &mut Conn, subscriptions: &Subscriptions, fresh: &[(usize, &'a UsageEvent)]) -> Result<Vec<Counted<'a>>> {
     let mut faults = Faults::new();
     let concerned: Vec<Reportable> = subscriptions.values().copied().collect();
-    let meters = usage::meter_names(conn, &concerned).await?;
+    // Read under the lock on the subscriptions, so that no plan changes meanwhile.
+    let terms = terms::of_many(conn, concerned.iter().map(|one| (one.organization, one.id))).await?;
+    let mut held = Vec::with_capacity(concerned.len());
+    for one in &concerned {
+        held.push((one.provider, one.contract, one.plan));
+        held.extend(terms.get(&one.id).into_iter().flatten().map(|terms| (one.provider, terms.contract, terms.plan)));
+    }
+    let meters = usage::meter_names(conn, held).await?;
     let named: HashMap<(SubscriptionId, &ProjectRef), OrganizationId> = fresh
         .iter()
         .filter_map(|(_, event)| Some(((event.subscription, &event.project), subscriptions.get(&event.subscription)?.organization)))
@@ -145,9 +153,13 @@ async fn place<'a>(conn: &mut Conn, subscriptions: &Subscriptions, fresh: &[(usi
     let mut counted = Vec::with_capacity(fresh.len());
     for &(index, event) in fresh {
         let Some(subscription) = subscriptions.get(&event.subscription) else { continue };
-        let names = meters.get(&subscription.plan).map_or(&[][..], Vec::as_slice);
-        if !names.contains(&event.meter) {
-            faults.add(format!("/{index}/data/meter"), unknown_meter(names));
+        let history = terms.get(&subscription.id).map_or(&[][..], Vec::as_slice);
+        let plan = |then| at(history, then).map_or(subscription.plan, |terms| terms.plan);
+        let names = |plan| meters.get(&plan).map_or(&[][..], Vec::as_slice);
+        // A time written in whole seconds means that second, in which the plan may have changed.
+        let then = names(plan(event.time.until.plus(-1)));
+        if !then.contains(&event.meter) && !names(plan(event.time.at)).contains(&event.meter) {
+            faults.add(format!("/{index}/data/meter"), unknown_meter(then));
         }
         let in_force = InForce { until: subscription.end, held: held.get(&event.subscription).map(Vec::as_slice).unwrap_or_default() };
         match granted_project(granted.get(&(event.subscription, &event.project)).copied(), &in_force, event) {
@@ -264,7 +276,7 @@ pub async fn of_organization(
 ) -> Result<Usage> {
     let seat = seats::allowed(conn, caller, key, Permission::View).await?;
     let organization = seat.organization.id;
-    let billed = stoa_store::costs::subscriptions(conn, organization, None, period.from.start(), period.to.start()).await?;
+    let billed = stoa_store::costs::stretches(conn, organization, None, period.from.start(), period.to.start()).await?;
     let plans = stoa_store::costs::plans(conn, &billed).await?;
     let daily = usage::daily(conn, organization, None, period.from, period.to).await?;
     let names = Names::read(conn, organization, &billed).await?;

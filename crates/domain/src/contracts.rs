@@ -6,8 +6,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    meters::{Meter, Plan, PlanInput, Price},
-    money::Money,
+    meters::{Meter, Plan, PlanInput, Price, Tier},
+    money::{Currency, Money},
     services::{DataPermission, Level, check_permissions},
     text::{self, Faults},
     words::words,
@@ -148,6 +148,42 @@ fn of_plan(plan: &Plan) -> PriceHint {
         hint(PriceBasis::Once, plan.one_time, None)
     } else {
         hint(PriceBasis::Free, Decimal::ZERO, None)
+    }
+}
+
+impl Price {
+    /// Whether no quantity costs anything.
+    pub fn is_free(&self) -> bool {
+        match self {
+            Self::Standard { unit_price } => unit_price.is_zero(),
+            Self::Graduated { tiers } | Self::Volume { tiers } => {
+                tiers.iter().all(|tier| tier.unit_price.is_zero() && tier.flat_fee.is_zero())
+            }
+            Self::Package { price, .. } => price.is_zero(),
+        }
+    }
+}
+
+impl Meter {
+    /// How it charges: `EUR 0.012 per GB, 1,000 free each month`.
+    pub fn words(&self, currency: Currency) -> String {
+        let money = |amount| Money::new(amount, currency).exact();
+        let unit = &self.unit;
+        let price = match &self.price {
+            Price::Standard { unit_price } => format!("{} per {unit}", money(*unit_price)),
+            Price::Package { size, price } => format!("{} per {} {unit}", money(*price), size.shown()),
+            Price::Graduated { tiers } | Price::Volume { tiers } => {
+                let tier = |tier: &Tier| {
+                    let flat = if tier.flat_fee.is_zero() { String::new() } else { format!(" + {}", money(tier.flat_fee)) };
+                    let reach = tier.up_to.map_or_else(|| "beyond".to_owned(), |end| format!("up to {}", end.shown()));
+                    format!("{} {reach}{flat}", money(tier.unit_price))
+                };
+                let tiers: Vec<_> = tiers.iter().map(tier).collect();
+                let kind = if matches!(self.price, Price::Volume { .. }) { "all at the tier reached" } else { "each part at its tier" };
+                format!("per {unit}: {} ({kind})", tiers.join(", "))
+            }
+        };
+        if self.free_units.is_zero() { price } else { format!("{price}, {} free each month", self.free_units.shown()) }
     }
 }
 

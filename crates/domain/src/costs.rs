@@ -16,6 +16,12 @@
 //!   corrects, and so lowers the month that was charged too much.
 //!
 //! Lines of tiered meters of a month that is not over change as more is reported: the share follows the whole month.
+//!
+//! A subscription's plan may change. Each UTC day belongs to the plan that holds at its end, and each line is the line that
+//! the same month would have under the plan of its day alone: a fee's part of that day, and a meter's share of what the
+//! quantity of the whole month comes to. So a plan that changes nothing changes no cost, one that is nowhere dearer never
+//! costs more than staying, and nothing is charged twice. The one-time fee is that of the plan of the first activation. A
+//! meter that the plan of a day does not have is priced by the last one before that held on this day and has it.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -104,11 +110,20 @@ pub struct DailyQuantity {
     pub quantity: Quantity,
 }
 
+/// A plan that holds from an instant on, until the next one does.
+#[derive(Debug, Clone)]
+pub struct PlanSince {
+    /// Its first instant; of the first plan it does not matter.
+    pub since: Ts,
+    /// The plan.
+    pub plan: Arc<Plan>,
+}
+
 /// All that decides what a subscription costs.
 #[derive(Debug, Clone)]
 pub struct SubscriptionTerms {
-    /// Its plan.
-    pub plan: Plan,
+    /// Its plans, one after the other; at least one.
+    pub plans: Vec<PlanSince>,
     /// When it was active.
     pub active: Vec<Span>,
     /// Which projects were granted when.
@@ -156,14 +171,72 @@ pub fn usage_needed(from: Day, to: Day) -> (Day, Day) {
 /// # Errors
 /// [`RatingError`].
 pub fn rate(terms: &SubscriptionTerms, now: Ts, from: Day, to: Day) -> Result<Vec<CostLine>, RatingError> {
+    Ok(rate_by_plan(terms, now, from, to)?.into_iter().map(|(_, line)| line).collect())
+}
+
+/// Like [`rate`], each line with the position of the plan that priced it.
+///
+/// # Errors
+/// [`RatingError`].
+pub fn rate_by_plan(terms: &SubscriptionTerms, now: Ts, from: Day, to: Day) -> Result<Vec<(usize, CostLine)>, RatingError> {
     let mut lines = Vec::new();
     if from >= to {
         return Ok(lines);
     }
-    rate_fees(terms, now, from, to, &mut lines)?;
-    rate_meters(terms, from, to, &mut lines)?;
-    lines.sort_by(|a, b| (a.day, &a.component, a.project).cmp(&(b.day, &b.component, b.project)));
+    let turns = Turns::of(&terms.plans);
+    rate_fees(terms, &turns, now, from, to, &mut lines)?;
+    rate_meters(terms, &turns, from, to, &mut lines)?;
+    lines.sort_by(|(_, a), (_, b)| (a.day, &a.component, a.project).cmp(&(b.day, &b.component, b.project)));
     Ok(lines)
+}
+
+/// Which plan's turn it is.
+struct Turns<'a> {
+    plans: &'a [PlanSince],
+    meters: Vec<HashMap<&'a str, &'a Meter>>,
+}
+
+impl<'a> Turns<'a> {
+    fn of(plans: &'a [PlanSince]) -> Self {
+        let meters = |one: &'a PlanSince| one.plan.meters.iter().map(|meter| (meter.name.as_str(), meter)).collect();
+        Self { plans, meters: plans.iter().map(meters).collect() }
+    }
+
+    /// The plan of an instant: the last that began.
+    fn at(&self, at: Ts) -> usize {
+        self.plans.partition_point(|one| one.since <= at).saturating_sub(1)
+    }
+
+    /// The plan of a day: the one that holds at its end.
+    fn of_day(&self, day: Day) -> usize {
+        self.plans.partition_point(|one| one.since.day() <= day).saturating_sub(1)
+    }
+
+    /// The plans with their days between `from` and `to`.
+    fn stretches(&self, from: Day, to: Day) -> impl Iterator<Item = (usize, &'a Plan, Day, Day)> + use<'a> {
+        let plans = self.plans;
+        let begins = move |turn: usize| if turn == 0 { from } else { plans.get(turn).map_or(to, |one| one.since.day()) };
+        let stretch = move |(turn, one): (usize, &'a PlanSince)| {
+            let (first, end) = (begins(turn).max(from), begins(turn + 1).min(to));
+            (first < end).then_some((turn, one.plan.as_ref(), first, end))
+        };
+        plans.iter().enumerate().filter_map(stretch)
+    }
+
+    /// The meter that prices a day's quantity, with its plan: that of the day's plan, or else of the last before that held
+    /// on this day.
+    fn meter(&self, day: Day, name: &str) -> Option<(usize, &'a Meter)> {
+        let mut turn = self.of_day(day);
+        loop {
+            if let Some(meter) = self.meters.get(turn)?.get(name) {
+                return Some((turn, meter));
+            }
+            if turn == 0 || self.plans.get(turn)?.since <= day.start() {
+                return None;
+            }
+            turn -= 1;
+        }
+    }
 }
 
 /// Overlapping and touching spans become one; what lies after `now` is cut off.
@@ -199,36 +272,49 @@ fn days(spans: impl IntoIterator<Item = Span>, from: Day, to: Day) -> Vec<Day> {
     days
 }
 
-fn rate_fees(terms: &SubscriptionTerms, now: Ts, from: Day, to: Day, lines: &mut Vec<CostLine>) -> Result<(), RatingError> {
-    let plan = &terms.plan;
+type Lines = Vec<(usize, CostLine)>;
+
+fn rate_fees(terms: &SubscriptionTerms, turns: &Turns<'_>, now: Ts, from: Day, to: Day, lines: &mut Lines) -> Result<(), RatingError> {
     let active = merged(&terms.active, now);
-    let fee = |day, component, project, cost| CostLine { day, component, project, quantity: None, cost };
-    if let Some(first) = active.first().map(|span| span.from.day())
-        && (from..to).contains(&first)
-        && !plan.one_time.is_zero()
-    {
-        lines.push(fee(first, Component::OneTime, None, Cost::flat(plan.one_time)?));
+    if let Some(first) = active.first().map(|span| span.from).filter(|first| (from..to).contains(&first.day())) {
+        let turn = turns.at(first);
+        if let Some(one) = turns.plans.get(turn).filter(|one| !one.plan.one_time.is_zero()) {
+            lines.push((turn, fee(first.day(), Component::OneTime, None, Cost::flat(one.plan.one_time)?)));
+        }
     }
-    let accrue = |amount: Decimal, days: Vec<Day>, component: &Component, project, lines: &mut Vec<CostLine>| {
-        for day in days {
-            let cost = fee_of_day(amount, day)?;
-            if !cost.is_zero() {
-                lines.push(fee(day, component.clone(), project, cost));
+    let mut grants: BTreeMap<ProjectId, Vec<Span>> = BTreeMap::new();
+    for (project, span) in &terms.grants {
+        grants.entry(*project).or_default().push(*span);
+    }
+    let live: Vec<_> = grants.into_iter().map(|(project, spans)| (project, both(&merged(&spans, now), &active))).collect();
+    for (turn, plan, from, to) in turns.stretches(from, to) {
+        if !plan.monthly.is_zero() {
+            accrue(plan.monthly, days(active.iter().copied(), from, to), (turn, Component::Monthly, None), lines)?;
+        }
+        if !plan.monthly_per_project.is_zero() {
+            for (project, spans) in &live {
+                let of = (turn, Component::MonthlyPerProject, Some(*project));
+                accrue(plan.monthly_per_project, days(spans.iter().copied(), from, to), of, lines)?;
             }
         }
-        Ok::<_, Overflow>(())
-    };
-    if !plan.monthly.is_zero() {
-        accrue(plan.monthly, days(active.iter().copied(), from, to), &Component::Monthly, None, lines)?;
     }
-    if !plan.monthly_per_project.is_zero() {
-        let mut grants: BTreeMap<ProjectId, Vec<Span>> = BTreeMap::new();
-        for (project, span) in &terms.grants {
-            grants.entry(*project).or_default().push(*span);
-        }
-        for (project, spans) in grants {
-            let live = both(&merged(&spans, now), &active);
-            accrue(plan.monthly_per_project, days(live, from, to), &Component::MonthlyPerProject, Some(project), lines)?;
+    Ok(())
+}
+
+fn fee(day: Day, component: Component, project: Option<ProjectId>, cost: Cost) -> CostLine {
+    CostLine { day, component, project, quantity: None, cost }
+}
+
+fn accrue(
+    amount: Decimal,
+    days: Vec<Day>,
+    (turn, component, project): (usize, Component, Option<ProjectId>),
+    lines: &mut Lines,
+) -> Result<(), Overflow> {
+    for day in days {
+        let cost = fee_of_day(amount, day)?;
+        if !cost.is_zero() {
+            lines.push((turn, fee(day, component.clone(), project, cost)));
         }
     }
     Ok(())
@@ -271,17 +357,14 @@ fn fee_of_day(fee: Decimal, day: Day) -> Result<Cost, Overflow> {
 /// A day's quantity of a project on the meter at hand.
 type Row = (Day, ProjectId, Quantity);
 
-fn rate_meters(terms: &SubscriptionTerms, from: Day, to: Day, lines: &mut Vec<CostLine>) -> Result<(), RatingError> {
-    let meters = &terms.plan.meters;
-    let by_name: HashMap<&str, usize> = meters.iter().enumerate().map(|(i, meter)| (meter.name.as_str(), i)).collect();
-    let mut rows: Vec<Vec<Row>> = vec![Vec::new(); meters.len()];
+fn rate_meters(terms: &SubscriptionTerms, turns: &Turns<'_>, from: Day, to: Day, lines: &mut Lines) -> Result<(), RatingError> {
+    let mut by_name: HashMap<&str, Vec<Row>> = HashMap::new();
     let (first, end) = usage_needed(from, to);
     for used in terms.usage.iter().filter(|used| (first..end).contains(&used.day)) {
-        let of_meter = by_name.get(&*used.meter).and_then(|&i| rows.get_mut(i));
-        of_meter.ok_or_else(|| RatingError::UnknownMeter(used.meter.clone()))?.push((used.day, used.project, used.quantity));
+        by_name.entry(&used.meter).or_default().push((used.day, used.project, used.quantity));
     }
-    for (meter, mut rows) in meters.iter().zip(rows) {
-        let component = Component::Meter(meter.name.as_str().into());
+    for (name, mut rows) in by_name {
+        let component = Component::Meter(name.into());
         // The stable sort takes no time on what a database has sorted already.
         rows.sort_by_key(|(day, project, _)| (*day, *project));
         let rows = one_per_project_and_day(rows)?;
@@ -290,9 +373,24 @@ fn rate_meters(terms: &SubscriptionTerms, from: Day, to: Day, lines: &mut Vec<Co
             let end = first.next_month();
             let month;
             (month, rest) = rest.split_at(rest.partition_point(|row| row.0 < end));
-            for (&(day, project, quantity), cost) in month.iter().zip(rate_month(meter, month)?) {
+            // What the month comes to by each meter that prices a part of it; usually there is one.
+            let mut rated: Vec<(&Meter, Vec<Cost>)> = Vec::new();
+            for (index, &(day, project, quantity)) in month.iter().enumerate() {
+                let (turn, meter) = turns.meter(day, name).ok_or_else(|| RatingError::UnknownMeter(name.into()))?;
+                let known = rated.iter().position(|(known, _)| std::ptr::eq(*known, meter) || *known == meter);
+                let position = match known {
+                    Some(position) => position,
+                    None => {
+                        rated.push((meter, rate_month(meter, month)?));
+                        rated.len() - 1
+                    }
+                };
+                let Some(cost) = rated.get(position).and_then(|(_, costs)| costs.get(index)).copied() else { continue };
                 if (from..to).contains(&day) && !(quantity.is_zero() && cost.is_zero()) {
-                    lines.push(CostLine { day, component: component.clone(), project: Some(project), quantity: Some(quantity), cost });
+                    lines.push((
+                        turn,
+                        CostLine { day, component: component.clone(), project: Some(project), quantity: Some(quantity), cost },
+                    ));
                 }
             }
         }

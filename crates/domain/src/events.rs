@@ -130,6 +130,16 @@ words! {
         SubscriptionActivated = "subscription.activated",
         /// The projects of a subscription changed.
         SubscriptionProjectsChanged = "subscription.projects_changed",
+        /// A subscription has another plan of the same contract.
+        SubscriptionPlanChanged = "subscription.plan_changed",
+        /// A new contract waits for the subscriber's consent.
+        SubscriptionContractOffered = "subscription.contract_offered",
+        /// A subscription has another contract: it asks for less, or it was accepted.
+        SubscriptionContractChanged = "subscription.contract_changed",
+        /// A new contract was refused.
+        SubscriptionContractRefused = "subscription.contract_refused",
+        /// The day comes near on which a subscription without consent ends.
+        SubscriptionContractReminded = "subscription.contract_reminded",
         /// A subscription was not approved.
         SubscriptionRejected = "subscription.rejected",
         /// A subscription was taken back before it came into force.
@@ -142,6 +152,8 @@ words! {
         SubscriptionEnding = "subscription.ending",
         /// It will not end after all.
         SubscriptionKept = "subscription.kept",
+        /// Nobody approved a subscription in time.
+        SubscriptionExpired = "subscription.expired",
         /// A subscription ended.
         SubscriptionEnded = "subscription.ended",
         /// A request was made.
@@ -154,6 +166,20 @@ words! {
         RequestRejected = "request.rejected",
         /// A request was taken back.
         RequestWithdrawn = "request.withdrawn",
+        /// Whoever made a request was asked something about it.
+        RequestAsked = "request.asked",
+        /// The question was answered, perhaps with other wishes.
+        RequestAnswered = "request.answered",
+        /// Whoever a request waits for was reminded of it.
+        RequestReminded = "request.reminded",
+        /// Nobody decided a request in time.
+        RequestExpired = "request.expired",
+        /// What the organization wants to be approved changed.
+        PolicyChanged = "policy.changed",
+        /// Somebody decides in another's stead for a while.
+        DelegationCreated = "delegation.created",
+        /// That ended before its time.
+        DelegationEnded = "delegation.ended",
     }
 }
 

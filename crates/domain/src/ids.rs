@@ -115,6 +115,10 @@ ids! {
     SuspensionId = "sus";
     /// A lock that keeps services out of a project.
     LockId = "lck";
+    /// Somebody who decides in another's stead for a while.
+    DelegationId = "dlg";
+    /// A consent to a contract and a price.
+    ConsentId = "con";
     /// One line of an organization's log.
     EventId = "evt";
     /// An invitation to an organization.

@@ -12,6 +12,28 @@ use crate::{
 /// A link within this installation that carries a secret: whoever opens it is whom the mail was sent to.
 pub type SecretLink = String;
 
+words! {
+    /// What is told of a request.
+    RequestNews, NotRequestNews, "news of a request" {
+        /// It waits for whom the mail goes to.
+        Waits = "waits",
+        /// Whoever made it is asked something.
+        Asked = "asked",
+        /// The question was answered.
+        Answered = "answered",
+        /// A step was approved; somebody else decides next.
+        Forwarded = "forwarded",
+        /// It was approved.
+        Approved = "approved",
+        /// It was rejected.
+        Rejected = "rejected",
+        /// Nobody decided it in time.
+        Expired = "expired",
+        /// It still waits for whom the mail goes to.
+        Reminded = "reminded",
+    }
+}
+
 /// A message with all it tells. Names and links are those of the moment at which it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -68,6 +90,34 @@ pub enum Mail {
         to: String,
         /// Where that is taken back.
         link: SecretLink,
+    },
+    /// A new contract of a service waits for the consent of an organization whose maintainer this is.
+    ContractOffered {
+        /// The organization's name.
+        organization: String,
+        /// The service's name.
+        service: String,
+        /// The provider's name.
+        provider: String,
+        /// Its version.
+        version: i64,
+        /// When the subscription ends if nobody accepts it.
+        until: Option<Ts>,
+        /// Whether this is said once more, because the day comes near.
+        again: bool,
+        /// Where it is accepted or refused.
+        link: String,
+    },
+    /// A subscription ended because a new contract was not accepted.
+    ContractLapsed {
+        /// The organization's name.
+        organization: String,
+        /// The service's name.
+        service: String,
+        /// The provider's name.
+        provider: String,
+        /// The page of the subscription.
+        link: String,
     },
     /// The account of this address is deleted.
     AccountDeleted {
@@ -136,6 +186,38 @@ pub enum Mail {
         /// Where it is answered.
         link: SecretLink,
     },
+    /// Something became of a request.
+    Request {
+        /// What.
+        news: RequestNews,
+        /// What is asked for, as a sentence without its end.
+        title: String,
+        /// Who did it.
+        by: String,
+        /// What was written: a note, question, answer, comment or reason; may be empty.
+        text: String,
+        /// The rule that makes it wait, or what changed about it; may be empty.
+        detail: String,
+        /// Whose decision is waited for, where one is.
+        side: String,
+        /// Until when it waits, where it does.
+        until: Option<Ts>,
+        /// Its page.
+        link: String,
+    },
+    /// Somebody decides in another's stead for a while.
+    Delegated {
+        /// The organization's name.
+        organization: String,
+        /// Who is away.
+        by: String,
+        /// From when.
+        from: Ts,
+        /// Until when.
+        until: Ts,
+        /// The page of requests.
+        link: String,
+    },
     /// An organization was deleted.
     OrganizationDeleted {
         /// Its name.
@@ -197,6 +279,36 @@ pub enum Mail {
     },
 }
 
+impl RequestNews {
+    /// The word for a mail of it.
+    const fn mail(self) -> &'static str {
+        match self {
+            Self::Waits => "request_waits",
+            Self::Asked => "request_asked",
+            Self::Answered => "request_answered",
+            Self::Forwarded => "request_forwarded",
+            Self::Approved => "request_approved",
+            Self::Rejected => "request_rejected",
+            Self::Expired => "request_expired",
+            Self::Reminded => "request_reminded",
+        }
+    }
+
+    fn subject(self, title: &str) -> String {
+        let what = match self {
+            Self::Waits => "Waits for you",
+            Self::Asked => "A question to you",
+            Self::Answered => "Answered",
+            Self::Forwarded => "One approval is there",
+            Self::Approved => "Approved",
+            Self::Rejected => "Rejected",
+            Self::Expired => "Expired",
+            Self::Reminded => "Still waits for you",
+        };
+        format!("{what}: {title}")
+    }
+}
+
 impl Mail {
     /// The word for what it is, as the outbox lists it.
     pub const fn kind(&self) -> &'static str {
@@ -217,6 +329,10 @@ impl Mail {
             Self::RoleChanged { .. } => "role_changed",
             Self::MemberRemoved { .. } => "member_removed",
             Self::Invitation { .. } => "invitation",
+            Self::Request { news, .. } => news.mail(),
+            Self::Delegated { .. } => "delegated",
+            Self::ContractOffered { .. } => "contract_offered",
+            Self::ContractLapsed { .. } => "contract_lapsed",
             Self::OrganizationDeleted { .. } => "organization_deleted",
             Self::ServiceReviewAsked { .. } => "service_review_asked",
             Self::ServiceReviewed { .. } => "service_reviewed",
@@ -244,6 +360,15 @@ impl Mail {
             Self::RoleChanged { organization, to, .. } => format!("You are now {} of {organization}", to.with_article()),
             Self::MemberRemoved { organization, .. } => format!("You are no longer a member of {organization}"),
             Self::Invitation { organization, .. } => format!("You are invited to {organization}"),
+            Self::Request { news, title, .. } => news.subject(title),
+            Self::Delegated { organization, by, .. } => format!("You decide for {by} in {organization}"),
+            Self::ContractOffered { service, organization, again: false, .. } => {
+                format!("A new contract of {service} waits for {organization}")
+            }
+            Self::ContractOffered { service, organization, .. } => {
+                format!("{organization} loses {service} soon unless it accepts a contract")
+            }
+            Self::ContractLapsed { service, organization, .. } => format!("{organization} no longer subscribes {service}"),
             Self::OrganizationDeleted { organization, .. } => format!("{organization} was deleted"),
             Self::ServiceReviewAsked { organization, service, .. } => format!("{service} of {organization} waits for your review"),
             Self::ServiceReviewed { service, published: true, .. } => format!("{service} is published"),
@@ -277,7 +402,11 @@ impl Mail {
             | Self::ServiceReviewAsked { .. }
             | Self::ServiceReviewed { .. }
             | Self::ServiceDeprecated { .. }
-            | Self::ServiceSuspended { .. } => None,
+            | Self::ServiceSuspended { .. }
+            | Self::Request { .. }
+            | Self::Delegated { .. }
+            | Self::ContractOffered { .. }
+            | Self::ContractLapsed { .. } => None,
         }
     }
 

@@ -130,15 +130,10 @@ impl Plan {
 
     /// Whether nothing in it costs anything.
     pub fn is_free(&self) -> bool {
-        let free_price = |price: &Price| match price {
-            Price::Standard { unit_price } => unit_price.is_zero(),
-            Price::Graduated { tiers } | Price::Volume { tiers } => tiers.iter().all(|t| t.unit_price.is_zero() && t.flat_fee.is_zero()),
-            Price::Package { price, .. } => price.is_zero(),
-        };
         self.one_time.is_zero()
             && self.monthly.is_zero()
             && self.monthly_per_project.is_zero()
-            && self.meters.iter().all(|meter| free_price(&meter.price))
+            && self.meters.iter().all(|meter| meter.price.is_free())
     }
 }
 

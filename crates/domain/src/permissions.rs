@@ -83,6 +83,8 @@ pub enum Permission {
     ExportActivity,
     /// Approve or reject the organization's own requests (not one's own).
     DecideRequests,
+    /// Change what the organization wants to be approved.
+    ManagePolicies,
     /// Edit the organization's details.
     EditOrganization,
     /// Manage applications, projects and resources.
@@ -123,11 +125,12 @@ pub enum Verdict {
 
 impl Permission {
     /// All permissions, in the order in which tables show them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::View,
         Self::ReadActivity,
         Self::ExportActivity,
         Self::DecideRequests,
+        Self::ManagePolicies,
         Self::EditOrganization,
         Self::ManageResources,
         Self::ManageMembers,
@@ -149,6 +152,7 @@ impl Permission {
             Self::ReadActivity => "read_activity",
             Self::ExportActivity => "export_activity",
             Self::DecideRequests => "decide_requests",
+            Self::ManagePolicies => "manage_policies",
             Self::EditOrganization => "edit_organization",
             Self::ManageResources => "manage_resources",
             Self::ManageMembers => "manage_members",
@@ -171,6 +175,7 @@ impl Permission {
             Self::ReadActivity => "read the activity log",
             Self::ExportActivity => "export the activity log",
             Self::DecideRequests => "approve or reject requests of the organization",
+            Self::ManagePolicies => "change what the organization wants to be approved",
             Self::EditOrganization => "edit the organization's details",
             Self::ManageResources => "manage applications, projects and resources",
             Self::ManageMembers => "add members, change roles and remove members",
@@ -204,8 +209,8 @@ pub const fn verdict(role: Role, permission: Permission) -> Verdict {
     use Verdict::{Allowed, Refused, Request};
     match (permission, role) {
         (P::View | P::ReadActivity, _) => Allowed,
-        (P::ExportActivity | P::ManageMembers | P::DeleteOrganization, Maintainer) => Allowed,
-        (P::ExportActivity | P::ManageMembers | P::DeleteOrganization, Viewer | Reviewer | Editor) => Refused,
+        (P::ExportActivity | P::ManagePolicies | P::ManageMembers | P::DeleteOrganization, Maintainer) => Allowed,
+        (P::ExportActivity | P::ManagePolicies | P::ManageMembers | P::DeleteOrganization, Viewer | Reviewer | Editor) => Refused,
         (P::DecideRequests | P::DecideSubscriptions, Reviewer | Maintainer) => Allowed,
         (P::DecideRequests | P::DecideSubscriptions, Viewer | Editor) => Refused,
         (P::EditOrganization | P::ManageResources | P::DraftServices, Editor | Maintainer) => Allowed,

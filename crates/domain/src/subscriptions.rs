@@ -82,6 +82,8 @@ pub enum Move {
     Reject,
     /// The requester took it back.
     Withdraw,
+    /// Nobody decided in time.
+    Expire,
     /// The consumer ends it.
     Cancel,
 }
@@ -96,6 +98,7 @@ impl SubscriptionState {
             (Self::Requested, Move::Approve) => Ok(Self::Active),
             (Self::Requested, Move::Reject) => Ok(Self::Rejected),
             (Self::Requested, Move::Withdraw | Move::Cancel) => Ok(Self::Withdrawn),
+            (Self::Requested, Move::Expire) => Ok(Self::Expired),
             (Self::Provisioning | Self::Active | Self::Suspended | Self::Ending, Move::Cancel) => Ok(Self::Ended),
             (state, step) => Err(WrongState {
                 state,
@@ -103,6 +106,7 @@ impl SubscriptionState {
                     Move::Approve => "approved",
                     Move::Reject => "rejected",
                     Move::Withdraw => "withdrawn",
+                    Move::Expire => "expired",
                     Move::Cancel => "cancelled",
                 },
             }),
@@ -407,7 +411,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_terminal_ever_moves_again(moves in prop::collection::vec(prop::sample::select(vec![Move::Approve, Move::Reject, Move::Withdraw, Move::Cancel]), 0..20)) {
+        fn nothing_terminal_ever_moves_again(moves in prop::collection::vec(prop::sample::select(vec![Move::Approve, Move::Reject, Move::Withdraw, Move::Expire, Move::Cancel]), 0..20)) {
             let mut state = SubscriptionState::Requested;
             for step in moves {
                 let live = state.is_live();

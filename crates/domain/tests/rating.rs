@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use stoa_domain::{
     amounts::{Cost, Quantity},
-    costs::{Component, CostLine, DailyQuantity, RatingError, SubscriptionTerms, rate, usage_needed},
+    costs::{Component, CostLine, DailyQuantity, PlanSince, RatingError, SubscriptionTerms, rate, usage_needed},
     ids::{Id as _, ProjectId},
     meters::{Meter, Plan},
     time::{DAY, Day, Span, Ts},
@@ -34,7 +34,11 @@ fn plan(fields: Value) -> Plan {
 }
 
 fn terms(plan: Plan) -> SubscriptionTerms {
-    SubscriptionTerms { plan, active: vec![], grants: vec![], usage: vec![] }
+    SubscriptionTerms { plans: vec![since("2026-01-01T00:00:00Z", plan)], active: vec![], grants: vec![], usage: vec![] }
+}
+
+fn since(at: &str, plan: Plan) -> PlanSince {
+    PlanSince { since: ts(at), plan: plan.into() }
 }
 
 fn used(project_number: u8, on: &str, quantity: &str) -> DailyQuantity {
@@ -176,7 +180,8 @@ fn a_year_of_many_projects_and_meters_is_rated_completely() {
     let mut terms = terms(plan(json!({"meters": meters, "monthly_per_project": "1"})));
     terms.active = vec![Span::new(ts("2026-01-01T00:00:00Z"), None)];
     terms.grants = (0..10).map(|n| (project(n), Span::new(ts("2026-01-01T00:00:00Z"), None))).collect();
-    for meter in &terms.plan.meters {
+    let plan = terms.plans[0].plan.clone();
+    for meter in &plan.meters {
         let name: std::sync::Arc<str> = meter.name.as_str().into();
         for n in 0..10 {
             let daily =

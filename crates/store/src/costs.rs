@@ -11,7 +11,7 @@ use stoa_domain::{
     time::{Span, Ts},
 };
 
-use crate::{Conn, Row, StoreError, Value, params, services, users::placeholders};
+use crate::{Conn, Row, StoreError, Value, params, services, terms, users::placeholders};
 
 /// A subscription that came into force, with the service and the provider it pays.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Billed {
     pub plan: PlanId,
     /// From when until when it was in force, whether or not it was held up in between.
     pub active: Span,
+    /// When it had this contract and plan.
+    pub held: Span,
 }
 
 const BILLED: &str = "select s.id, s.service_id, v.handle, v.name, v.categories, s.provider_id, o.name, s.contract_id, s.plan_id,
@@ -57,10 +59,12 @@ fn billed(row: &Row) -> Result<Billed, StoreError> {
         contract: row.get(7)?,
         plan: row.get(8)?,
         active: Span::new(row.get(9)?, row.get(10)?),
+        held: Span::new(row.get(9)?, row.get(10)?),
     })
 }
 
-/// The subscriptions of an organization (or some of them) that were in force at or after an instant and before another.
+/// The subscriptions of an organization (or some of them) that were in force at or after an instant and before another, each
+/// with its present plan.
 ///
 /// # Errors
 /// Those of the database.
@@ -83,6 +87,33 @@ pub async fn subscriptions(
         }
     };
     rows.iter().map(billed).collect()
+}
+
+/// The same subscriptions once for each contract and plan they had, in turn.
+///
+/// # Errors
+/// Those of the database.
+pub async fn stretches(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    only: Option<&[SubscriptionId]>,
+    from: Ts,
+    to: Ts,
+) -> Result<Vec<Billed>, StoreError> {
+    let subscriptions = subscriptions(conn, organization, only, from, to).await?;
+    let history = terms::of_organization(conn, organization, only).await?;
+    let mut stretches = Vec::with_capacity(subscriptions.len());
+    for one in subscriptions {
+        let held = history.get(&one.id).map_or(&[][..], Vec::as_slice);
+        let ends = held.iter().skip(1).map(|next| Some(next.since)).chain([None]);
+        for (terms, end) in held.iter().zip(ends) {
+            stretches.push(Billed { contract: terms.contract, plan: terms.plan, held: Span::new(terms.since, end), ..one.clone() });
+        }
+        if held.is_empty() {
+            stretches.push(one);
+        }
+    }
+    Ok(stretches)
 }
 
 /// The plans of some subscriptions, each read once, in one statement.

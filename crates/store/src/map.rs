@@ -66,6 +66,10 @@ const HELD: &str = "exists (select 1 from subscription_suspensions x where x.org
 const ENDING: &str = "exists (select 1 from subscription_endings e where e.organization_id = s.organization_id \
                       and e.subscription_id = s.id and e.since <= $2 and (e.undone_at is null or e.undone_at > $2))";
 
+/// The plan that the subscription had at `$2`.
+const PLAN: &str = "coalesce((select t.plan_id from subscription_terms t where t.organization_id = s.organization_id \
+                    and t.subscription_id = s.id and t.since <= $2 order by t.since desc limit 1), s.plan_id)";
+
 /// Whether the subscription was in force at `$2`.
 const IN_FORCE: &str = "s.organization_id = $1 and s.activated_at <= $2 and (s.ended_at is null or s.ended_at > $2) \
                         and (s.ends_at is null or s.ends_at > $2)";
@@ -96,7 +100,7 @@ impl Conditions {
         let mut all = Self { sql: IN_FORCE.to_owned(), values: vec![organization.into(), filter.at.into()] };
         all.one("s.service_id =", filter.service.map(Value::from));
         all.one("s.provider_id =", filter.provider.map(Value::from));
-        all.among("s.plan_id", filter.plans.as_ref().map(|plans| plans.iter().map(Value::from).collect()));
+        all.among(PLAN, filter.plans.as_ref().map(|plans| plans.iter().map(Value::from).collect()));
         if let Some(state) = filter.state {
             all.sql.push_str(&format!(" and {}", state_condition(state)));
         }
@@ -135,7 +139,7 @@ pub async fn list(conn: &mut Conn, organization: OrganizationId, filter: &MapFil
     all.values.push(limit.into());
     let sql = format!(
         "select g.id, g.subscription_id, g.project_id, g.since, g.until, g.approved_by, g.request_id, g.ends_at, g.purpose,
-                s.service_id, s.provider_id, s.plan_id, s.label, coalesce(s.ended_at, s.ends_at), {}
+                s.service_id, s.provider_id, {PLAN}, s.label, coalesce(s.ended_at, s.ends_at), {}
          from grants g join subscriptions s on s.organization_id = g.organization_id and s.id = g.subscription_id
          where g.organization_id = $1 and g.since <= $2 and (g.until is null or g.until > $2) and (g.ends_at is null or g.ends_at > $2)
            and {}
@@ -191,7 +195,7 @@ pub async fn columns(conn: &mut Conn, organization: OrganizationId, filter: &Map
     let mut all = Conditions::new(organization, filter);
     all.values.push(limit.into());
     let sql = format!(
-        "select s.id, s.label, v.id, v.handle, v.name, o.id, o.handle, o.name, s.plan_id, {}
+        "select s.id, s.label, v.id, v.handle, v.name, o.id, o.handle, o.name, {PLAN}, {}
          from subscriptions s join services v on v.organization_id = s.provider_id and v.id = s.service_id
          join organizations o on o.id = s.provider_id
          where {} order by v.name_key, s.id limit ${}",
@@ -229,7 +233,8 @@ pub async fn provider_by_handle(conn: &mut Conn, handle: &str) -> Result<Option<
 /// # Errors
 /// Those of the database.
 pub async fn plans(conn: &mut Conn, organization: OrganizationId) -> Result<Vec<(OrganizationId, PlanId)>, StoreError> {
-    let sql = "select distinct provider_id, plan_id from subscriptions where organization_id = $1";
+    let sql = "select distinct s.provider_id, t.plan_id from subscription_terms t
+               join subscriptions s on s.organization_id = t.organization_id and s.id = t.subscription_id where t.organization_id = $1";
     conn.fetch_all(sql, params![organization]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 

@@ -298,6 +298,20 @@ async fn lock_without(tx: &mut Tx, ids: &[OrganizationId], mark: &str) -> Result
     Ok(without)
 }
 
+/// Those of several organizations of which somebody is a member.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_member(conn: &mut Conn, viewer: &Viewer, ids: &[OrganizationId]) -> Result<Vec<OrganizationId>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("select organization_id from memberships where user_id = $1 and organization_id in ({})", placeholders(2, ids.len()));
+    let values: Vec<Value> = std::iter::once(Value::from(viewer.user)).chain(ids.iter().map(Value::from)).collect();
+    let found: Vec<OrganizationId> = conn.fetch_all(&sql, &values).await?.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+    Ok(found.into_iter().filter(|id| viewer.sees(*id)).collect())
+}
+
 /// An organization's name and handle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {

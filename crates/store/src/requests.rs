@@ -1,15 +1,21 @@
 //! Requests and the decisions on them.
 
+mod decisions;
+mod inbox;
+
 use stoa_domain::{
-    ids::{OrganizationId, ProjectId, RequestId, ServiceId, SubscriptionId, UserId},
-    requests::{DecisionRecord, Request, RequestKind, RequestState},
+    ids::{OrganizationId, ProjectId, RequestId, ServiceId, SubscriptionId},
+    requests::{Request, RequestKind},
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, Viewer, params, users::placeholders, values};
+pub use decisions::{decisions, insert_decision, insert_decisions, void_approvals};
+pub use inbox::{Counts, Wanted, Whose, count_decidable_in, counts, decidable, list};
+
+use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
 
 const COLUMNS: &str = "r.organization_id, r.id, r.provider_id, r.kind, r.state, r.step, r.service_id, r.subscription_id, r.asked, \
-                       r.note, r.requested_by, r.created_at, r.decided_at";
+                       r.note, r.requested_by, r.created_at, r.decided_at, r.rule, r.expires_at, r.due_at";
 
 /// The states in which a request waits, as they stand in SQL.
 const OPEN: &str = "('open', 'needs_info')";
@@ -29,6 +35,9 @@ fn request(row: &Row) -> Result<Request, StoreError> {
         requested_by: row.get(10)?,
         created_at: row.get(11)?,
         decided_at: row.get(12)?,
+        rule: row.get(13)?,
+        expires_at: row.get(14)?,
+        due_at: row.get(15)?,
     })
 }
 
@@ -57,25 +66,62 @@ pub async fn insert_many(tx: &mut Tx, requests: &[Request]) -> Result<(), StoreE
             one.requested_by,
             one.created_at,
             one.decided_at,
+            &one.rule,
+            one.expires_at,
+            one.due_at,
         ]);
     }
     let head = "insert into requests (organization_id, id, provider_id, kind, state, step, service_id, subscription_id, asked, note, \
-                requested_by, created_at, decided_at)";
-    tx.insert_many(head, 13, &rows, "").await?;
+                requested_by, created_at, decided_at, rule, expires_at, due_at)";
+    tx.insert_many(head, 16, &rows, "").await?;
     Ok(())
 }
 
-/// Writes state, step and time of closing.
+/// Writes what may change of a request: state, step and times, and what is asked for.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn set_state(tx: &mut Tx, changed: &Request) -> Result<(), StoreError> {
+pub async fn update(tx: &mut Tx, changed: &Request) -> Result<(), StoreError> {
     tx.execute(
-        "update requests set state = $3, step = $4, decided_at = $5 where organization_id = $1 and id = $2",
-        params![changed.organization, changed.id, changed.state.word(), changed.step.word(), changed.decided_at],
+        "update requests set state = $3, step = $4, decided_at = $5, asked = $6, note = $7, rule = $8, expires_at = $9, due_at = $10
+         where organization_id = $1 and id = $2",
+        params![
+            changed.organization,
+            changed.id,
+            changed.state.word(),
+            changed.step.word(),
+            changed.decided_at,
+            asked_text(changed)?,
+            &changed.note,
+            &changed.rule,
+            changed.expires_at,
+            changed.due_at,
+        ],
     )
     .await?;
     Ok(())
+}
+
+/// Requests that wait and of which something is due, such as a reminder or the end; the longest due first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn due(conn: &mut Conn, now: Ts, limit: i64) -> Result<Vec<Request>, StoreError> {
+    let sql = format!("select {COLUMNS} from requests r where r.state in {OPEN} and r.due_at <= $1 order by r.due_at, r.id limit $2");
+    conn.fetch_all(&sql, params![now, limit]).await?.iter().map(request).collect()
+}
+
+/// Several requests, whoever asked, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_many(conn: &mut Conn, ids: &[RequestId]) -> Result<Vec<Request>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("select {COLUMNS} from requests r where r.id in ({}) order by r.id", placeholders(1, ids.len()));
+    let values: Vec<Value> = ids.iter().map(Value::from).collect();
+    conn.fetch_all(&sql, &values).await?.iter().map(request).collect()
 }
 
 /// Withdraws several open requests of one organization's or several organizations' at once.
@@ -204,189 +250,4 @@ pub async fn of_subscriptions(
     );
     let values: Vec<Value> = std::iter::once(Value::from(organization)).chain(subscriptions.iter().map(Value::from)).collect();
     conn.fetch_all(&sql, &values).await?.iter().map(request).collect()
-}
-
-/// Whose requests a list shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose<'a> {
-    /// Those that wait for this person's decision or, once closed, those of the organizations in which the person decides.
-    Approver(&'a Viewer),
-    /// Those this person made.
-    Requester(&'a Viewer),
-    /// Those in which this organization asks or, at the provider's step, decides.
-    Organization(OrganizationId),
-}
-
-/// Requests in which state a list shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// All.
-    Any,
-    /// Those that wait.
-    Open,
-    /// Those that are closed.
-    Closed,
-    /// Those in one state.
-    In(RequestState),
-}
-
-/// A page of requests, newest first; `before` is the last one of the page before.
-///
-/// # Errors
-/// Those of the database.
-pub async fn list(
-    conn: &mut Conn,
-    whose: Whose<'_>,
-    state: Wanted,
-    before: Option<RequestId>,
-    limit: i64,
-) -> Result<Vec<Request>, StoreError> {
-    let mut values = Vec::new();
-    let mut sql = format!("select {COLUMNS} from requests r where ");
-    match whose {
-        Whose::Approver(viewer) => {
-            values.push(Value::from(viewer.user));
-            sql.push_str(&decidable_by(viewer, &mut values));
-        }
-        Whose::Requester(viewer) => {
-            values.push(Value::from(viewer.user));
-            sql.push_str(
-                "r.requested_by = $1 and exists (select 1 from memberships m where m.organization_id = r.organization_id and m.user_id = $1)",
-            );
-            sql.push_str(&viewer.only("r.organization_id", &mut values));
-        }
-        Whose::Organization(organization) => {
-            values.push(Value::from(organization));
-            sql.push_str("(r.organization_id = $1 or (r.provider_id = $1 and r.step = 'provider'))");
-        }
-    }
-    match state {
-        Wanted::Any => {}
-        Wanted::Open => sql.push_str(&format!(" and r.state in {OPEN}")),
-        Wanted::Closed => sql.push_str(&format!(" and r.state not in {OPEN}")),
-        Wanted::In(state) => {
-            values.push(state.word().into());
-            sql.push_str(&format!(" and r.state = ${}", values.len()));
-        }
-    }
-    if let Some(before) = before {
-        values.push(before.into());
-        sql.push_str(&format!(" and r.id < ${}", values.len()));
-    }
-    values.push(limit.into());
-    sql.push_str(&format!(" order by r.id desc limit ${}", values.len()));
-    conn.fetch_all(&sql, &values).await?.iter().map(request).collect()
-}
-
-/// What user `$1` decides or decided: a reviewer or maintainer of the organization whose step it is; not one's own, unless
-/// as its sole maintainer.
-const DECIDABLE: &str = "exists (select 1 from memberships m join organizations o on o.id = m.organization_id
-   where m.user_id = $1 and m.role in ('reviewer', 'maintainer') and o.deleted_at is null
-   and m.organization_id = case when r.step = 'provider' then r.provider_id else r.organization_id end
-   and (r.requested_by <> $1 or (m.role = 'maintainer' and
-     (select count(*) from memberships x where x.organization_id = m.organization_id and x.role = 'maintainer') = 1)))";
-
-/// [`DECIDABLE`] within the organizations that count for who looks.
-fn decidable_by(viewer: &Viewer, values: &mut Vec<Value>) -> String {
-    let step = "case when r.step = 'provider' then r.provider_id else r.organization_id end";
-    format!("{DECIDABLE}{}", viewer.only(step, values))
-}
-
-/// Those of several open requests that somebody may decide.
-///
-/// # Errors
-/// Those of the database.
-pub async fn decidable(conn: &mut Conn, viewer: &Viewer, ids: &[RequestId]) -> Result<Vec<RequestId>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut values: Vec<Value> = std::iter::once(Value::from(viewer.user)).chain(ids.iter().map(Value::from)).collect();
-    let decidable = decidable_by(viewer, &mut values);
-    let sql = format!("select r.id from requests r where r.id in ({}) and r.state in {OPEN} and {decidable}", placeholders(2, ids.len()));
-    conn.fetch_all(&sql, &values).await?.iter().map(|row| row.get(0)).collect()
-}
-
-/// How many requests wait for somebody's decision.
-///
-/// # Errors
-/// Those of the database.
-pub async fn count_waiting(conn: &mut Conn, viewer: &Viewer) -> Result<u64, StoreError> {
-    let mut values = values![viewer.user];
-    let decidable = decidable_by(viewer, &mut values);
-    let sql = format!("select count(*) from requests r where r.state in {OPEN} and {decidable}");
-    conn.fetch_one(&sql, &values).await?.get(0)
-}
-
-/// How many open requests of one organization, as asking one or as provider, a user may decide.
-///
-/// # Errors
-/// Those of the database.
-pub async fn count_decidable_in(conn: &mut Conn, user: UserId, organization: OrganizationId) -> Result<i64, StoreError> {
-    let sql = format!(
-        "select count(*) from requests r where r.state in {OPEN}
-           and ((r.organization_id = $2 and r.step = 'internal') or (r.provider_id = $2 and r.step = 'provider')) and {DECIDABLE}"
-    );
-    conn.fetch_one(&sql, params![user, organization]).await?.get(0)
-}
-
-/// Keeps a decision; its position follows the last one's.
-///
-/// # Errors
-/// Those of the database.
-pub async fn insert_decision(tx: &mut Tx, request: &Request, decision: &DecisionRecord) -> Result<(), StoreError> {
-    insert_decisions(tx, std::slice::from_ref(request), decision).await
-}
-
-/// Keeps the same decision on several requests.
-///
-/// # Errors
-/// Those of the database.
-pub async fn insert_decisions(tx: &mut Tx, requests: &[Request], decision: &DecisionRecord) -> Result<(), StoreError> {
-    for some in requests.chunks(10_000) {
-        // A CASE in the column list keeps the step of each request where the decision is on several.
-        let sql = format!(
-            "insert into request_decisions (organization_id, request_id, position, step, decision, decided_by, comment, decided_at)
-             select r.organization_id, r.id,
-               1 + (select count(*) from request_decisions d where d.organization_id = r.organization_id and d.request_id = r.id),
-               r.step, $1, $2, $3, $4
-             from requests r where r.id in ({})",
-            placeholders(5, some.len())
-        );
-        let mut values = values![decision.decision.word(), decision.decided_by, &decision.comment, decision.decided_at];
-        values.extend(some.iter().map(|one| Value::from(one.id)));
-        tx.execute(&sql, &values).await?;
-    }
-    Ok(())
-}
-
-/// The decisions on several requests of any organizations, in their order.
-///
-/// # Errors
-/// Those of the database.
-pub async fn decisions(conn: &mut Conn, requests: &[RequestId]) -> Result<Vec<(RequestId, DecisionRecord)>, StoreError> {
-    if requests.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "select d.request_id, d.step, d.decision, d.decided_by, u.name, d.comment, d.decided_at
-         from requests r join request_decisions d on d.organization_id = r.organization_id and d.request_id = r.id
-         join users u on u.id = d.decided_by
-         where r.id in ({}) order by d.request_id, d.position",
-        placeholders(1, requests.len())
-    );
-    let values: Vec<Value> = requests.iter().map(Value::from).collect();
-    let rows = conn.fetch_all(&sql, &values).await?;
-    rows.iter()
-        .map(|row| {
-            let record = DecisionRecord {
-                step: row.parse(1)?,
-                decision: row.parse(2)?,
-                decided_by: row.get(3)?,
-                decided_by_name: row.get(4)?,
-                comment: row.get(5)?,
-                decided_at: row.get(6)?,
-            };
-            Ok((row.get(0)?, record))
-        })
-        .collect()
 }

@@ -109,6 +109,19 @@ pub async fn set_state(tx: &mut Tx, changed: &Subscription) -> Result<(), StoreE
     Ok(())
 }
 
+/// Writes the terms of a subscription that is only asked for: contract, plan, project and note.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_terms(tx: &mut Tx, changed: &Subscription) -> Result<(), StoreError> {
+    tx.execute(
+        "update subscriptions set contract_id = $3, plan_id = $4, project_id = $5, note = $6 where organization_id = $1 and id = $2",
+        params![changed.organization, changed.id, changed.contract, changed.plan, changed.project, &changed.note],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Writes the choice and its approver.
 ///
 /// # Errors

@@ -21,9 +21,9 @@ pub struct Reportable {
     pub id: SubscriptionId,
     /// Who provides.
     pub provider: OrganizationId,
-    /// Under which contract.
+    /// Under which contract now.
     pub contract: ContractId,
-    /// The plan whose meters count.
+    /// Its plan now.
     pub plan: PlanId,
     /// When it ended, or will end where that was decided.
     pub end: Option<Ts>,
@@ -85,12 +85,15 @@ struct MeterName {
     name: String,
 }
 
-/// The names of the meters of the plans of some subscriptions, in one statement.
+/// The names of the meters of some plans, by their providers and contracts, in one statement.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn meter_names(conn: &mut Conn, of: &[Reportable]) -> Result<HashMap<PlanId, Vec<String>>, StoreError> {
-    let plans = services::plans_named::<MeterNames>(conn, of.iter().map(|one| (one.provider, one.contract, one.plan))).await?;
+pub async fn meter_names(
+    conn: &mut Conn,
+    of: impl IntoIterator<Item = (OrganizationId, ContractId, PlanId)>,
+) -> Result<HashMap<PlanId, Vec<String>>, StoreError> {
+    let plans = services::plans_named::<MeterNames>(conn, of).await?;
     Ok(plans.into_iter().map(|(plan, read)| (plan, read.meters.into_iter().map(|meter| meter.name).collect())).collect())
 }
 

@@ -12,7 +12,11 @@ use stoa_domain::{
 };
 use stoa_store::services as kept;
 
-use crate::{Act, Error, Result, applications, organizations, services};
+use crate::{
+    Act, Error, Result, applications,
+    contracts::{self, NewVersion},
+    organizations, services,
+};
 
 /// The plan of services whose prices the catalogue does not tell.
 const PLAN: (&str, &str) = ("Free", "EUR");
@@ -160,7 +164,7 @@ async fn change(act: &mut Act, found: &Service, new: &ImportedService) -> Result
     }
     let offered = kept::find_contract(&mut act.tx, found.provider, found.contract).await?;
     if offered.is_some_and(|offered| offered.terms_url != new.terms_url) {
-        services::add_contract(act, &key, contract(new)).await?;
+        contracts::offer(act, &key, NewVersion { contract: contract(new), ..NewVersion::default() }).await?;
         changed = true;
     }
     // Only the import itself leaves a draft, when somebody wrote it by hand under this handle.

@@ -19,7 +19,7 @@ use stoa_store::{
     users,
 };
 
-use super::of_services;
+use super::{of_services, requests::Requests};
 use crate::{Result, Stoa};
 
 /// How many events are read at a time.
@@ -32,7 +32,7 @@ const MOST_TOLD: i64 = 10_000;
 const LOGS: usize = 500;
 
 /// The events that somebody is told of by mail.
-const TOLD: [EventKind; 12] = [
+const TOLD: [EventKind; 24] = [
     EventKind::InvitationCreated,
     EventKind::InvitationResent,
     EventKind::MemberAdded,
@@ -45,6 +45,18 @@ const TOLD: [EventKind; 12] = [
     EventKind::ServiceDeprecated,
     EventKind::ServiceSuspended,
     EventKind::ServiceUnsuspended,
+    EventKind::DelegationCreated,
+    EventKind::RequestOpened,
+    EventKind::RequestAsked,
+    EventKind::RequestAnswered,
+    EventKind::RequestForwarded,
+    EventKind::RequestApproved,
+    EventKind::RequestRejected,
+    EventKind::RequestExpired,
+    EventKind::RequestReminded,
+    EventKind::SubscriptionContractOffered,
+    EventKind::SubscriptionContractReminded,
+    EventKind::SubscriptionEnded,
 ];
 
 /// Reads on in the logs that moved at or after `since`, and writes the mails that their events call for. Any number of
@@ -101,11 +113,15 @@ async fn read_on(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, mut
 struct Context<'a> {
     stoa: &'a Stoa,
     organization: Named,
+    /// Read where a contract waits for them.
+    maintainers: Vec<UserId>,
     people: Vec<User>,
     /// The addresses of who is invited.
     invited: Vec<(InvitationId, String)>,
     /// Who belongs to the organization, where all are told of its end.
     members: BTreeSet<UserId>,
+    /// The requests that events tell of.
+    requests: Requests,
 }
 
 /// The secret that the mail of an invitation carries.
@@ -130,6 +146,7 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
         ids.extend(
             [event.actor_id.as_deref().unwrap_or_default(), &event.subject.id].into_iter().filter_map(|id| id.parse::<UserId>().ok()),
         );
+        ids.extend(event.json()["delegate"]["id"].as_str().and_then(|id| id.parse::<UserId>().ok()));
     }
     let ended = told.iter().any(|event| event.kind == EventKind::OrganizationDeleted.word());
     let members: BTreeSet<UserId> = match ended {
@@ -139,15 +156,22 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
     ids.extend(&members);
     let told_of_services = of_services::recipients(conn, organization, of_services::wanted(&told)).await?;
     ids.extend(told_of_services.maintainers.iter().copied());
+    let maintainers = match told.iter().any(|event| is_about_a_contract(event)) {
+        true => maintainers_of(conn, organization).await?,
+        false => Vec::new(),
+    };
+    ids.extend(&maintainers);
     ids.sort_unstable();
     ids.dedup();
     let asked: Vec<InvitationId> = told.iter().filter_map(|event| event.subject.id.parse().ok()).collect();
     let context = Context {
         stoa,
         organization: named,
+        maintainers,
         people: users::find_many(conn, &ids).await?,
         invited: invitations::addresses(conn, organization, &asked).await?,
         members,
+        requests: Requests::of(conn, organization, &told, now).await?,
     };
     let mut letters = Vec::new();
     let mut invited = Vec::new();
@@ -165,15 +189,40 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
     Ok((letters, invited))
 }
 
+async fn maintainers_of(conn: &mut Conn, organization: OrganizationId) -> Result<Vec<UserId>> {
+    let members = members::list(conn, organization, None, None, MOST_TOLD).await?;
+    Ok(members.iter().filter(|member| member.role == Role::Maintainer).map(|member| member.user).collect())
+}
+
 /// Whether somebody is told of an event. Whom an import made a member knows nothing of this installation yet.
 fn is_told(event: &Event) -> bool {
-    let told = TOLD.iter().any(|kind| kind.word() == event.kind);
-    told && of_services::is_told(event).unwrap_or(true) && event.json()["imported"] != true
+    match event.kind.parse::<EventKind>() {
+        Ok(EventKind::SubscriptionContractOffered | EventKind::SubscriptionContractReminded | EventKind::SubscriptionEnded) => {
+            is_about_a_contract(event)
+        }
+        Ok(kind) => TOLD.contains(&kind) && of_services::is_told(event).unwrap_or(true) && event.json()["imported"] != true,
+        Err(_) => false,
+    }
+}
+
+/// Whether the maintainers of a subscribing organization are told of an event: a contract waits for them, or they missed it.
+fn is_about_a_contract(event: &Event) -> bool {
+    match event.kind.parse::<EventKind>() {
+        Ok(EventKind::SubscriptionContractOffered | EventKind::SubscriptionContractReminded) => true,
+        Ok(EventKind::SubscriptionEnded) => {
+            let data = event.json();
+            data["cause"] == "contract_not_accepted" && data["organization"]["id"] == event.organization.to_string()
+        }
+        _ => false,
+    }
 }
 
 impl Context<'_> {
     /// The mails of an event, each with its recipient. Nobody is told what they did themselves.
     fn mails(&self, event: &Event) -> Vec<(String, Mail)> {
+        if is_about_a_contract(event) {
+            return self.about_a_contract(event);
+        }
         let organization = self.organization.name.clone();
         let (link, by) = (self.link(""), self.by(event));
         let data = event.json();
@@ -185,6 +234,8 @@ impl Context<'_> {
                 role("from").zip(role("to")).map(|(from, to)| Mail::RoleChanged { organization, link, from, to, by })
             }
             Ok(EventKind::MemberRemoved) => Some(Mail::MemberRemoved { organization, by }),
+            Ok(EventKind::DelegationCreated) => return self.delegated(event).into_iter().collect(),
+            Ok(kind) if kind.noun() == "request" => return self.requests.mails(event, &by, &self.stoa.public_url),
             Ok(EventKind::OrganizationDeleted) => return self.to_all(event, &Mail::OrganizationDeleted { organization, by }),
             _ => None,
         };
@@ -212,6 +263,45 @@ impl Context<'_> {
             if matches!(mail, Mail::ServiceReviewAsked { .. }) { to.operators.iter().collect() } else { maintainers.collect() };
         let others = people.into_iter().filter(|user| event.actor_id.as_deref() != Some(user.id.to_string().as_str()));
         others.map(|user| (user.email.clone(), mail.clone())).collect()
+    }
+
+    /// The mail to whoever is to decide in the actor's stead.
+    fn delegated(&self, event: &Event) -> Option<(String, Mail)> {
+        let data = event.json();
+        let time = |key: &str| data[key].as_str().and_then(|at| at.parse::<Ts>().ok());
+        let delegate = self.person(data["delegate"]["id"].as_str()?)?;
+        let mail = Mail::Delegated {
+            organization: self.organization.name.clone(),
+            by: data["absent"]["name"].as_str()?.to_owned(),
+            from: time("from")?,
+            until: time("until")?,
+            link: self.link("/delegations"),
+        };
+        Some((delegate.email.clone(), mail))
+    }
+
+    /// What maintainers are told of a contract that waits for them, or that they missed.
+    fn about_a_contract(&self, event: &Event) -> Vec<(String, Mail)> {
+        let data = event.json();
+        let name = |key: &str| data[key]["name"].as_str().unwrap_or_default().to_owned();
+        let (organization, service, provider) = (self.organization.name.clone(), name("service"), name("provider"));
+        let link = self.link(&format!("/subscriptions/{}/contract", event.subject.id));
+        let mail = match event.kind.parse::<EventKind>() {
+            Ok(EventKind::SubscriptionEnded) => Mail::ContractLapsed { organization, service, provider, link },
+            kind => Mail::ContractOffered {
+                organization,
+                service,
+                provider,
+                version: data["contract"]["version"].as_i64().unwrap_or_default(),
+                until: data["until"].as_str().and_then(|until| until.parse().ok()),
+                again: kind == Ok(EventKind::SubscriptionContractReminded),
+                link,
+            },
+        };
+        let told = self.people.iter().filter(|user| self.maintainers.contains(&user.id));
+        told.filter(|user| event.actor_id.as_deref() != Some(user.id.to_string().as_str()))
+            .map(|user| (user.email.clone(), mail.clone()))
+            .collect()
     }
 
     fn to_all(&self, event: &Event, mail: &Mail) -> Vec<(String, Mail)> {

@@ -6,12 +6,12 @@ use stoa_domain::{
     ids::{OrganizationId, RequestId, ServiceId, SubscriptionId, UserId},
     organizations::Key,
     permissions::Permission,
-    requests::{DecisionRecord, Request},
+    requests::{Decision, DecisionRecord, Request, RequestState, Step},
     subscriptions::Subscription,
 };
 use stoa_store::{
     Conn, organizations,
-    requests::{self, Wanted, Whose},
+    requests::{self, Counts, Wanted, Whose},
     services,
     subscriptions::{self, Candidate, Offer},
     users,
@@ -38,6 +38,8 @@ pub struct Details {
     pub subscription: Option<Subscription>,
     /// What that subscription accepts.
     pub offer: Option<Offer>,
+    /// The contract and plan that are asked for, where another plan or contract is.
+    pub asked: Option<Offer>,
     /// The projects it speaks of: those it adds, those the choice that is asked for names.
     pub projects: Vec<Candidate>,
     /// Who decided what, when and why.
@@ -50,33 +52,51 @@ pub struct Details {
 /// 401, 404.
 pub async fn get(conn: &mut Conn, caller: &Caller, id: RequestId) -> Result<Details> {
     let seen = super::seen(conn, caller, id).await?;
-    of_one(conn, seen.request).await
+    of_one(conn, caller, seen.request).await
 }
 
 /// Everything about a request that an action has just answered.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn of_one(conn: &mut Conn, request: Request) -> Result<Details> {
-    details(conn, vec![request]).await?.pop().ok_or(Error::NotFound("request"))
+pub async fn of_one(conn: &mut Conn, caller: &Caller, request: Request) -> Result<Details> {
+    seen_by(conn, caller, vec![request]).await?.pop().ok_or(Error::NotFound("request"))
 }
 
-/// A page of the caller's inbox over all organizations, or of the caller's own requests; newest first.
+/// Which of the requests that the caller may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// Those that wait for the caller: to be decided or, of the caller's own, to be explained.
+    Waiting,
+    /// Those that the caller may decide or, once closed, could have decided.
+    Approver,
+    /// Those that the caller made.
+    Requester,
+    /// All.
+    All,
+}
+
+/// A page of the caller's requests over all organizations, newest first.
 ///
 /// # Errors
 /// 401.
 pub async fn list(
     conn: &mut Conn,
     caller: &Caller,
-    requester: bool,
+    view: View,
     state: Wanted,
     before: Option<RequestId>,
     limit: i64,
 ) -> Result<Vec<Details>> {
     let viewer = caller.viewer()?;
-    let whose = if requester { Whose::Requester(&viewer) } else { Whose::Approver(&viewer) };
+    let whose = match view {
+        View::Waiting => Whose::Waiting(&viewer, caller.now),
+        View::Approver => Whose::Approver(&viewer, caller.now),
+        View::Requester => Whose::Requester(&viewer),
+        View::All => Whose::Member(&viewer),
+    };
     let page = requests::list(conn, whose, state, before, limit).await?;
-    details(conn, page).await
+    seen_by(conn, caller, page).await
 }
 
 /// A page of the requests in which an organization asks or, as provider, decides; newest first.
@@ -93,7 +113,7 @@ pub async fn of_organization(
 ) -> Result<(Seat, Vec<Details>)> {
     let seat = seats::allowed(conn, caller, org, Permission::View).await?;
     let page = requests::list(conn, Whose::Organization(seat.organization.id), state, before, limit).await?;
-    let details = details(conn, page).await?;
+    let details = seen_by(conn, caller, page).await?;
     Ok((seat, details))
 }
 
@@ -109,8 +129,10 @@ pub async fn of_subscriptions(conn: &mut Conn, organization: OrganizationId, ids
 /// What the caller may do with a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Approve or reject it.
+    /// Approve or reject it, or ask about it.
     pub may_decide: bool,
+    /// Answer the question about it.
+    pub may_answer: bool,
     /// Take it back.
     pub may_withdraw: bool,
     /// Whether the caller made it.
@@ -124,20 +146,69 @@ pub struct Standing {
 pub async fn standing(conn: &mut Conn, caller: &Caller, of: &[Details]) -> Result<Vec<Standing>> {
     let user = caller.user_id()?;
     let ids: Vec<_> = of.iter().map(|one| one.request.id).collect();
-    let decidable = requests::decidable(conn, &caller.viewer()?, &ids).await?;
+    let decidable = requests::decidable(conn, &caller.viewer()?, &ids, caller.now).await?;
     let standing = |one: &Details| {
         let own = one.request.requested_by == user;
-        Standing { may_decide: decidable.contains(&one.request.id), may_withdraw: own && one.request.state.is_open(), own }
+        let state = one.request.state;
+        Standing {
+            may_decide: decidable.contains(&one.request.id),
+            may_answer: own && state == RequestState::NeedsInfo,
+            may_withdraw: own && state.is_open(),
+            own,
+        }
     };
     Ok(of.iter().map(standing).collect())
 }
 
-/// How many requests wait for the caller's decision.
+/// How many requests the caller's inbox has.
+///
+/// # Errors
+/// 401.
+pub async fn counts(conn: &mut Conn, caller: &Caller) -> Result<Counts> {
+    Ok(requests::counts(conn, &caller.viewer()?, caller.now).await?)
+}
+
+/// How many requests wait for the caller: to be decided, or to be explained.
 ///
 /// # Errors
 /// 401.
 pub async fn count_waiting(conn: &mut Conn, caller: &Caller) -> Result<u64> {
-    Ok(requests::count_waiting(conn, &caller.viewer()?).await?)
+    Ok(counts(conn, caller).await?.waiting)
+}
+
+/// Whether the caller is a member of the organization that asks; for those who were let see the request.
+///
+/// # Errors
+/// 401.
+pub async fn is_of_asking(conn: &mut Conn, caller: &Caller, request: &Request) -> Result<bool> {
+    Ok(!organizations::of_member(conn, &caller.viewer()?, &[request.organization]).await?.is_empty())
+}
+
+/// The projects that a change of a request may name, by name; for those who made it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn candidates(conn: &mut Conn, caller: &Caller, request: &Request) -> Result<Vec<Candidate>> {
+    if caller.user_id()? != request.requested_by {
+        return Ok(Vec::new());
+    }
+    Ok(subscriptions::candidates(conn, request.organization).await?)
+}
+
+/// Several requests as the caller sees them: what an organization asked and answered itself before the provider's turn is
+/// read by its members only.
+async fn seen_by(conn: &mut Conn, caller: &Caller, all: Vec<Request>) -> Result<Vec<Details>> {
+    let viewer = caller.viewer()?;
+    let asking: BTreeSet<_> = all.iter().map(|one| one.organization).collect();
+    let mine = organizations::of_member(conn, &viewer, &Vec::from_iter(asking)).await?;
+    let mut found = details(conn, all).await?;
+    for one in &mut found {
+        if !mine.contains(&one.request.organization) {
+            let own = |said: &DecisionRecord| said.step == Step::Internal && matches!(said.decision, Decision::Asked | Decision::Answered);
+            one.decisions.retain(|said| !own(said));
+        }
+    }
+    Ok(found)
 }
 
 /// Names and decisions of several requests, in a fixed number of statements.
@@ -154,7 +225,7 @@ async fn details(conn: &mut Conn, all: Vec<Request>) -> Result<Vec<Details>> {
     let ids: BTreeSet<_> = all.iter().filter_map(|one| one.subscription).collect();
     let about = subscriptions::find_many(conn, &Vec::from_iter(ids)).await?;
     let providers: BTreeSet<_> = about.iter().map(|one| one.provider).collect();
-    let plans: BTreeSet<_> = about.iter().map(|one| one.plan).collect();
+    let plans: BTreeSet<_> = about.iter().map(|one| one.plan).chain(all.iter().filter_map(|one| one.asked.plan)).collect();
     let offers = subscriptions::offers(conn, &Vec::from_iter(providers), &Vec::from_iter(plans)).await?;
     let about: BTreeMap<_, _> = about.into_iter().map(|one| (one.id, one)).collect();
     let asking: BTreeSet<_> = all.iter().map(|one| one.organization).collect();
@@ -175,6 +246,7 @@ async fn details(conn: &mut Conn, all: Vec<Request>) -> Result<Vec<Details>> {
                 service: services.get(&request.service).cloned().ok_or(Error::NotFound("service"))?,
                 requested_by: (request.requested_by, people.get(&request.requested_by).cloned().unwrap_or_default()),
                 offer: subscription.as_ref().and_then(|one| offers.iter().find(|offer| offer.plan == one.plan).cloned()),
+                asked: request.asked.plan.and_then(|plan| offers.iter().find(|offer| offer.plan == plan).cloned()),
                 subscription,
                 projects: projects.iter().filter(|one| spoken.contains(&one.id)).cloned().collect(),
                 decisions: decisions.remove(&request.id).unwrap_or_default(),
@@ -187,5 +259,5 @@ async fn details(conn: &mut Conn, all: Vec<Request>) -> Result<Vec<Details>> {
 fn spoken_of(request: &Request, about: &BTreeMap<SubscriptionId, Subscription>) -> Vec<stoa_domain::ids::ProjectId> {
     let asked = &request.asked;
     let choice = asked.choice.as_ref().or_else(|| request.subscription.and_then(|id| about.get(&id)).map(|one| &one.choice));
-    asked.add.iter().chain(choice.iter().flat_map(|choice| &choice.projects)).copied().collect()
+    asked.add.iter().chain(asked.consented.iter().flatten()).chain(choice.iter().flat_map(|choice| &choice.projects)).copied().collect()
 }

@@ -9,6 +9,7 @@ use stoa_domain::{
     ids::{OrganizationId, ServiceId},
     organizations::Key,
     permissions::{Permission, Verdict},
+    policies::{Need, Wish},
     requests::{Asked, Request, RequestKind, Step},
     services::{
         Circumstances, Deprecation, Lack, Service, ServiceMove, ServiceState, ServiceSuspension, WrongServiceState, blocking,
@@ -17,7 +18,7 @@ use stoa_domain::{
     subscriptions::{Subscription, SubscriptionState},
     text::{self, Faults},
 };
-use stoa_store::{Conn, marketplace, organizations, requests as kept_requests, services, subscriptions as kept};
+use stoa_store::{Conn, marketplace, organizations, policies, requests as kept_requests, services, subscriptions as kept};
 
 use super::{lock_application, locked, missing, own, own_at_once, own_locked, seen};
 use crate::{
@@ -259,7 +260,8 @@ async fn own_with_subscribers(act: &mut Act, key: &Key<ServiceId>) -> Result<Ser
 pub async fn publish(act: &mut Act, key: &Key<ServiceId>, note: &str) -> Result<Published> {
     let (conn, caller) = act.reading();
     let (service, verdict) = own(conn, caller, key, Permission::PublishServices).await?;
-    if verdict == Verdict::Allowed {
+    let need = need_to_publish(act, &service, verdict).await?;
+    if !need.is_needed() {
         return Ok(Published::Now(publish_now(act, &service).await?));
     }
     let note = text::block(note, NOTE).map_err(|bad| Error::fault("/note", bad.to_string()))?;
@@ -276,8 +278,18 @@ pub async fn publish(act: &mut Act, key: &Key<ServiceId>, note: &str) -> Result<
         subscription: None,
         asked: Asked::default(),
         note,
+        rule: need.rule(),
     };
     Ok(Published::Requested(Box::new(requests::open(act, asked).await?)))
+}
+
+/// Whether publishing waits for somebody's approval, by the caller's role or by a rule of the provider's policy.
+async fn need_to_publish(act: &mut Act, service: &Service, verdict: Verdict) -> Result<Need> {
+    let seat = seats::allowed(&mut act.tx, &act.caller, &Key::Id(service.provider), Permission::View).await?;
+    let contract = services::find_contract(&mut act.tx, service.provider, service.contract).await?;
+    let permissions = contract.map(|contract| contract.permissions).unwrap_or_default();
+    let policy = policies::find(&mut act.tx, service.provider).await?;
+    Ok(policy.need(&Wish { role: seat.role, verdict, kind: RequestKind::Publish, monthly: None, permissions: &permissions }))
 }
 
 /// Publishes a service, or sends it to review where the operator wants that. The caller has decided that it may be: a

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use stoa_domain::{
+    consents::ConsentKind,
     events::{EventKind, Subject},
     ids::{ProjectId, RequestId, SubscriptionId, UserId},
     locks::GrantTerms,
     organizations::Key,
     requests::{Asked, Request, RequestKind},
-    subscriptions::{IncludeFuture, Move, ProjectChoice, Subscription, SubscriptionState, WrongState},
+    services::Service,
+    subscriptions::{IncludeFuture, Mode, Move, ProjectChoice, Subscription, SubscriptionState, WrongState},
     time::Ts,
 };
 use stoa_store::{
@@ -21,7 +23,11 @@ use stoa_store::{
 };
 
 use super::ending;
-use crate::{Act, Error, Result, locks, requests};
+use crate::{
+    Act, Error, Result,
+    consents::{self, Given},
+    locks, requests,
+};
 
 /// Whom and what a subscription is about, by name: what its events tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +166,9 @@ pub(super) async fn open_grants(
     let now = act.now();
     chosen.retain(|id| terms.get(id).and_then(|terms| terms.until).is_none_or(|until| until > now));
     grant(act, subscription, chosen.iter().copied(), terms, request).await?;
+    let given = Given { kind: ConsentKind::Subscribed, accepted_by: subscription.requested_by, request };
+    let projects = candidates.iter().filter(|one| chosen.contains(&one.id)).map(|one| (one.id, one.name.clone())).collect();
+    let consent = consents::keep(act, subscription, &concerned.offer, given, projects).await?;
     let data = concerned.data(json!({
         "plan": {"id": subscription.plan, "name": concerned.offer.prices.name},
         "contract": {"id": subscription.contract, "version": concerned.offer.version},
@@ -169,6 +178,7 @@ pub(super) async fn open_grants(
         "terms": terms_data(terms, &chosen, candidates),
         "label": subscription.label,
         "request": request,
+        "consent": consent,
     }));
     concerned.record(act, EventKind::SubscriptionActivated, data);
     if subscription.choice.for_new_project() == IncludeFuture::Ask && !later.is_empty() {
@@ -178,17 +188,12 @@ pub(super) async fn open_grants(
     Ok(())
 }
 
-/// Brings a requested subscription into force, if its service still takes subscriptions.
+/// Brings a requested subscription into force. Whether it is [still offered](still_offered) was judged before.
 ///
 /// # Errors
-/// `service_not_open`, `wrong_state` (409).
+/// `wrong_state` (409).
 pub(crate) async fn activate(act: &mut Act, mut subscription: Subscription, request: &Request) -> Result<Subscription> {
-    still_open(act, &subscription).await?;
     let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
-    if subscription.project.is_some_and(|project| candidates.iter().all(|one| one.id != project)) {
-        return Err(Error::conflict("project_deleted", "the project was deleted; reject the request"));
-    }
-    locks::not_locked(&mut act.tx, &subscription, subscription.project).await?;
     subscription.state = subscription.state.after(Move::Approve)?;
     subscription.activated_at = Some(act.now());
     subscription.approved_by = Some(act.caller.user_id()?);
@@ -198,11 +203,32 @@ pub(crate) async fn activate(act: &mut Act, mut subscription: Subscription, requ
     Ok(subscription)
 }
 
+/// Whether a subscription that is asked for could be asked for now as well.
+///
+/// # Errors
+/// `service_not_open`, `not_offered`, `contract_changed`, `project_deleted`, `project_locked` (409).
+pub(crate) async fn still_offered(act: &mut Act, subscription: &Subscription, service: &Service) -> Result<()> {
+    still_open(act, subscription).await?;
+    if service.contract != subscription.contract {
+        let detail = format!(
+            "{} is offered under a newer contract than the one that was asked for; ask whoever made the request to accept it in the answer",
+            service.name
+        );
+        return Err(Error::conflict("contract_changed", detail));
+    }
+    let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
+    let all: BTreeSet<_> = candidates.iter().map(|one| one.id).collect();
+    if subscription.choice.mode == Mode::Selected && subscription.choice.chosen(&all).is_empty() {
+        return Err(Error::conflict("project_deleted", "the projects this was asked for were deleted; reject the request"));
+    }
+    locks::not_locked(&mut act.tx, subscription, subscription.project).await
+}
+
 /// `service_not_open` unless the subscription's service still takes subscriptions, `not_offered` unless from this organization.
 ///
 /// # Errors
 /// `service_not_open`, `not_offered` (409).
-pub(crate) async fn still_open(act: &mut Act, subscription: &Subscription) -> Result<()> {
+pub(super) async fn still_open(act: &mut Act, subscription: &Subscription) -> Result<()> {
     let provider = organizations::find(&mut act.tx, subscription.provider).await?;
     let service = services::find(&mut act.tx, &Key::Id(subscription.service)).await?.ok_or(Error::NotFound("service"))?;
     super::takes_subscriptions(&service, provider.is_some_and(|provider| provider.suspension.is_none()))?;
@@ -259,16 +285,25 @@ pub(super) async fn adopt(
     Ok(subscription)
 }
 
+/// Whether a subscription can be given more projects.
+///
+/// # Errors
+/// `wrong_state` (409).
+pub(super) fn takes_projects(subscription: &Subscription, now: Ts) -> Result<()> {
+    let state = state_at(subscription, now);
+    if matches!(state, SubscriptionState::Active | SubscriptionState::Suspended | SubscriptionState::Ending) {
+        return Ok(());
+    }
+    Err(WrongState { state, verb: "given more projects" }.into())
+}
+
 /// Adds the projects that an approved request asks for, as far as they are still there and were not taken out meanwhile.
 ///
 /// # Errors
 /// `wrong_state` (409) when the subscription is over.
 pub(crate) async fn extend(act: &mut Act, subscription: Subscription, request: &Request) -> Result<Subscription> {
     let now = act.now();
-    let state = state_at(&subscription, now);
-    if !matches!(state, SubscriptionState::Active | SubscriptionState::Suspended | SubscriptionState::Ending) {
-        return Err(WrongState { state, verb: "given more projects" }.into());
-    }
+    takes_projects(&subscription, now)?;
     let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
     let all = locks::open_projects(&mut act.tx, &subscription, &candidates).await?;
     let history = grants::history(&mut act.tx, subscription.organization, &[subscription.id]).await?;
@@ -311,6 +346,15 @@ pub(crate) async fn reject(act: &mut Act, subscription: Subscription) -> Result<
     finish(act, subscription, Move::Reject, EventKind::SubscriptionRejected).await
 }
 
+/// Closes a subscription that nobody approved in time.
+///
+/// # Errors
+/// `wrong_state` (409).
+pub(crate) async fn expire(act: &mut Act, subscription: Subscription) -> Result<Subscription> {
+    let closing = Closing { step: Move::Expire, kind: EventKind::SubscriptionExpired, by: None, more: Value::Null };
+    close(act, subscription, closing).await
+}
+
 /// What the end of a subscription takes with it at an instant: its live grants, which close, and its open requests, which are
 /// withdrawn. An action that ends it does exactly this.
 pub(crate) async fn final_of(conn: &mut Conn, subscription: &Subscription, now: Ts) -> Result<(Vec<KeptGrant>, Vec<Request>)> {
@@ -326,26 +370,53 @@ async fn finish(act: &mut Act, subscription: Subscription, step: Move, kind: Eve
 
 /// Closes a subscription, at the instant that was decided where that has come already. Open requests are withdrawn in the
 /// name of `by`.
-pub(super) async fn finish_for(
-    act: &mut Act,
-    mut subscription: Subscription,
+pub(super) async fn finish_for(act: &mut Act, subscription: Subscription, step: Move, kind: EventKind, by: UserId) -> Result<Subscription> {
+    close(act, subscription, Closing { step, kind, by: Some(by), more: Value::Null }).await
+}
+
+/// Ends a subscription, or closes one that is only asked for, because Stoa itself does what was announced.
+///
+/// # Errors
+/// `wrong_state` (409) when it is over.
+pub(crate) async fn lapse(act: &mut Act, subscription: Subscription, more: Value) -> Result<Subscription> {
+    let kind = match subscription.state {
+        SubscriptionState::Requested => EventKind::SubscriptionWithdrawn,
+        _ => EventKind::SubscriptionEnded,
+    };
+    close(act, subscription, Closing { step: Move::Cancel, kind, by: None, more }).await
+}
+
+/// How a subscription is closed.
+struct Closing {
     step: Move,
     kind: EventKind,
-    by: UserId,
-) -> Result<Subscription> {
+    /// In whose name open requests are withdrawn; `None` where nobody decided it.
+    by: Option<UserId>,
+    /// What else its event tells, unless the end that was decided before has come.
+    more: Value,
+}
+
+async fn close(act: &mut Act, mut subscription: Subscription, closing: Closing) -> Result<Subscription> {
     let now = act.now();
     let planned = subscription.ends_at.take().filter(|end| *end <= now && subscription.state.in_force());
     let at = planned.unwrap_or(now);
     let (live, open) = final_of(&mut act.tx, &subscription, now).await?;
-    subscription.state = subscription.state.after(step)?;
+    subscription.state = subscription.state.after(closing.step)?;
     subscription.ended_at = Some(at);
     subscriptions::set_state(&mut act.tx, &subscription).await?;
     grants::close_all(&mut act.tx, subscription.organization, subscription.id, at).await?;
     let concerned = concerned(&mut act.tx, &subscription).await?;
     let projects: BTreeSet<_> = live.iter().map(|grant| grant.project).collect();
-    let data = json!({"state": subscription.state, "ended_at": at, "projects": projects, "cause": planned.map(|_| "period_end")});
-    concerned.record(act, kind, concerned.data(data));
-    requests::withdraw_all_for(act, open, "the subscription is over", by).await?;
+    let mut data = json!({"state": subscription.state, "ended_at": at, "projects": projects, "cause": planned.map(|_| "period_end")});
+    if let (Some(data), Value::Object(more), None) = (data.as_object_mut(), closing.more, planned) {
+        data.extend(more);
+    }
+    concerned.record(act, closing.kind, concerned.data(data));
+    let why = "the subscription is over";
+    match closing.by {
+        Some(by) => requests::withdraw_all_for(act, open, why, by).await?,
+        None => requests::withdraw_all(act, open, why).await?,
+    }
     Ok(subscription)
 }
 
@@ -365,6 +436,8 @@ pub(crate) async fn resolve(act: &mut Act, request: &Request, subscription: Subs
         RequestKind::AddProjects => extend(act, subscription, request).await,
         RequestKind::Cancel if request.asked.at_period_end => ending::end_with_period(act, subscription).await,
         RequestKind::Cancel => ending::end(act, subscription).await,
+        RequestKind::ChangePlan => super::terms::resolve_plan(act, subscription, request).await,
+        RequestKind::AcceptContract => super::terms::resolve_contract(act, subscription, request).await,
         RequestKind::Publish => Ok(subscription),
     }
 }

@@ -69,6 +69,7 @@ pub async fn cancel(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId
         subscription: Some(subscription.id),
         asked: Asked { at_period_end: when == When::PeriodEnd, ..Asked::default() },
         note,
+        rule: String::new(),
     };
     let request = requests::open(act, asks).await?;
     Ok(Done { subscription, request: Some(request) })

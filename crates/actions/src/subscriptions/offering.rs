@@ -3,18 +3,22 @@
 use serde_json::json;
 use stoa_domain::{
     events::{EventKind, Subject},
-    ids::{OrganizationId, ServiceId},
+    ids::{OrganizationId, PlanId, ServiceId},
     organizations::Key,
     permissions::{Permission, Verdict, verdict},
+    policies::{Need, Policy},
+    requests::RequestKind,
     services::{Contract, Level, Service, Visibility},
 };
 use stoa_store::{
     Conn, organizations,
     organizations::Named,
+    policies,
     services::{self, KeptPlan},
     subscriptions::{self, Candidate},
 };
 
+use super::Terms;
 use crate::{Act, Caller, Error, Result, seats, seats::Seat};
 
 /// The most organizations that a form offers to choose from.
@@ -41,6 +45,19 @@ pub struct Offering {
     pub several: bool,
     /// Why it takes no subscriptions at present.
     pub closed: Option<String>,
+    /// Which plans need an approval of the chosen organization itself, and why.
+    pub needs: Vec<NeedOfPlan>,
+}
+
+/// From how many projects on a plan needs an approval of the organization itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeedOfPlan {
+    /// The plan.
+    pub plan: PlanId,
+    /// The number of projects.
+    pub projects: usize,
+    /// Why.
+    pub need: Need,
 }
 
 impl Offering {
@@ -49,9 +66,14 @@ impl Offering {
         permission(&self.contract)
     }
 
-    /// Whether the chosen organization itself has to approve first.
+    /// Whether the chosen organization itself has to approve first, whatever the plan and the projects.
     pub fn internal(&self) -> bool {
-        self.chosen.as_ref().is_some_and(|seat| verdict(seat.role, self.permission()) != Verdict::Allowed)
+        self.chosen.is_some() && self.plans.iter().all(|kept| self.need(kept.id).is_some_and(|need| need.projects <= 1))
+    }
+
+    /// Whether and why a plan needs an approval of the chosen organization itself.
+    pub fn need(&self, plan: PlanId) -> Option<&NeedOfPlan> {
+        self.needs.iter().find(|one| one.plan == plan)
     }
 
     /// Whether the provider has to approve.
@@ -62,7 +84,12 @@ impl Offering {
 
 /// What subscribing under a contract takes.
 pub(super) fn permission(contract: &Contract) -> Permission {
-    match contract.level {
+    permission_of(contract.level)
+}
+
+/// What subscribing at a level takes.
+pub(super) const fn permission_of(level: Level) -> Permission {
+    match level {
         Level::Organization => Permission::SubscribeOrganization,
         Level::Project => Permission::SubscribeProject,
     }
@@ -160,6 +187,31 @@ pub async fn offering(
         None => Vec::new(),
     };
     let several = services::allows_several(conn, service.provider, service.id).await?;
+    let needs = match &chosen {
+        Some(seat) => {
+            let policy = policies::find(conn, seat.organization.id).await?;
+            plans.iter().filter_map(|kept| need(&policy, seat, &contract, kept, projects.len())).collect()
+        }
+        None => Vec::new(),
+    };
     let closed = super::takes_subscriptions(&service, lives).err().map(|refusal| refusal.to_string());
-    Ok(Offering { service, provider, contract, plans, seats, chosen, projects, several, closed })
+    Ok(Offering { service, provider, contract, plans, seats, chosen, projects, several, closed, needs })
+}
+
+/// The least number of projects with which a plan needs an approval of the organization itself. More projects never need
+/// less.
+fn need(policy: &Policy, seat: &Seat, contract: &Contract, kept: &KeptPlan, projects: usize) -> Option<NeedOfPlan> {
+    let verdict = verdict(seat.role, permission(contract));
+    let most = if contract.level == Level::Project { 1 } else { projects.max(1) };
+    let need =
+        |number: usize| policy.need(&Terms::of(&kept.plan, &contract.permissions, number).wish(seat.role, verdict, RequestKind::Subscribe));
+    let (mut from, mut to) = (1, most);
+    if !need(most).is_needed() {
+        return None;
+    }
+    while from < to {
+        let middle = from.midpoint(to);
+        if need(middle).is_needed() { to = middle } else { from = middle + 1 }
+    }
+    Some(NeedOfPlan { plan: kept.id, projects: from, need: need(from) })
 }

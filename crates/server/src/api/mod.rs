@@ -2,8 +2,11 @@
 
 pub mod access;
 pub mod applications;
+pub mod consents;
 pub mod consequences;
+pub mod contracts;
 pub mod costs;
+pub mod delegations;
 pub mod domains;
 pub mod events;
 pub mod explain;
@@ -15,6 +18,7 @@ pub mod me;
 pub mod members;
 pub mod operator;
 pub mod organizations;
+pub mod policies;
 pub mod projects;
 pub mod requests;
 pub mod resources;
@@ -25,4 +29,5 @@ pub mod sharing;
 pub mod subscriptions;
 pub mod suspensions;
 pub mod teams;
+pub mod terms;
 pub mod usage;

@@ -4,36 +4,43 @@ use axum::{Json, http::StatusCode, response::IntoResponse};
 use serde::{Deserialize, Serialize};
 use stoa_actions::{
     Act, Error,
-    requests::{self, Details, Wanted},
+    requests::{self, Answer, Details, View, Wanted},
 };
 use stoa_domain::{
-    ids::{RequestId, SubscriptionId},
+    ids::{ContractId, PlanId, RequestId, SubscriptionId},
     organizations::Key,
     requests::{Decision, DecisionRecord, NotARequestState, Request, RequestKind, RequestState, Step},
+    subscriptions::ChoiceInput,
     time::Ts,
 };
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::subscriptions::{ChoiceView, OrganizationRef, ProjectRef, ServiceRef, UserRef},
-    extract::{Api, ApiJson, ApiMaybe, ApiPath, ApiQuery, ApiResult, answer},
+    api::subscriptions::{ChoiceBody, ChoiceView, OrganizationRef, ProjectRef, ServiceRef, UserRef},
+    extract::{self, Api, ApiJson, ApiMaybe, ApiPath, ApiQuery, ApiResult},
     paging::{Page, Paging},
     problem::Refusals,
 };
 
-/// One decision on a request.
+/// One decision on a request, question about it, or answer.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DecisionView {
     /// At which step: `internal` or `provider`.
     #[schema(value_type = String)]
     pub step: Step,
-    /// `approved`, `rejected` or `withdrawn`.
+    /// `approved`, `rejected` or `withdrawn`; `asked` for a question, `answered` for its answer.
     #[schema(value_type = String)]
     pub decision: Decision,
     /// By whom.
     pub decided_by: UserRef,
-    /// Why.
+    /// In whose stead, where somebody was away.
+    pub on_behalf_of: Option<UserRef>,
+    /// Why; the question; the answer.
     pub comment: String,
+    /// What an answer changed of what is asked for, each in words.
+    pub changes: Vec<String>,
+    /// Whether it counts no more, because more is asked for since.
+    pub void: bool,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub decided_at: Ts,
@@ -41,9 +48,37 @@ pub struct DecisionView {
 
 impl From<DecisionRecord> for DecisionView {
     fn from(record: DecisionRecord) -> Self {
-        let decided_by = UserRef::from((record.decided_by, record.decided_by_name));
-        Self { step: record.step, decision: record.decision, decided_by, comment: record.comment, decided_at: record.decided_at }
+        Self {
+            step: record.step,
+            decision: record.decision,
+            decided_by: UserRef::from((record.decided_by, record.decided_by_name)),
+            on_behalf_of: record.on_behalf_of.map(UserRef::from),
+            comment: record.comment,
+            changes: record.changes,
+            void: record.void,
+            decided_at: record.decided_at,
+        }
     }
+}
+
+/// The plan that a request asks for.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AskedPlanView {
+    /// `pln_…`
+    #[schema(value_type = String)]
+    pub id: PlanId,
+    /// Its name.
+    pub name: String,
+}
+
+/// The contract that a request would accept.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AskedContractView {
+    /// `ctr_…`
+    #[schema(value_type = String)]
+    pub id: ContractId,
+    /// 1, 2, 3, …
+    pub version: i64,
 }
 
 /// A request.
@@ -52,10 +87,10 @@ pub struct RequestView {
     /// `req_…`
     #[schema(value_type = String)]
     pub id: RequestId,
-    /// `subscribe`, `add_projects`, `cancel` or `publish`.
+    /// `subscribe`, `add_projects`, `change_plan`, `accept_contract`, `cancel` or `publish`.
     #[schema(value_type = String)]
     pub kind: RequestKind,
-    /// `open`, `approved`, `rejected`, `withdrawn`, …
+    /// `open`, `needs_info`, `approved`, `rejected`, `withdrawn` or `expired`.
     #[schema(value_type = String)]
     pub state: RequestState,
     /// Whose decision is waited for (or was last): `internal` or `provider`.
@@ -74,13 +109,24 @@ pub struct RequestView {
     pub projects: Option<ChoiceView>,
     /// The projects that it adds to a subscription.
     pub adds: Vec<ProjectRef>,
+    /// The plan that is asked for.
+    pub plan: Option<AskedPlanView>,
+    /// The contract that would be accepted.
+    pub contract: Option<AskedContractView>,
+    /// The only projects for which that contract would be accepted; `null` for all.
+    pub consented: Option<Vec<ProjectRef>>,
     /// What the requester wrote.
     pub note: String,
+    /// The rule of the organization's policy that makes it wait; empty where the requester's role may only ask.
+    pub rule: String,
     /// Who asked.
     pub requested_by: UserRef,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Ts,
+    /// When it expires unless it is decided before.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Ts,
     /// When it was closed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub decided_at: Option<Ts>,
@@ -90,7 +136,7 @@ pub struct RequestView {
 
 impl From<Details> for RequestView {
     fn from(details: Details) -> Self {
-        let Details { request, organization, provider, service, requested_by, subscription, projects, decisions, .. } = details;
+        let Details { request, organization, provider, service, requested_by, subscription, asked, projects, decisions, .. } = details;
         let subscribed = subscription.filter(|_| request.kind == RequestKind::Subscribe).map(|one| one.choice);
         let choice = request.asked.choice.clone().or(subscribed);
         let all: Vec<_> = projects.into_iter().map(ProjectRef::from).collect();
@@ -110,9 +156,16 @@ impl From<Details> for RequestView {
                 include_future: choice.for_new_project(),
             }),
             adds: some(&request.asked.add),
+            plan: asked.as_ref().map(|offer| AskedPlanView { id: offer.plan, name: offer.prices.name.clone() }),
+            contract: asked
+                .filter(|_| request.kind == RequestKind::AcceptContract)
+                .map(|offer| AskedContractView { id: offer.contract, version: offer.version }),
+            consented: request.asked.consented.as_ref().map(some),
             note: request.note,
+            rule: request.rule,
             requested_by: requested_by.into(),
             created_at: request.created_at,
+            expires_at: request.expires_at,
             decided_at: request.decided_at,
             decisions: decisions.into_iter().map(DecisionView::from).collect(),
         }
@@ -135,13 +188,42 @@ pub struct RejectBody {
     pub reason: String,
 }
 
+/// A question.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct AskBody {
+    /// What to ask whoever made the request; required.
+    #[serde(default)]
+    pub question: String,
+}
+
+/// An answer, with what shall be different about the request, if anything.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerBody {
+    /// What to say; required.
+    #[serde(default)]
+    pub text: String,
+    /// Another plan, by id or name.
+    pub plan: Option<String>,
+    /// Another choice of projects.
+    pub projects: Option<ChoiceBody>,
+    /// Another project, by handle or id; for services at project level.
+    pub project: Option<String>,
+    /// Another note.
+    pub note: Option<String>,
+    /// Whether the present terms are accepted; must be `true` where the service has a newer contract than the request.
+    #[serde(default)]
+    pub accept_terms: bool,
+}
+
 /// Which requests.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct InboxQuery {
-    /// `approver` (when absent): those that wait for your decision. `requester`: those you made.
+    /// `approver` (when absent): those you may decide. `requester`: those you made. `waiting`: those that wait for you, to be
+    /// decided or to be explained. `member`: all you may see.
     pub r#as: Option<String>,
-    /// In this state only: `open`, `approved`, `rejected`, `withdrawn`, …
+    /// In this state only: `open`, `needs_info`, `approved`, `rejected`, `withdrawn` or `expired`.
     pub state: Option<String>,
     /// How many, at most 200; 50 when absent.
     #[param(value_type = Option<i64>)]
@@ -154,7 +236,7 @@ pub struct InboxQuery {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct RequestsQuery {
-    /// In this state only: `open`, `approved`, `rejected`, `withdrawn`, …
+    /// In this state only: `open`, `needs_info`, `approved`, `rejected`, `withdrawn` or `expired`.
     pub state: Option<String>,
     /// How many, at most 200; 50 when absent.
     #[param(value_type = Option<i64>)]
@@ -171,16 +253,18 @@ fn read_state(word: Option<&str>) -> Result<Wanted, Error> {
 /// Your inbox over all organizations, or your own requests; newest first.
 #[utoipa::path(get, path = "/api/v1/requests", tag = "requests", params(InboxQuery), responses((status = 200, description = "A page", body = Page<RequestView>), Refusals))]
 pub async fn list(api: Api, ApiQuery(query): ApiQuery<InboxQuery>) -> ApiResult {
-    let requester = match query.r#as.as_deref() {
-        None | Some("" | "approver") => false,
-        Some("requester") => true,
-        Some(_) => return Err(Error::fault("/as", "as is one of approver, requester").into()),
+    let view = match query.r#as.as_deref() {
+        None | Some("" | "approver") => View::Approver,
+        Some("requester") => View::Requester,
+        Some("waiting") => View::Waiting,
+        Some("member") => View::All,
+        Some(_) => return Err(Error::fault("/as", "as is one of approver, requester, waiting, member").into()),
     };
     let state = read_state(query.state.as_deref())?;
     let paging = Paging { limit: query.limit, cursor: query.cursor };
     let (limit, before) = (paging.limit()?, paging.cursor()?);
     let mut conn = api.read().await?;
-    let page = requests::list(&mut conn, &api.caller, requester, state, before, limit + 1).await?;
+    let page = requests::list(&mut conn, &api.caller, view, state, before, limit + 1).await?;
     Ok(Json(Page::cut(page, limit, |one: &Details| one.request.id, RequestView::from)).into_response())
 }
 
@@ -204,12 +288,13 @@ pub async fn get(api: Api, ApiPath(id): ApiPath<RequestId>) -> ApiResult {
 }
 
 async fn answer_with(mut act: Act, request: Request) -> ApiResult {
-    let details = requests::of_one(&mut act.tx, request).await?;
-    answer(act, StatusCode::OK, &RequestView::from(details)).await
+    let (conn, caller) = act.reading();
+    let details = requests::of_one(conn, caller, request).await?;
+    extract::answer(act, StatusCode::OK, &RequestView::from(details)).await
 }
 
-/// Approves the present step of a request. After the last one, what was asked for happens.
-#[utoipa::path(post, path = "/api/v1/requests/{request}/approve", tag = "requests", params(("request" = String, Path, description = "req_…")), request_body = Option<ApproveBody>, responses((status = 200, description = "The request: `approved`, or still `open` at the provider's step", body = RequestView), Refusals))]
+/// Approves the present step of a request. With the last approval that is needed, what was asked for happens.
+#[utoipa::path(post, path = "/api/v1/requests/{request}/approve", tag = "requests", params(("request" = String, Path, description = "req_…")), request_body = Option<ApproveBody>, responses((status = 200, description = "The request: `approved`, or still `open` at the step whose approval is needed next", body = RequestView), Refusals))]
 pub async fn approve(api: Api, ApiPath(id): ApiPath<RequestId>, ApiMaybe(body): ApiMaybe<ApproveBody>) -> ApiResult {
     let mut act = api.begin().await?;
     let request = requests::approve(&mut act, id, body.comment.as_deref().unwrap_or("")).await?;
@@ -221,6 +306,31 @@ pub async fn approve(api: Api, ApiPath(id): ApiPath<RequestId>, ApiMaybe(body): 
 pub async fn reject(api: Api, ApiPath(id): ApiPath<RequestId>, ApiJson(body): ApiJson<RejectBody>) -> ApiResult {
     let mut act = api.begin().await?;
     let request = requests::reject(&mut act, id, &body.reason).await?;
+    answer_with(act, request).await
+}
+
+/// Asks whoever made a request something about it; it waits for the answer then.
+#[utoipa::path(post, path = "/api/v1/requests/{request}/ask", tag = "requests", params(("request" = String, Path, description = "req_…")), request_body = AskBody, responses((status = 200, description = "The request, in state `needs_info`", body = RequestView), Refusals))]
+pub async fn ask(api: Api, ApiPath(id): ApiPath<RequestId>, ApiJson(body): ApiJson<AskBody>) -> ApiResult {
+    let mut act = api.begin().await?;
+    let request = requests::ask(&mut act, id, &body.question).await?;
+    answer_with(act, request).await
+}
+
+/// Answers the question about one's own request, perhaps with other wishes. Where more is asked for than before, earlier
+/// approvals are void.
+#[utoipa::path(post, path = "/api/v1/requests/{request}/answer", tag = "requests", params(("request" = String, Path, description = "req_…")), request_body = AnswerBody, responses((status = 200, description = "The request, `open` again", body = RequestView), Refusals))]
+pub async fn answer(api: Api, ApiPath(id): ApiPath<RequestId>, ApiJson(body): ApiJson<AnswerBody>) -> ApiResult {
+    let mut act = api.begin().await?;
+    let new = Answer {
+        text: body.text,
+        plan: body.plan,
+        projects: body.projects.map(ChoiceInput::from),
+        project: body.project,
+        note: body.note,
+        accept_terms: body.accept_terms,
+    };
+    let request = requests::answer(&mut act, id, &new).await?;
     answer_with(act, request).await
 }
 

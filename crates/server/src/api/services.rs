@@ -496,14 +496,6 @@ pub async fn update(api: Api, ApiPath(service): ApiPath<String>, ApiJson(body): 
     answer(act, StatusCode::OK, &ServiceView::own(details, missing)).await
 }
 
-/// Offers another contract to new subscriptions; those that are there keep theirs.
-#[utoipa::path(post, path = "/api/v1/services/{service}/contracts", tag = "services", params(("service" = String, Path, description = "Handle or id")), request_body = NewContractBody, responses((status = 201, description = "The contract", body = ContractView), Refusals))]
-pub async fn add_contract(api: Api, ApiPath(service): ApiPath<String>, ApiJson(body): ApiJson<NewContractBody>) -> ApiResult {
-    let mut act = api.begin().await?;
-    let details = services::add_contract(&mut act, &Key::read(&service), body.into()).await?;
-    answer(act, StatusCode::CREATED, &ContractView::new(details.contract, Some(details.plans))).await
-}
-
 /// Publishes a draft or a paused service; an editor asks for it. Where operators review services, a draft goes to review first.
 #[utoipa::path(post, path = "/api/v1/services/{service}/publish", tag = "services", params(("service" = String, Path, description = "Handle or id")), request_body = Option<PublishBody>, responses((status = 200, description = "Published", body = PublishedView), (status = 202, description = "A request waits for a reviewer or maintainer, or the service for the operator's review", body = PublishedView), Refusals))]
 pub async fn publish(api: Api, ApiPath(service): ApiPath<String>, ApiMaybe(body): ApiMaybe<PublishBody>) -> ApiResult {

@@ -1,7 +1,7 @@
 //! The words of each mail, as plain text and as HTML.
 
 use askama::Template;
-use stoa_domain::mail::Mail;
+use stoa_domain::mail::{Mail, RequestNews};
 
 use crate::pages::times::{long_day, moment};
 
@@ -74,10 +74,14 @@ fn letter(mail: &Mail) -> Letter {
         | Mail::RoleChanged { .. }
         | Mail::MemberRemoved { .. }
         | Mail::Invitation { .. }
+        | Mail::Delegated { .. }
+        | Mail::ContractOffered { .. }
+        | Mail::ContractLapsed { .. }
         | Mail::OrganizationDeleted { .. } => of_organization(mail),
         Mail::ServiceReviewAsked { .. } | Mail::ServiceReviewed { .. } | Mail::ServiceDeprecated { .. } | Mail::ServiceSuspended { .. } => {
             of_service(mail)
         }
+        Mail::Request { .. } => of_request(mail),
     }
 }
 
@@ -197,6 +201,40 @@ fn of_organization(mail: &Mail) -> Letter {
                 "If you don't know what this is about, ignore this mail: nothing happens.",
             ],
         ),
+        Mail::Delegated { organization, by, from, until, link } => letter_of(
+            &[format!(
+                "{by} is away and named you to decide requests in {organization} in their stead, from {} until {}: what {by} could decide, \
+                 but never your own requests, nor theirs.",
+                moment(*from),
+                moment(*until)
+            )],
+            Some(("Look at the requests", link)),
+            &["Each decision says that you took it for them. If you can't do this, end it on the page of requests."],
+        ),
+        Mail::ContractOffered { organization, service, provider, version, until, again, link } => {
+            let first = if *again {
+                format!("Version {version} of the contract of {service} is still not accepted by {organization}.")
+            } else {
+                format!("{provider} offers version {version} of the contract of {service}. It needs the consent of {organization}.")
+            };
+            let then = match until {
+                Some(until) => {
+                    format!("Until then nothing changes. Unless it is accepted by {}, the subscription ends on that day.", moment(*until))
+                }
+                None => "Until then nothing changes: the subscription keeps the contract it has.".to_owned(),
+            };
+            letter_of(&[first, then], Some(("See what changes", link)), &["The page says in plain words what would change."])
+        }
+        Mail::ContractLapsed { organization, service, provider, link } => letter_of(
+            &[
+                format!(
+                    "The subscription of {service} by {provider} for {organization} has ended: its new contract was not accepted in time."
+                ),
+                "The service has no access any more. What it cost until then stays in the costs.".to_owned(),
+            ],
+            Some(("Look at it", link)),
+            &["To use it again, subscribe it again."],
+        ),
         Mail::OrganizationDeleted { organization, by } => letter_of(
             &[format!(
                 "{by} deleted {organization}. Its members have no access any more and its subscriptions have ended. Its data is erased \
@@ -258,6 +296,29 @@ fn of_service(mail: &Mail) -> Letter {
     }
 }
 
+fn of_request(mail: &Mail) -> Letter {
+    let Mail::Request { news, title, by, text, detail, side, until, link } = mail else { return Letter::default() };
+    let first = match news {
+        RequestNews::Waits => format!("{title}. It waits for a decision of {side}, which is yours to take."),
+        RequestNews::Asked => format!("{title}, as you wanted. {by} wants to know something before it is decided:"),
+        RequestNews::Answered => format!("{title}. {by} answered the question about it; it waits for a decision of {side}:"),
+        RequestNews::Forwarded => format!("{title}. {by} approved it. Now {side} decides."),
+        RequestNews::Approved => format!("{title}. {by} approved it, and it is done."),
+        RequestNews::Rejected => format!("{title}. {by} rejected it, for this reason:"),
+        RequestNews::Expired => format!("{title}. Nobody decided it in time, so it is closed. It can be asked for again."),
+        RequestNews::Reminded => format!("{title}. It still waits for {side}."),
+    };
+    let mut paragraphs = vec![first];
+    paragraphs.extend([text, detail].into_iter().filter(|text| !text.is_empty()).cloned());
+    paragraphs.extend(until.map(|until| format!("If nothing happens, it expires on {}.", moment(until))));
+    let label = match news {
+        RequestNews::Asked => "Answer",
+        RequestNews::Waits | RequestNews::Answered | RequestNews::Reminded => "Look at it and decide",
+        _ => "Look at it",
+    };
+    Letter { paragraphs, button: Some((label, link.clone())), after: Vec::new() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,6 +337,29 @@ mod tests {
         assert!(rendered.text.contains("Look at it:\nhttps://stoa.example/organizations/grid\n"), "{}", rendered.text);
         assert!(rendered.html.contains("Grid &#38; &#60;b&#62;Works&#60;/b&#62; as an editor."), "{}", rendered.html);
         assert!(rendered.html.contains(r#"href="https://stoa.example/organizations/grid""#), "{}", rendered.html);
+    }
+
+    #[test]
+    fn news_of_a_request_tell_what_it_is_who_did_it_why_and_until_when() {
+        let mail = |news| Mail::Request {
+            news,
+            title: "Grid asks to subscribe Forecast".into(),
+            by: "Rob".into(),
+            text: "Which winter?".into(),
+            detail: String::new(),
+            side: "Borealis".into(),
+            until: Some("2026-04-09T12:00:00Z".parse().unwrap()),
+            link: "https://stoa.example/requests/req_1".into(),
+        };
+        for news in RequestNews::ALL {
+            let rendered = render(&mail(*news), "https://stoa.example");
+            assert!(rendered.subject.ends_with(": Grid asks to subscribe Forecast"), "{}", rendered.subject);
+            for part in ["Grid asks to subscribe Forecast", "Which winter?", "9 April 2026", "/requests/req_1"] {
+                assert!(rendered.text.contains(part) && rendered.html.contains(part), "{news}: no {part} in {}", rendered.text);
+            }
+        }
+        let asked = render(&mail(RequestNews::Asked), "https://stoa.example").text;
+        assert!(asked.contains("Rob wants to know something") && asked.contains("Answer:"), "{asked}");
     }
 
     #[test]

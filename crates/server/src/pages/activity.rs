@@ -229,6 +229,7 @@ fn reason(data: &Value) -> String {
         Some("grant_ended") => "The end that was set for it has come.".to_owned(),
         Some("period_end") => "It was decided to end with the month.".to_owned(),
         Some("organization_deleted") => "The organization was deleted.".to_owned(),
+        Some("contract_not_accepted") => "The new contract was not accepted until the announced day.".to_owned(),
         _ => String::new(),
     })
 }
@@ -334,6 +335,48 @@ impl Sentence<'_> {
             K::SubscriptionRequested => told("send", "", format!("asked to subscribe {}{}", self.name("service"), self.parties())),
             K::SubscriptionActivated => told("plug", "ok", format!("subscribed {}{}", self.name("service"), self.parties())),
             K::SubscriptionProjectsChanged => self.projects(),
+            K::SubscriptionPlanChanged => told(
+                "tag",
+                "",
+                format!(
+                    "changed the plan of {} from {} to {}",
+                    self.name("service"),
+                    self.within("from", "name"),
+                    self.within("to", "name")
+                ),
+            ),
+            K::SubscriptionContractOffered => {
+                let (service, version) = (self.name("service"), self.within("contract", "version"));
+                told("file-text", "warn", format!("offered version {version} of the contract of {service}, which waits for consent"))
+            }
+            K::SubscriptionContractChanged if self.data["accepted"] == Value::Bool(true) => told(
+                "file-text",
+                "ok",
+                format!("accepted version {} of the contract of {}{}", self.within("to", "version"), self.name("service"), self.parties()),
+            ),
+            K::SubscriptionContractChanged => {
+                let (service, version) = (self.name("service"), self.within("to", "version"));
+                told(
+                    "file-text",
+                    "",
+                    format!(
+                        "brought version {version} of the contract of {service} into force{}: it asks for nothing more",
+                        self.parties()
+                    ),
+                )
+            }
+            K::SubscriptionContractRefused => {
+                let (service, version) = (self.name("service"), self.within("contract", "version"));
+                told("ban", "warn", format!("refused version {version} of the contract of {service}{}", self.until()))
+            }
+            K::SubscriptionContractReminded => {
+                let (service, version) = (self.name("service"), self.within("contract", "version"));
+                told(
+                    "clock",
+                    "warn",
+                    format!("reminded that version {version} of the contract of {service} waits for consent{}", self.until()),
+                )
+            }
             K::SubscriptionRejected => told("ban", "danger", format!("rejected the subscription of {}", self.name("service"))),
             K::SubscriptionWithdrawn => told("undo-2", "", format!("took back the subscription of {}", self.name("service"))),
             K::SubscriptionPaused => told("pause", "warn", format!("paused the subscription of {}{}", self.name("service"), self.side())),
@@ -344,16 +387,33 @@ impl Sentence<'_> {
                 told("clock", "warn", format!("decided to end the subscription of {}{}{day}", self.name("service"), self.parties()))
             }
             K::SubscriptionKept => told("undo-2", "ok", format!("kept the subscription of {} after all", self.name("service"))),
+            K::SubscriptionExpired => {
+                told("clock", "warn", format!("closed the subscription of {} that nobody approved in time", self.name("service")))
+            }
             K::SubscriptionEnded => {
                 told("circle-x", "warn", format!("ended the subscription of {}{}", self.name("service"), self.parties()))
             }
             K::RequestOpened => told("send", "", format!("asked for {}", self.asked())),
-            K::RequestForwarded => told("check", "", format!("approved {}; the provider decides next", self.asked())),
+            K::RequestForwarded => {
+                let next = if self.data["next"] == "internal" { "the organization itself" } else { "the provider" };
+                told("check", "", format!("approved {}{}; {next} decides next", self.asked(), self.stead()))
+            }
             K::RequestApproved if self.data["own"] == Value::Bool(true) => {
                 told("circle-check", "ok", format!("approved {}, their own request, as the only maintainer", self.asked()))
             }
-            K::RequestApproved => told("circle-check", "ok", format!("approved {}", self.asked())),
-            K::RequestRejected => told("ban", "danger", format!("rejected {}", self.asked())),
+            K::RequestApproved => told("circle-check", "ok", format!("approved {}{}", self.asked(), self.stead())),
+            K::RequestRejected => told("ban", "danger", format!("rejected {}{}", self.asked(), self.stead())),
+            K::RequestAsked => told("message-square", "warn", format!("asked something about {}{}", self.asked(), self.stead())),
+            K::RequestAnswered => told("message-square", "", format!("answered about {}{}", self.asked(), self.changed())),
+            K::RequestReminded => told("bell", "", format!("reminded of {}, which still waits", self.asked())),
+            K::RequestExpired => told("clock", "warn", format!("closed {}, because nobody decided it in time", self.asked())),
+            K::PolicyChanged => told("shield-check", "brand", "changed what the organization wants to be approved"),
+            K::DelegationCreated => {
+                told("users", "brand", format!("let {} decide requests in the stead of {}", self.name("delegate"), self.name("absent")))
+            }
+            K::DelegationEnded => {
+                told("users", "", format!("ended that {} decides requests in the stead of {}", self.name("delegate"), self.name("absent")))
+            }
             K::RequestWithdrawn => told("undo-2", "", format!("took back the request for {}", self.asked())),
         }
     }
@@ -484,12 +544,37 @@ impl Sentence<'_> {
         }
     }
 
+    /// In whose stead.
+    fn stead(&self) -> String {
+        self.data["on_behalf_of"]["name"].as_str().map(|name| format!(" in the stead of {name}")).unwrap_or_default()
+    }
+
+    /// What an answer changed.
+    fn changed(&self) -> String {
+        let words: Vec<&str> = self.data["changes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if words.is_empty() { String::new() } else { format!(" and asks for something else: {}", words.join("; ")) }
+    }
+
+    /// A text or number within an object.
+    fn within(&self, key: &str, inner: &str) -> String {
+        let value = &self.data[key][inner];
+        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    }
+
+    /// When a subscription ends unless a contract is accepted.
+    fn until(&self) -> String {
+        let until = self.data["until"].as_str().and_then(|until| until.parse::<Ts>().ok());
+        until.map(|until| format!("; without it the subscription ends on {}", times::long_day(until.day()))).unwrap_or_default()
+    }
+
     /// What a request asks for.
     fn asked(&self) -> String {
         let service = self.name("service");
         match self.data["kind"].as_str() {
             Some("subscribe") => format!("the subscription of {service}"),
             Some("add_projects") => format!("more projects for {service}"),
+            Some("change_plan") => format!("another plan of {service}"),
+            Some("accept_contract") => format!("the consent to the new contract of {service}"),
             Some("cancel") => format!("the end of the subscription of {service}"),
             Some("publish") => format!("the publication of {service}"),
             _ => format!("a change of {service}"),

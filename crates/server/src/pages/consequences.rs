@@ -93,6 +93,8 @@ pub fn lines(all: &Consequences) -> Vec<Pair> {
         let request = |kind: RequestKind| match kind {
             RequestKind::Subscribe => "the subscription",
             RequestKind::AddProjects => "more projects",
+            RequestKind::ChangePlan => "another plan",
+            RequestKind::AcceptContract => "the new contract",
             RequestKind::Cancel => "the end",
             RequestKind::Publish => "the publication",
         };

@@ -427,7 +427,7 @@ fn tab_kpis(summary: &CostSummary, earlier: &CostSummary, period: Period, before
 }
 
 fn usage_rows(costs: &Costs, summary: &CostSummary) -> Vec<UsageRow> {
-    let unit = |meter: &str| costs.plan(0).and_then(|plan| plan.meter(meter)).map_or("", |meter| meter.unit.as_str());
+    let unit = |meter: &str| costs.unit(meter).unwrap_or_default();
     let row = |row: &stoa_domain::groupings::CostRow| {
         let component = row.key.component.as_ref();
         let quantity = match (row.quantity, component) {

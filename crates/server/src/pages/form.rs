@@ -93,6 +93,14 @@ impl FormErrors {
         Some(sentence(&self.faults.remove(index).detail))
     }
 
+    /// What is wrong anywhere under a JSON Pointer, with the name of the place: `Unit: this must not be empty.` Once each.
+    pub fn take_under(&mut self, pointer: &str) -> Option<String> {
+        let index = self.faults.iter().position(|fault| fault.pointer.starts_with(pointer))?;
+        let fault = self.faults.remove(index);
+        let place = fault.pointer.strip_prefix(pointer).unwrap_or_default().replace(['_', '/'], " ");
+        Some(sentence(&if place == "name" { fault.detail } else { format!("{place}: {}", fault.detail) }))
+    }
+
     /// The field at a JSON Pointer with what was typed and what is wrong with it.
     pub fn field(&mut self, pointer: &str, typed: impl Into<String>) -> Field {
         Field { value: typed.into(), error: self.take(pointer) }

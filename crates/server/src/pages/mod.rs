@@ -55,7 +55,10 @@ pub mod activity;
 pub mod applications;
 pub mod chart;
 pub mod consequences;
+pub mod contract_form;
+pub mod contracts;
 pub mod costs;
+pub mod delegations;
 pub mod domains;
 pub mod errors;
 pub mod explain;
@@ -83,8 +86,10 @@ pub mod outbox;
 pub mod overview;
 pub mod page;
 pub mod passkeys;
+pub mod policies;
 pub mod projects;
 pub mod reference;
+pub mod request;
 pub mod requests;
 pub mod resources;
 pub mod second_factors;
@@ -103,6 +108,7 @@ pub mod sign_up;
 pub mod sizes;
 pub mod step_up;
 pub mod subscribe;
+pub mod subscription_contract;
 pub mod subscriptions;
 pub mod suspensions;
 pub mod teams;
@@ -658,6 +664,10 @@ pub(crate) mod sample {
             title: "Aurelia Energy asks to subscribe Load forecast".into(),
             by: "Tomas Reed".into(),
             when: "20 November 2026, 14:02 UTC".into(),
+            age: "3 days ago".into(),
+            deadline: "expires in 2 days, on 25 November 2026".into(),
+            soon: true,
+            rule: "Large purchases: EUR 40.00 a month or more needs another person's approval".into(),
             state: Badge::state("open"),
             facts: vec![Pair::new("Projects", "4 of 9"), Pair::new("Plan", "Standard, € 49.00 per month")],
             note: "For the winter plan.".into(),

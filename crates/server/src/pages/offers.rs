@@ -1,11 +1,6 @@
 //! What contracts and plans offer, in words: the same on every page that speaks of them.
 
-use stoa_domain::{
-    ids::PlanId,
-    meters::{Meter, Plan, Price},
-    money::{Currency, Money},
-    services::DataPermission,
-};
+use stoa_domain::{ids::PlanId, meters::Plan, money::Money, services::DataPermission};
 
 use super::{Pair, PermissionLine, PlanView};
 
@@ -43,7 +38,7 @@ fn prices(plan: &Plan) -> (String, &'static str, Vec<Pair>) {
         }
     }
     lines.extend(fees.iter().skip(1).map(|(amount, per)| Pair::new(first_upper(per), amount.as_str())));
-    lines.extend(plan.meters.iter().map(|meter| Pair::new(meter.name.as_str(), meter_words(meter, plan.currency))));
+    lines.extend(plan.meters.iter().map(|meter| Pair::new(meter.name.as_str(), meter.words(plan.currency))));
     match fees.into_iter().next() {
         Some((amount, per)) => (amount, per, lines),
         None if plan.is_free() => ("Free".to_owned(), "", lines),
@@ -61,30 +56,6 @@ pub fn plan_line(plan: &Plan) -> String {
 fn first_upper(text: &str) -> String {
     let (first, rest) = text.split_at(1);
     format!("{}{rest}", first.to_uppercase())
-}
-
-/// How a meter charges: `EUR 0.012 per GB, 1,000 free each month`.
-#[must_use]
-pub fn meter_words(meter: &Meter, currency: Currency) -> String {
-    let money = |amount| Money::new(amount, currency).exact();
-    let unit = &meter.unit;
-    let price = match &meter.price {
-        Price::Standard { unit_price } => format!("{} per {unit}", money(*unit_price)),
-        Price::Package { size, price } => format!("{} per {} {unit}", money(*price), size.shown()),
-        Price::Graduated { tiers } | Price::Volume { tiers } => {
-            let tiers: Vec<_> = tiers
-                .iter()
-                .map(|tier| {
-                    let flat = if tier.flat_fee.is_zero() { String::new() } else { format!(" + {}", money(tier.flat_fee)) };
-                    let reach = tier.up_to.map_or_else(|| "beyond".to_owned(), |end| format!("up to {}", end.shown()));
-                    format!("{} {reach}{flat}", money(tier.unit_price))
-                })
-                .collect();
-            let kind = if matches!(meter.price, Price::Volume { .. }) { "all at the tier reached" } else { "each part at its tier" };
-            format!("per {unit}: {} ({kind})", tiers.join(", "))
-        }
-    };
-    if meter.free_units.is_zero() { price } else { format!("{price}, {} free each month", meter.free_units.shown()) }
 }
 
 #[cfg(test)]

@@ -1,30 +1,32 @@
 //! Requests: the inbox over all organizations, and those of one organization.
 
-use axum::{extract::Query, response::IntoResponse};
+use axum::response::IntoResponse;
 use serde::Deserialize;
 use stoa_actions::{
     Act, Error,
-    requests::{self, Details, Standing, Wanted},
+    requests::{self, Details, Standing, View, Wanted},
+    subscriptions::{self, Offer},
 };
 use stoa_domain::{
+    differences::ContractDifference,
     ids::RequestId,
     organizations::Key,
-    requests::{Decision, RequestKind, Step},
+    requests::{Decision, RequestKind, RequestState, Step},
     subscriptions::{IncludeFuture, Mode},
-    time::Ts,
+    time::{DAY, Ts},
 };
 use stoa_store::Conn;
 
 use super::marketplace::FilterLink;
 use super::{
-    Badge, Field, Flash, OrgHead, Pager, Pair, PermissionLine, Shell, TimelineEntry, filters,
+    Badge, Choice, Field, Flash, OrgHead, Pager, Pair, PermissionLine, Shell, TimelineEntry, filters,
     form::{FormErrors, PageForm},
     offers::{permission_lines, plan_line},
     page::{Page, PageResult, local_path},
     times,
 };
 use crate::{
-    extract::ApiPath,
+    extract::{ApiPath, ApiQuery},
     paging::{Paging, encode},
 };
 
@@ -34,8 +36,12 @@ use crate::{
 pub struct RequestsPage {
     /// What surrounds the page.
     pub shell: Shell,
-    /// “Waiting for me”, “Made by me”, “Decided”.
+    /// “Waiting for me”, “Questions asked”, “I asked”, “Decided”, “All”.
     pub filters: Vec<FilterLink>,
+    /// The present view, as the form of the states sends it on.
+    pub view: String,
+    /// The states to choose from; empty where the view has one only.
+    pub states: Vec<Choice>,
     /// The requests.
     pub requests: Vec<RequestCard>,
     /// Leads through a long list.
@@ -52,13 +58,17 @@ pub struct OrgRequestsPage {
     pub org: OrgHead,
     /// “Open”, “Decided”.
     pub filters: Vec<FilterLink>,
+    /// Unused here: see [`RequestsPage::view`].
+    pub view: String,
+    /// Unused here: see [`RequestsPage::states`].
+    pub states: Vec<Choice>,
     /// The requests.
     pub requests: Vec<RequestCard>,
     /// Leads through a long list.
     pub pager: Pager,
 }
 
-/// One request. Its form sends `reason` and `back` to `/requests/{id}/approve` or `/reject`.
+/// One request. Its form sends `reason` and `back` to `/requests/{id}/approve`, `/reject` or `/ask`.
 #[derive(Debug, Clone, Default)]
 pub struct RequestCard {
     /// Its id.
@@ -69,16 +79,28 @@ pub struct RequestCard {
     pub by: String,
     /// When.
     pub when: String,
+    /// How long ago, such as “3 days ago”.
+    pub age: String,
+    /// Until when it waits, such as “expires in 3 days, on 12 March 2026”; empty where it waits no more.
+    pub deadline: String,
+    /// Whether that is soon.
+    pub soon: bool,
     /// Its state.
     pub state: Badge,
     /// Plan, projects, price, step and the like.
     pub facts: Vec<Pair>,
     /// The requester's note; may be empty.
     pub note: String,
+    /// The rule that makes it wait; may be empty.
+    pub rule: String,
+    /// The question that waits for an answer; may be empty.
+    pub question: String,
     /// What the service would be allowed to do; may be empty.
     pub permissions: Vec<PermissionLine>,
     /// Whether I may decide it.
     pub can_decide: bool,
+    /// Whether I may answer the question.
+    pub can_answer: bool,
     /// Whether I may withdraw it.
     pub can_withdraw: bool,
     /// Who decides, for those who may not; may be empty.
@@ -93,51 +115,104 @@ pub struct RequestCard {
 
 /// Which requests, and which page of them.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct InboxQuery {
-    /// `waiting` (when absent), `mine` or `decided`.
-    #[serde(default)]
+    /// `waiting` (when empty), `asked`, `mine`, `decided` or `all`.
     pub view: String,
+    /// In this state only; empty for all of the view.
+    pub state: String,
     /// The page after this one.
-    #[serde(default)]
     pub cursor: Option<String>,
+}
+
+impl InboxQuery {
+    /// From the address of a list.
+    fn of(address: &str) -> Self {
+        let mut read = Self::default();
+        let query = address.split_once('?').map_or("", |(_, query)| query);
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "view" => read.view = value.into_owned(),
+                "state" => read.state = value.into_owned(),
+                _ => {}
+            }
+        }
+        read
+    }
+
+    /// The address of the list, without its page.
+    fn address(view: &str, state: &str) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        let given = [("view", if view == "waiting" { "" } else { view }), ("state", state)];
+        query.extend_pairs(given.into_iter().filter(|(_, value)| !value.is_empty()));
+        let query = query.finish();
+        if query.is_empty() { "/requests".to_owned() } else { format!("/requests?{query}") }
+    }
 }
 
 /// How many requests a page shows.
 const SHOWN: usize = 20;
 
 /// `GET /requests`.
-pub async fn inbox(page: Page, Query(query): Query<InboxQuery>) -> PageResult {
+pub async fn inbox(page: Page, ApiQuery(query): ApiQuery<InboxQuery>) -> PageResult {
     inbox_with(&page, &query, None).await
+}
+
+/// The states that a view of the inbox offers.
+fn states(view: &str, chosen: &str) -> Vec<Choice> {
+    let offered = |state: &&RequestState| match view {
+        "mine" | "all" => true,
+        "decided" => !state.is_open(),
+        _ => false,
+    };
+    let words: Vec<_> = RequestState::ALL.iter().filter(offered).map(|state| state.word()).collect();
+    if words.is_empty() {
+        return Vec::new();
+    }
+    let choice = |word: &str| Choice::new(word, Badge::state(word).text, word == chosen);
+    std::iter::once(Choice::new("", "Any state", chosen.is_empty())).chain(words.into_iter().map(choice)).collect()
 }
 
 async fn inbox_with(page: &Page, query: &InboxQuery, wrong: Option<&Wrong>) -> PageResult {
     let before = Paging { limit: None, cursor: query.cursor.clone() }.cursor()?;
     let view = match query.view.as_str() {
-        known @ ("mine" | "decided") => known,
+        known @ ("asked" | "mine" | "decided" | "all") => known,
         _ => "waiting",
     };
-    let (requester, state) = match view {
-        "mine" => (true, Wanted::Any),
-        "decided" => (false, Wanted::Closed),
-        _ => (false, Wanted::Open),
+    let states = states(view, &query.state);
+    let state = states.iter().find(|choice| choice.checked && !choice.value.is_empty()).map_or("", |choice| choice.value.as_str());
+    let (which, all) = match view {
+        "asked" => (View::Approver, Wanted::In(RequestState::NeedsInfo)),
+        "mine" => (View::Requester, Wanted::Any),
+        "decided" => (View::Approver, Wanted::Closed),
+        "all" => (View::All, Wanted::Any),
+        _ => (View::Waiting, Wanted::Open),
     };
+    let wanted = state.parse().map_or(all, Wanted::In);
     let mut conn = page.read().await?;
-    let found = requests::list(&mut conn, &page.caller, requester, state, before, most()).await?;
-    let url = |view: &str| if view == "waiting" { "/requests".to_owned() } else { format!("/requests?view={view}") };
-    let waiting = requests::count_waiting(&mut conn, &page.caller).await?;
-    let filter = |key: &str, label: &str| FilterLink {
+    let found = requests::list(&mut conn, &page.caller, which, wanted, before, most()).await?;
+    let counts = requests::counts(&mut conn, &page.caller).await?;
+    let filter = |key: &str, label: &str, count: u64| FilterLink {
         label: label.to_owned(),
-        href: url(key),
-        count: if key == "waiting" && waiting > 0 { waiting.to_string() } else { String::new() },
+        href: InboxQuery::address(key, ""),
+        count: if count > 0 { count.to_string() } else { String::new() },
         active: key == view,
     };
-    let filters = vec![filter("waiting", "Waiting for me"), filter("mine", "Made by me"), filter("decided", "Decided")];
-    let (cards, pager) = cards(page, &mut conn, found, &url(view), query.cursor.is_some(), wrong).await?;
-    Ok(RequestsPage { shell: page.shell(&mut conn, "requests").await?, filters, requests: cards, pager }.into_response())
+    let filters = vec![
+        filter("waiting", "Waiting for me", counts.waiting),
+        filter("asked", "Questions asked", counts.asked),
+        filter("mine", "Made by me", counts.mine),
+        filter("decided", "Decided", 0),
+        filter("all", "All", 0),
+    ];
+    let here = InboxQuery::address(view, state);
+    let (cards, pager) = cards(page, &mut conn, found, &here, query.cursor.is_some(), wrong).await?;
+    let shell = page.shell(&mut conn, "requests").await?;
+    Ok(RequestsPage { shell, filters, view: view.to_owned(), states, requests: cards, pager }.into_response())
 }
 
 /// `GET /organizations/{org}/requests`.
-pub async fn of_organization(page: Page, ApiPath(org): ApiPath<String>, Query(query): Query<InboxQuery>) -> PageResult {
+pub async fn of_organization(page: Page, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQuery<InboxQuery>) -> PageResult {
     of_organization_with(&page, &org, &query, None).await
 }
 
@@ -154,16 +229,17 @@ async fn of_organization_with(page: &Page, org: &str, query: &InboxQuery, wrong:
     let filters = vec![filter("Open", &url, !decided), filter("Decided", &closed, decided)];
     let here = if decided { &closed } else { &url };
     let (cards, pager) = cards(page, &mut conn, found, here, query.cursor.is_some(), wrong).await?;
-    let head = page.org_head(&mut conn, &seat, "requests").await?;
-    Ok(OrgRequestsPage { shell: page.shell(&mut conn, "organizations").await?, org: head, filters, requests: cards, pager }.into_response())
+    let org = page.org_head(&mut conn, &seat, "requests").await?;
+    let shell = page.shell(&mut conn, "organizations").await?;
+    Ok(OrgRequestsPage { shell, org, filters, requests: cards, pager, ..OrgRequestsPage::default() }.into_response())
 }
 
 fn most() -> i64 {
     i64::try_from(SHOWN + 1).unwrap_or(i64::MAX)
 }
 
-/// A rejection without a reason, to be shown at its request.
-struct Wrong {
+/// A decision without a reason, to be shown at its request.
+pub(super) struct Wrong {
     request: RequestId,
     field: Field,
 }
@@ -181,41 +257,56 @@ async fn cards(
     let join = if url.contains('?') { '&' } else { '?' };
     let next = found.last().filter(|_| more).map(|last| format!("{url}{join}cursor={}", encode(&last.request.id)));
     let standing = requests::standing(conn, &page.caller, &found).await?;
-    let cards = found.iter().zip(standing).map(|(one, standing)| card(one, &standing, url, wrong)).collect();
+    let cards = found.iter().zip(standing).map(|(one, standing)| card(one, &standing, url, page.caller.now, wrong)).collect();
     let pager = Pager { summary: String::new(), first: if later { url.to_owned() } else { String::new() }, next: next.unwrap_or_default() };
     Ok((cards, pager))
 }
 
-fn card(one: &Details, standing: &Standing, back: &str, wrong: Option<&Wrong>) -> RequestCard {
+pub(super) fn card(one: &Details, standing: &Standing, back: &str, now: Ts, wrong: Option<&Wrong>) -> RequestCard {
     let request = &one.request;
     let mut facts = Vec::new();
-    if let Some(offer) = &one.offer {
-        facts.push(Pair::new("Plan", plan_line(&offer.prices)));
+    match (&one.offer, &one.asked) {
+        (Some(offer), Some(asked)) => {
+            facts.push(Pair::new("Plan now", plan_line(&offer.prices)));
+            facts.push(Pair::new("Plan asked for", plan_line(&asked.prices)));
+            facts.extend(changes(offer, asked));
+        }
+        (Some(offer), None) => facts.push(Pair::new("Plan", plan_line(&offer.prices))),
+        (None, _) => {}
     }
     if let Some(projects) = projects_words(one) {
         facts.push(Pair::new("Projects", projects));
     }
     if request.state.is_open() {
-        facts.push(Pair::new("Waits for", whose(one)));
+        facts.push(Pair::new("Waits for", if request.state == RequestState::NeedsInfo { &one.requested_by.1 } else { whose(one) }));
     }
     let permissions = match (&one.offer, request.kind) {
         (Some(offer), RequestKind::Subscribe | RequestKind::AddProjects) => permission_lines(&offer.permissions),
         _ => Vec::new(),
     };
     let mut history = history(one);
+    // The latest first; of what happened at the same instant what came later.
+    history.reverse();
     history.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    let asked = one.decisions.iter().rev().find(|said| said.decision == Decision::Asked);
     RequestCard {
         id: request.id.to_string(),
         title: title(one),
         by: one.requested_by.1.clone(),
         when: times::moment(request.created_at),
+        age: times::since(request.created_at, now),
+        deadline: if request.state.is_open() { times::until(request.expires_at, now) } else { String::new() },
+        soon: request.state.is_open() && request.expires_at < now.plus(3 * DAY),
         state: Badge::state(request.state.word()),
         facts,
         note: request.note.clone(),
+        rule: request.rule.clone(),
+        question: asked.filter(|_| request.state == RequestState::NeedsInfo).map(|said| said.comment.clone()).unwrap_or_default(),
         permissions,
         can_decide: standing.may_decide,
+        can_answer: standing.may_answer,
         can_withdraw: standing.may_withdraw,
-        who_can: if request.state.is_open() && !standing.may_decide {
+        who_can: if request.state.is_open() && !standing.may_decide && !standing.may_answer {
             let own = if standing.own { "Nobody decides their own request. " } else { "" };
             format!("{own}A reviewer or maintainer of {} decides this.", whose(one))
         } else {
@@ -227,21 +318,23 @@ fn card(one: &Details, standing: &Standing, back: &str, wrong: Option<&Wrong>) -
     }
 }
 
-fn whose(one: &Details) -> String {
+/// What another plan or contract would change, in words.
+fn changes(now: &Offer, asked: &Offer) -> Vec<Pair> {
+    let side = |offer| subscriptions::side_of(offer);
+    let sentences = ContractDifference::between(side(now), side(asked)).sentences();
+    let text: Vec<_> = sentences.into_iter().map(|one| one.text).collect();
+    if text.is_empty() { vec![Pair::new("Changes", "Nothing changes.")] } else { vec![Pair::new("Changes", text.join(" "))] }
+}
+
+fn whose(one: &Details) -> &str {
     match (&one.provider, one.request.step) {
-        (Some(provider), Step::Provider) => provider.name.clone(),
-        _ => one.organization.name.clone(),
+        (Some(provider), Step::Provider) => &provider.name,
+        _ => &one.organization.name,
     }
 }
 
-fn title(one: &Details) -> String {
-    let (who, service) = (&one.organization.name, &one.service.2);
-    match one.request.kind {
-        RequestKind::Subscribe => format!("{who} asks to subscribe {service}"),
-        RequestKind::AddProjects => format!("{who} asks to add projects to {service}"),
-        RequestKind::Cancel => format!("{who} asks to cancel {service}"),
-        RequestKind::Publish => format!("{who} asks to publish {service}"),
-    }
+pub(super) fn title(one: &Details) -> String {
+    one.request.kind.title(&one.organization.name, &one.service.2)
 }
 
 fn projects_words(one: &Details) -> Option<String> {
@@ -254,7 +347,8 @@ fn projects_words(one: &Details) -> Option<String> {
         RequestKind::Subscribe => one.subscription.as_ref().map(|subscription| &subscription.choice)?,
         RequestKind::AddProjects if !one.request.asked.add.is_empty() => return Some(names(&one.request.asked.add)),
         RequestKind::AddProjects => one.request.asked.choice.as_ref()?,
-        RequestKind::Cancel | RequestKind::Publish => return None,
+        RequestKind::AcceptContract => return one.request.asked.consented.as_ref().map(|only| format!("Only {}", names(only))),
+        RequestKind::ChangePlan | RequestKind::Cancel | RequestKind::Publish => return None,
     };
     let future = match choice.for_new_project() {
         IncludeFuture::Yes => "; future ones too",
@@ -277,6 +371,11 @@ pub(crate) fn history(one: &Details) -> Vec<(Ts, TimelineEntry)> {
     let asked = match request.kind {
         RequestKind::Subscribe => "asked to subscribe".to_owned(),
         RequestKind::AddProjects => format!("asked to add projects: {}", projects_words(one).unwrap_or_default()),
+        RequestKind::ChangePlan => format!("asked for the plan {}", one.asked.as_ref().map_or("", |offer| &offer.prices.name)),
+        RequestKind::AcceptContract => match &one.asked {
+            Some(offer) => format!("asked to accept version {} of the contract", offer.version),
+            None => "asked to accept the new contract".to_owned(),
+        },
         RequestKind::Cancel => "asked to cancel".to_owned(),
         RequestKind::Publish => "asked to publish".to_owned(),
     };
@@ -286,18 +385,29 @@ pub(crate) fn history(one: &Details) -> Vec<(Ts, TimelineEntry)> {
             (Some(provider), Step::Provider) => &provider.name,
             _ => &one.organization.name,
         };
-        let (icon, tone, verb) = match decision.decision {
-            Decision::Approved => ("circle-check", "ok", "approved"),
-            Decision::Rejected => ("ban", "danger", "rejected"),
-            Decision::Withdrawn => ("undo-2", "", "withdrew"),
+        let stead = decision.on_behalf_of.as_ref().map(|(_, name)| format!(", in the stead of {name}")).unwrap_or_default();
+        let void = if decision.void { "; this counts no more, because more is asked for since" } else { "" };
+        let subject = match request.kind {
+            RequestKind::Subscribe => "the subscription",
+            RequestKind::AddProjects => "the additional projects",
+            RequestKind::ChangePlan => "the other plan",
+            RequestKind::AcceptContract => "the consent to the new contract",
+            RequestKind::Cancel => "the cancellation",
+            RequestKind::Publish => "the publication",
         };
-        let what = match request.kind {
-            RequestKind::Subscribe => format!("{verb} the subscription for {side}"),
-            RequestKind::AddProjects => format!("{verb} the additional projects for {side}"),
-            RequestKind::Cancel => format!("{verb} the cancellation for {side}"),
-            RequestKind::Publish => format!("{verb} the publication for {side}"),
+        let changes =
+            if decision.changes.is_empty() { String::new() } else { format!(" and changed the request: {}", decision.changes.join("; ")) };
+        let (icon, tone, what) = match decision.decision {
+            Decision::Approved => ("circle-check", "ok", format!("approved {subject} for {side}{stead}{void}")),
+            Decision::Rejected => ("ban", "danger", format!("rejected {subject} for {side}{stead}")),
+            Decision::Withdrawn => ("undo-2", "", format!("withdrew {subject} for {side}")),
+            Decision::Asked => ("message-square", "warn", format!("asked for {side}{stead}")),
+            Decision::Answered => ("message-square", "", format!("answered{changes}")),
         };
         all.push(entry(icon, tone, &decision.decided_by_name, what, decision.decided_at, &decision.comment));
+    }
+    if let (RequestState::Expired, Some(at)) = (request.state, request.decided_at) {
+        all.push(entry("clock", "warn", "Stoa", "closed the request, because nobody decided it in time".to_owned(), at, ""));
     }
     all
 }
@@ -317,10 +427,12 @@ pub struct DecisionSent {
 pub async fn approve(page: Page, ApiPath(id): ApiPath<RequestId>, PageForm(sent): PageForm<DecisionSent>) -> PageResult {
     let mut act = page.begin().await?;
     match requests::approve(&mut act, id, &sent.reason).await {
-        Ok(request) => {
-            let text = if request.state.is_open() { "Approved. Now the provider decides." } else { "Approved." };
-            page.done(act, back(&sent), Flash::ok(text)).await
+        Ok(request) if request.state.is_open() => {
+            let (conn, caller) = act.reading();
+            let details = requests::of_one(conn, caller, request).await?;
+            page.done(act, back(&sent), Flash::ok(format!("Approved. Now {} decides.", whose(&details)))).await
         }
+        Ok(_) => page.done(act, back(&sent), Flash::ok("Approved.")).await,
         Err(error) => again(&page, act, id, &sent, error).await,
     }
 }
@@ -330,6 +442,15 @@ pub async fn reject(page: Page, ApiPath(id): ApiPath<RequestId>, PageForm(sent):
     let mut act = page.begin().await?;
     match requests::reject(&mut act, id, &sent.reason).await {
         Ok(_) => page.done(act, back(&sent), Flash::ok("Rejected. Whoever asked is told why.")).await,
+        Err(error) => again(&page, act, id, &sent, error).await,
+    }
+}
+
+/// `POST /requests/{request}/ask`.
+pub async fn ask(page: Page, ApiPath(id): ApiPath<RequestId>, PageForm(sent): PageForm<DecisionSent>) -> PageResult {
+    let mut act = page.begin().await?;
+    match requests::ask(&mut act, id, &sent.reason).await {
+        Ok(_) => page.done(act, back(&sent), Flash::ok("Asked. The request waits for the answer.")).await,
         Err(error) => again(&page, act, id, &sent, error).await,
     }
 }
@@ -353,19 +474,18 @@ async fn again(page: &Page, act: Act, id: RequestId, sent: &DecisionSent, error:
     drop(act);
     let mut errors = FormErrors::of(error)?;
     let status = errors.status;
-    let at_field = errors.take("/reason").or_else(|| errors.take("/comment"));
+    let at_field = ["/reason", "/comment", "/question"].into_iter().filter_map(|pointer| errors.take(pointer)).next();
+    let to = back(sent);
     let Some(detail) = at_field else {
-        let act = page.begin().await?;
-        let text = errors.rest().join(" ");
-        return page.done(act, back(sent), Flash::danger(text)).await;
+        return page.say(to, Flash::danger(errors.rest().join(" "))).await;
     };
     let wrong = Wrong { request: id, field: Field::wrong(sent.reason.as_str(), detail) };
-    let to = back(sent);
-    let (path, view) = to.split_once("?view=").unwrap_or((to, ""));
-    let query = InboxQuery { view: view.to_owned(), cursor: None };
+    let path = to.split_once('?').map_or(to, |(path, _)| path);
+    let query = InboxQuery::of(to);
     let org = path.strip_prefix("/organizations/").and_then(|rest| rest.strip_suffix("/requests"));
     let response = match org {
         Some(org) => of_organization_with(page, org, &query, Some(&wrong)).await?,
+        None if path == format!("/requests/{id}") => super::request::shown(page, id, None, Some(&wrong)).await?.into_response(),
         None => inbox_with(page, &query, Some(&wrong)).await?,
     };
     Ok(FormErrors::again(status, response))
@@ -373,7 +493,7 @@ async fn again(page: &Page, act: Act, id: RequestId, sent: &DecisionSent, error:
 
 #[cfg(test)]
 mod tests {
-    use super::{OrgRequestsPage, RequestsPage};
+    use super::{InboxQuery, OrgRequestsPage, RequestsPage, states};
     use crate::pages::marketplace::FilterLink;
     use crate::pages::{Field, sample};
 
@@ -398,7 +518,20 @@ mod tests {
             ..RequestsPage::default()
         };
         let html = sample::render("requests", &page);
-        assert!(html.contains("/requests/req_1/reject") && html.contains("Say why"));
+        assert!(html.contains("/requests/req_1/reject") && html.contains("/requests/req_1/ask") && html.contains("Say why"));
+    }
+
+    #[test]
+    fn views_offer_the_states_that_they_can_have_and_addresses_read_back() {
+        assert!(states("waiting", "").is_empty() && states("asked", "open").is_empty());
+        let words = |view: &str| states(view, "rejected").into_iter().map(|choice| choice.value).collect::<Vec<_>>();
+        assert_eq!(words("decided"), ["", "approved", "rejected", "withdrawn", "expired"]);
+        assert_eq!(words("mine").len(), 7);
+        assert_eq!(InboxQuery::address("waiting", ""), "/requests");
+        let address = InboxQuery::address("mine", "needs_info");
+        assert_eq!(address, "/requests?view=mine&state=needs_info");
+        let read = InboxQuery::of(&address);
+        assert_eq!((read.view.as_str(), read.state.as_str()), ("mine", "needs_info"));
     }
 
     #[test]

@@ -220,7 +220,7 @@ fn visibilities(chosen: &str) -> Vec<Choice> {
     ]
 }
 
-fn levels(chosen: &str) -> Vec<Choice> {
+pub(crate) fn levels(chosen: &str) -> Vec<Choice> {
     let choice = |one: Level, label: &str, hint: &str| Choice {
         value: one.word().to_owned(),
         label: label.to_owned(),
@@ -233,7 +233,7 @@ fn levels(chosen: &str) -> Vec<Choice> {
     ]
 }
 
-fn permissions(chosen: &[String]) -> Vec<Choice> {
+pub(crate) fn permissions(chosen: &[String]) -> Vec<Choice> {
     let lines = permission_lines(DataPermission::ALL);
     lines
         .into_iter()

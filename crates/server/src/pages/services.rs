@@ -3,11 +3,13 @@
 use axum::{extract::Query, response::IntoResponse};
 use serde::{Deserialize, Serialize};
 use stoa_actions::{
+    contracts,
     services::{self, OfferedService, ServiceDetails},
     subscriptions::{self, Filter, Provided},
 };
 use stoa_domain::{
     ids::ServiceId,
+    offers::{ContractOffer, OfferState},
     organizations::Key,
     permissions::{Permission, Verdict, verdict},
     services::ServiceState,
@@ -219,6 +221,8 @@ pub struct SubscriberRow {
     pub organization: String,
     /// The plan's name.
     pub plan: String,
+    /// The version of the contract it has, and what it says to the current one.
+    pub version: String,
     /// Such as “4 projects”.
     pub projects: String,
     /// Since when.
@@ -301,6 +305,8 @@ pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Qu
     let filter = Filter { before, ..Filter::default() };
     let mut subscribers = subscriptions::of_service(&mut conn, service, filter, page.caller.now, SHOWN + 1).await?;
     let several = subscriptions::several(&mut conn, &page.caller, &Key::Id(service.id)).await?;
+    let shown: Vec<_> = subscribers.iter().map(|one| one.subscription.id).collect();
+    let waiting = contracts::waiting_for(&mut conn, service, &shown).await?;
     let mut org = page.org_head(&mut conn, &seat, "services").await?;
     let list = format!("{}/services", org.url());
     let url = format!("{list}/{}", service.handle);
@@ -338,7 +344,7 @@ pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Qu
         pending: Vec::new(),
         subscribers: subscribers
             .iter()
-            .map(|one| subscriber(one, &url, may(&seat, Permission::DecideSubscriptions), page.caller.now))
+            .map(|one| subscriber(one, &url, &waiting, may(&seat, Permission::DecideSubscriptions), page.caller.now))
             .collect(),
         pager: pager(&url, query.cursor.is_some(), next),
         facts: facts(&details),
@@ -368,7 +374,7 @@ fn state_note(state: ServiceState, publishes: Verdict) -> String {
     }
 }
 
-fn subscriber(one: &Provided, url: &str, decides: bool, now: Ts) -> SubscriberRow {
+fn subscriber(one: &Provided, url: &str, waiting: &[ContractOffer], decides: bool, now: Ts) -> SubscriberRow {
     let count = one.granted.len();
     let action = format!("{url}/subscriptions/{}", one.subscription.id);
     let ours = one.held_by.iter().any(|held| held.cause == Cause::Provider);
@@ -376,10 +382,17 @@ fn subscriber(one: &Provided, url: &str, decides: bool, now: Ts) -> SubscriberRo
     let mut notes: Vec<String> = one.held_by.iter().map(|held| format!("paused by {}", held.cause.who())).collect();
     let ends = one.subscription.ends_at.map(|at| format!("ends at the end of {}", times::long_day(at.plus(-1).day())));
     notes.extend(ends);
+    let version = one.concerned.offer.version;
+    let said = match waiting.iter().find(|offer| offer.subscription == one.subscription.id).map(|offer| offer.state) {
+        Some(OfferState::Refused) => ", refused the new one",
+        Some(_) => ", not decided yet",
+        None => "",
+    };
     SubscriberRow {
         id: one.subscription.id.to_string(),
         organization: one.concerned.organization.name.clone(),
         plan: one.concerned.offer.prices.name.clone(),
+        version: format!("{version}{said}"),
         projects: if count == 1 { "1 project".to_owned() } else { format!("{count} projects") },
         since: one.subscription.activated_at.map_or_else(|| "–".to_owned(), |at| times::ago(at, now)),
         state: Badge::state(one.subscription.state.word()),
@@ -501,6 +514,7 @@ mod tests {
                 id: "sub_01h455vb4pex5vsknk084sn02q".into(),
                 organization: "Borealis Grid".into(),
                 plan: "Standard".into(),
+                version: "1, not decided yet".into(),
                 projects: "4 projects".into(),
                 since: "1 Nov 2026".into(),
                 state: Badge::state("active"),

@@ -5,10 +5,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use stoa_actions::subscriptions::{self, NewSubscription, Offering};
+use stoa_actions::{
+    services::KeptPlan,
+    subscriptions::{self, NeedOfPlan, NewSubscription, Offering},
+};
 use stoa_domain::{
     ids::{OrganizationId, ServiceId},
     organizations::Key,
+    permissions::{Verdict, verdict},
     services::Level,
     subscriptions::{ChoiceInput, Mode},
 };
@@ -17,7 +21,7 @@ use stoa_store::Conn;
 use crate::extract::ApiPath;
 
 use super::{
-    Choice, Field, Flash, ProjectPicker,
+    Choice, Field, Flash, Pair, PlanView, ProjectPicker,
     form::{FormErrors, PageForm},
     hue, initials,
     marketplace::{SubscribeForm, SubscribePage},
@@ -115,7 +119,7 @@ pub fn form(offering: &Offering) -> SubscribeForm {
             .map(|one| Choice::new(one.handle.as_str(), one.name.as_str(), chosen.is_some_and(|seat| seat.organization.id == one.id)))
             .collect(),
         role_note: match chosen {
-            Some(seat) if internal => {
+            Some(seat) if verdict(seat.role, offering.permission()) != Verdict::Allowed => {
                 let article = if seat.role.word().starts_with('e') { "an" } else { "a" };
                 format!(
                     "You are {article} {} there: a reviewer or maintainer decides your request. At once could {}.",
@@ -125,7 +129,7 @@ pub fn form(offering: &Offering) -> SubscribeForm {
             }
             _ => String::new(),
         },
-        plans: offering.plans.iter().enumerate().map(|(index, kept)| plan_view(kept.id, &kept.plan, index == 0)).collect(),
+        plans: offering.plans.iter().enumerate().map(|(index, kept)| plan(offering, kept, index == 0)).collect(),
         is_project_level,
         picker: ProjectPicker {
             mode: Mode::Selected.word().to_owned(),
@@ -146,6 +150,18 @@ pub fn form(offering: &Offering) -> SubscribeForm {
         },
         button: if internal || provider { "Send request" } else { "Subscribe" }.to_owned(),
     }
+}
+
+/// A plan with what it takes in the chosen organization: from how many projects on a rule makes it wait.
+fn plan(offering: &Offering, kept: &KeptPlan, checked: bool) -> PlanView {
+    let mut view = plan_view(kept.id, &kept.plan, checked);
+    if let Some(NeedOfPlan { projects, need, .. }) = offering.need(kept.id)
+        && !need.rule().is_empty()
+    {
+        let from = if *projects > 1 { format!(" from {projects} projects on") } else { String::new() };
+        view.lines.push(Pair::new(format!("Another person approves{from}:"), need.rule()));
+    }
+    view
 }
 
 /// `POST /marketplace/{service}/subscribe`.

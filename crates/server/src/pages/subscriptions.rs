@@ -17,7 +17,7 @@ use stoa_domain::{
     ids::{SubscriptionId, UserId},
     organizations::Key,
     permissions::{Permission, Verdict, verdict},
-    requests::{RequestKind, Step},
+    requests::{RequestKind, RequestState, Step},
     services::Level,
     subscriptions::{IncludeFuture, Mode, Subscription, SubscriptionState},
     suspensions::Cause,
@@ -34,6 +34,7 @@ use super::{
     hue, initials,
     page::{Page, PageResult},
     service_looks::end_note,
+    subscription_contract::{ContractTab, notice},
     times,
 };
 use crate::{
@@ -124,6 +125,8 @@ pub struct SubscriptionPage {
     pub can_keep: bool,
     /// How many projects it uses.
     pub project_count: u64,
+    /// What is to be said of a contract that waits for consent, and where it leads.
+    pub contract_note: Option<(String, Link)>,
     /// What the tab shows.
     pub tab: SubscriptionTab,
 }
@@ -137,6 +140,8 @@ pub enum SubscriptionTab {
     Projects(ProjectsTab),
     /// What it may do, and who decided what, when and why.
     Permissions(PermissionsTab),
+    /// What it agreed to, and what waits for consent.
+    Contract(Box<ContractTab>),
 }
 
 impl SubscriptionTab {
@@ -150,6 +155,12 @@ impl SubscriptionTab {
     #[must_use]
     pub const fn is_projects(&self) -> bool {
         matches!(self, Self::Projects(_))
+    }
+
+    /// Whether it is the tab of the contract.
+    #[must_use]
+    pub const fn is_contract(&self) -> bool {
+        matches!(self, Self::Contract(_))
     }
 
     /// Whether it is the tab of permissions.
@@ -376,7 +387,13 @@ pub async fn permissions(page: Page, ApiPath((org, id)): ApiPath<(String, Subscr
     Ok(whole(&page, &mut conn, &seat, &details, tab).await?.into_response())
 }
 
-async fn whole(page: &Page, conn: &mut Conn, seat: &Seat, details: &Details, tab: SubscriptionTab) -> PageResult<SubscriptionPage> {
+pub(crate) async fn whole(
+    page: &Page,
+    conn: &mut Conn,
+    seat: &Seat,
+    details: &Details,
+    tab: SubscriptionTab,
+) -> PageResult<SubscriptionPage> {
     let mut org = page.org_head(conn, seat, "subscriptions").await?;
     let offer = &details.concerned.offer;
     let list = format!("{}/subscriptions", org.url());
@@ -400,9 +417,11 @@ async fn whole(page: &Page, conn: &mut Conn, seat: &Seat, details: &Details, tab
         _ if cancels => "Cancel subscription",
         _ => "Ask to cancel",
     };
+    let url = format!("{list}/{}", subscription.id);
+    let contract_note = subscriptions::waiting_of(conn, details).await?.map(|waiting| notice(&waiting, &url));
     Ok(SubscriptionPage {
         shell: page.shell(conn, "organizations").await?,
-        url: format!("{list}/{}", subscription.id),
+        url,
         org,
         service: labelled(details),
         service_href: format!("/marketplace/{}", offer.service_handle),
@@ -421,6 +440,7 @@ async fn whole(page: &Page, conn: &mut Conn, seat: &Seat, details: &Details, tab
         can_resume: reduces && state.in_force() && paused,
         can_keep: state.in_force() && subscription.ends_at.is_some() && super::page::may(seat, Permission::CancelSubscription),
         project_count: live(details, now),
+        contract_note,
         tab,
     })
 }
@@ -436,10 +456,17 @@ fn state_note(details: &Details, now: Ts) -> String {
             let what = match one.request.kind {
                 RequestKind::Subscribe => "The subscription",
                 RequestKind::AddProjects => "The additional projects",
+                RequestKind::ChangePlan => "The other plan",
+                RequestKind::AcceptContract => "The consent to the new contract",
                 RequestKind::Cancel => "The wish to cancel",
                 RequestKind::Publish => "This",
             };
-            format!("{what} asked for by {} waits for a reviewer or maintainer of {}.", one.requested_by.1, whose.name)
+            if one.request.state == RequestState::NeedsInfo {
+                return format!("{what} asked for by {0} waits for an answer of {0} to a question.", one.requested_by.1);
+            }
+            let rule =
+                if one.request.rule.is_empty() { String::new() } else { format!(" It waits because of a rule. {}.", one.request.rule) };
+            format!("{what} asked for by {} waits for a reviewer or maintainer of {}.{rule}", one.requested_by.1, whose.name)
         })
         .collect();
     let held = if details.state_at(now).in_force() { super::suspensions::notes(details) } else { Vec::new() };
@@ -681,6 +708,7 @@ mod tests {
             can_resume: false,
             can_keep: false,
             project_count: 4,
+            contract_note: None,
             tab,
         }
     }

@@ -161,6 +161,8 @@ pub(crate) fn rows() -> Vec<Row> {
         with(post.clone(), "/api/v1/organizations/{org}/services", EDIT, |world| world.new_service("Another")),
         row(get.clone(), "/api/v1/services/{service}", ALL),
         with(patch.clone(), "/api/v1/services/{service}", EDIT, |_| json!({"summary": "x"})),
+        // Whoever sees the service, on the marketplace or as a member; all versions only members.
+        row(get.clone(), "/api/v1/services/{service}/contracts", ALL),
         with(post.clone(), "/api/v1/services/{service}/contracts", EDIT, |world| world.new_contract()),
         row(post.clone(), "/api/v1/services/{service}/publish", EDIT),
         // A service on the marketplace is seen by strangers, so they are refused and not told that there is none.
@@ -209,6 +211,22 @@ pub(crate) fn rows() -> Vec<Row> {
         row(post.clone(), "/api/v1/services/{service}/subscriptions/{subscription}/resume", Gate::Roles("rm")),
         with(post.clone(), "/api/v1/operator/subscriptions/{subscription}/pause", Gate::Operator, |_| json!({"reason": "x"})),
         row(post.clone(), "/api/v1/operator/subscriptions/{subscription}/resume", Gate::Operator),
+        row(get.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/contract", ALL),
+        with(
+            post.clone(),
+            "/api/v1/organizations/{org}/subscriptions/{subscription}/contract/accept",
+            ALL,
+            |world| json!({"contract": world.offered}),
+        ),
+        with(
+            post.clone(),
+            "/api/v1/organizations/{org}/subscriptions/{subscription}/contract/refuse",
+            MAINTAIN,
+            |world| json!({"contract": world.offered}),
+        ),
+        with(post.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/plan", ALL, |_| json!({"plan": "Plus"})),
+        row(get.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/consents", ALL),
+        row(get.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/consents/{consent}", ALL),
         row(get.clone(), "/api/v1/organizations/{org}/grants", ALL),
         row(get.clone(), "/api/v1/organizations/{org}/requests", ALL),
         row(get.clone(), "/api/v1/organizations/{org}/requests", ALL),
@@ -216,7 +234,20 @@ pub(crate) fn rows() -> Vec<Row> {
         row(get.clone(), "/api/v1/requests/{request}", ALL),
         with(post.clone(), "/api/v1/requests/{request}/approve", Gate::Roles("rm"), |_| json!({})),
         with(post.clone(), "/api/v1/requests/{request}/reject", Gate::Roles("rm"), |_| json!({"reason": "no"})),
+        with(post.clone(), "/api/v1/requests/{request}/ask", Gate::Roles("rm"), |_| json!({"question": "why?"})),
+        with(post.clone(), "/api/v1/requests/{request}/answer", Gate::Roles("-"), |_| json!({"text": "because"})),
         row(post.clone(), "/api/v1/requests/{request}/withdraw", Gate::Roles("-")),
+        row(get.clone(), "/api/v1/organizations/{org}/policy", ALL),
+        with(put.clone(), "/api/v1/organizations/{org}/policy", MAINTAIN, |_| json!({"rules": [{"name": "All"}]})),
+        row(get.clone(), "/api/v1/organizations/{org}/delegations", ALL),
+        with(
+            post.clone(),
+            "/api/v1/organizations/{org}/delegations",
+            Gate::Roles("rm"),
+            |world| json!({"to": world.other, "until": "2026-05-01"}),
+        ),
+        // The maintainer's own, so that whoever is named is none of the others.
+        row(delete.clone(), "/api/v1/organizations/{org}/delegations/{delegation}", MAINTAIN),
         // usage and costs
         with(post.clone(), "/api/v1/usage", Gate::Service, |_| json!([])),
         row(get.clone(), "/api/v1/organizations/{org}/usage", ALL),
@@ -267,9 +298,13 @@ pub(crate) struct World {
     held_service: String,
     held: String,
     lock: String,
+    /// A contract that waits for the consent of the subscription.
+    offered: String,
+    consent: String,
     request: String,
     /// The code of its mail domain, grid.example, which is not verified yet.
     code: String,
+    delegation: String,
 }
 
 impl World {
@@ -319,8 +354,11 @@ impl World {
             held_service: String::new(),
             held: String::new(),
             lock: String::new(),
+            offered: String::new(),
+            consent: String::new(),
             request: String::new(),
             code,
+            delegation: String::new(),
         };
         world.service = world.draft("Draft service").await;
         world.open_service = world.draft("Open service").await;
@@ -334,9 +372,20 @@ impl World {
         for service in [&world.open_service, &subscribed] {
             world.maintainer.post(&format!("/api/v1/services/{service}/publish"), json!({})).await.expect(200);
         }
-        let subscribe = json!({"service": subscribed, "projects": {"mode": "selected", "projects": ["north"]}, "accept_terms": true});
+        // Before it is subscribed, so that what is offered next waits for consent.
+        let plans = json!([{"name": "Basic", "currency": "EUR", "monthly": "10"}, {"name": "Plus", "currency": "EUR", "monthly": "20"}]);
+        let contract = |permissions: Value| json!({"level": "organization", "permissions": permissions, "plans": plans});
+        let contracts = format!("/api/v1/services/{subscribed}/contracts");
+        world.maintainer.post(&contracts, contract(json!(["resources:read"]))).await.expect(201);
+        let subscribe =
+            json!({"service": subscribed, "plan": "Basic", "projects": {"mode": "selected", "projects": ["north"]}, "accept_terms": true});
         let subscription = world.maintainer.post("/api/v1/organizations/grid/subscriptions", subscribe).await.expect(201);
         world.subscription = text(&subscription, "id");
+        let offered = world.maintainer.post(&contracts, contract(json!(["resources:read", "resources:write"]))).await.expect(201);
+        assert_eq!(offered["subscribers"]["offered"], 1, "{offered}");
+        world.offered = text(&offered, "id");
+        let consents = format!("/api/v1/organizations/grid/subscriptions/{}/consents", world.subscription);
+        world.consent = text(&world.maintainer.get(&consents).await.expect(200)["items"][0], "id");
         let cancel = format!("/api/v1/organizations/grid/subscriptions/{}/cancel", world.subscription);
         let request = world.editor.post(&cancel, json!({})).await.expect(202);
         world.request = text(&request["request"], "id");
@@ -344,6 +393,8 @@ impl World {
         let lock = json!({"service": world.open_service});
         world.lock = text(&world.maintainer.post("/api/v1/organizations/grid/projects/north/locks", lock).await.expect(201), "id");
         world.subscribed = subscribed;
+        let away = json!({"to": world.other, "from": "2026-05-20", "until": "2026-05-21"});
+        world.delegation = text(&world.maintainer.post("/api/v1/organizations/grid/delegations", away).await.expect(201), "id");
         world
     }
 
@@ -407,6 +458,8 @@ impl World {
             .replace("{subscription}", subscription)
             .replace("{lock}", &self.lock)
             .replace("{request}", &self.request)
+            .replace("{delegation}", &self.delegation)
+            .replace("{consent}", &self.consent)
             .replace("{token}", "tok_01h455vb4pex5vsknk084sn02q")
             .replace("{session}", "ses_01h455vb4pex5vsknk084sn02q")
     }
@@ -507,7 +560,7 @@ async fn judge(app: &TestApp, row: &Row) -> Vec<String> {
             // First those who are refused, who change nothing; then the one with the least rights who may, who changes it.
             for (letter, who, person) in everyone.iter().filter(|(letter, ..)| !roles.contains(*letter)) {
                 let status = world.ask(row, &person.client).await;
-                let own = row.path.ends_with("/withdraw") && *letter == 'e'
+                let own = (row.path.ends_with("/withdraw") || row.path.ends_with("/answer")) && *letter == 'e'
                     || row.path.contains("/me/tokens/")
                     || row.path.contains("/me/sessions/")
                     || row.path.starts_with("/api/v1/invitations/");

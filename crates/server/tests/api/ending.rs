@@ -74,6 +74,10 @@ async fn furnish(app: &TestApp, world: &World) {
     app.write_mails().await;
     app.mail_to("new@people.example").await;
     world.token(app, "resources:read").await;
+    ada.put(&format!("{path}/policy"), json!({"rules": [{"name": "All"}]})).await.expect(200);
+    let stan = app.person("stan").await;
+    ada.post(&format!("{path}/members"), json!({"members": [{"email": stan.user.email, "role": "viewer"}]})).await.expect(200);
+    ada.post(&format!("{path}/delegations"), json!({"to": stan.id(), "until": "2026-05-01"})).await.expect(201);
     ada.patch(path, json!({"handle": "power"})).await.expect(200);
 }
 

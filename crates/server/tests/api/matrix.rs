@@ -131,6 +131,7 @@ impl Matrix {
             Permission::View
             | Permission::ReadActivity
             | Permission::ExportActivity
+            | Permission::ManagePolicies
             | Permission::EditOrganization
             | Permission::ManageResources
             | Permission::ManageMembers
@@ -157,6 +158,7 @@ impl Matrix {
             Permission::DecideRequests | Permission::DecideSubscriptions => {
                 who.post(&format!("/api/v1/requests/{about}/approve"), json!({})).await
             }
+            Permission::ManagePolicies => who.put(&format!("{GRID}/policy"), json!({"request_days": 31})).await,
             Permission::EditOrganization => who.patch(GRID, json!({"description": about})).await,
             Permission::ManageResources => who.post(&format!("{GRID}/projects"), json!({"name": about})).await,
             Permission::ManageMembers => {
@@ -191,6 +193,7 @@ impl Matrix {
             Permission::DecideRequests | Permission::DecideSubscriptions => {
                 submit(&format!("/requests/{about}/approve"), &[("reason", ""), ("back", "/requests")]).await
             }
+            Permission::ManagePolicies => submit("/organizations/grid/settings/approvals", &[("change", "days"), ("days", "30")]).await,
             Permission::EditOrganization => {
                 submit(
                     "/organizations/grid/settings",

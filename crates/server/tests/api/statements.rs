@@ -16,7 +16,23 @@ const MANY: usize = 10;
 
 /// Operations that change what others need get a world of their own.
 fn needs_its_own_world(row: &Row) -> bool {
-    let verbs = ["/suspend", "/publish", "/pause", "/resume", "/keep", "/locks", "/deprecate", "/retire", "/cancel", "/approve", "/reject"];
+    let verbs = [
+        "/suspend",
+        "/publish",
+        "/pause",
+        "/resume",
+        "/keep",
+        "/locks",
+        "/deprecate",
+        "/retire",
+        "/cancel",
+        "/approve",
+        "/reject",
+        "/ask",
+        "/accept",
+        "/refuse",
+        "/plan",
+    ];
     row.method == Method::DELETE || row.method == Method::PUT || verbs.iter().any(|verb| row.path.ends_with(verb))
 }
 

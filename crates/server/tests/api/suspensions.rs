@@ -23,8 +23,10 @@ async fn ask(who: &Client, subscription: &str, verb: &str, body: Value) -> Answe
     post(who, &format!("{SUBSCRIPTIONS}/{subscription}/{verb}"), body).await
 }
 
+/// The state, and who holds it up; by name, because those of one instant are in no order.
 fn standing(of: &Value) -> (String, Vec<String>) {
-    let causes = of["paused_by"].as_array().unwrap().iter().map(|cause| cause.as_str().unwrap().to_owned()).collect();
+    let mut causes: Vec<_> = of["paused_by"].as_array().unwrap().iter().map(|cause| cause.as_str().unwrap().to_owned()).collect();
+    causes.sort();
     (of["state"].as_str().unwrap().to_owned(), causes)
 }
 

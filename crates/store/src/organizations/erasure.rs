@@ -9,14 +9,16 @@ use crate::{StoreError, Tx, marketplace, params};
 
 /// The tables of which nothing is left of an erased organization. Each table with an `organization_id` stands here or in
 /// [`LEDGER`]; a test compares both with the database.
-pub const ERASED: [&str; 16] = [
+pub const ERASED: [&str; 18] = [
     "access_tokens",
+    "delegations",
     "invitations",
     "memberships",
     "organization_domains",
     "organization_handles",
     "organization_shares",
     "personal_token_organizations",
+    "policies",
     "resources",
     "search_queue",
     "service_audience",
@@ -30,8 +32,12 @@ pub const ERASED: [&str; 16] = [
 
 /// The tables of which rows stay under the organization's id: the ledger, what its rows refer to, and how far the log was
 /// read. Texts that people wrote into them are erased.
-pub const LEDGER: [&str; 17] = [
+pub const LEDGER: [&str; 22] = [
     "applications",
+    "consents",
+    "contract_offers",
+    "contract_rollouts",
+    "contract_texts",
     "contracts",
     "events",
     "grants",
@@ -45,6 +51,7 @@ pub const LEDGER: [&str; 17] = [
     "subscription_endings",
     "subscription_projects",
     "subscription_suspensions",
+    "subscription_terms",
     "subscriptions",
     "usage_days",
     "usage_events",
@@ -53,7 +60,7 @@ pub const LEDGER: [&str; 17] = [
 /// What is erased, as statements with the organization as `$1` and the number of rows as `$2`, in an order that keeps
 /// references. Kept are: the organization's id and name, names of projects and services, contracts and plans, subscriptions
 /// with their grants, requests with who decided, usage, and the event log.
-const STEPS: [&str; 28] = [
+const STEPS: [&str; 32] = [
     "delete from team_shares where organization_id = $1 and application_id in
        (select application_id from team_shares where organization_id = $1 limit $2)",
     "delete from organization_shares where organization_id = $1 and application_id in
@@ -105,8 +112,15 @@ const STEPS: [&str; 28] = [
        (select service_id from search_queue where organization_id = $1 limit $2)",
     "update requests set note = '' where organization_id = $1 and id in
        (select id from requests where organization_id = $1 and note <> '' limit $2)",
-    "update request_decisions set comment = '' where organization_id = $1 and request_id in
-       (select request_id from request_decisions where organization_id = $1 and comment <> '' limit $2)",
+    "update requests set asked = '{}' where organization_id = $1 and id in
+       (select id from requests where organization_id = $1 and asked like '%\"purpose\"%' limit $2)",
+    "update request_decisions set comment = '', changes = '[]' where organization_id = $1 and request_id in
+       (select request_id from request_decisions where organization_id = $1 and (comment <> '' or changes <> '[]') limit $2)",
+    "update requests set rule = '' where organization_id = $1 and id in
+       (select id from requests where organization_id = $1 and rule <> '' limit $2)",
+    "delete from policies where organization_id in (select organization_id from policies where organization_id = $1 limit $2)",
+    "delete from delegations where organization_id = $1 and id in
+       (select id from delegations where organization_id = $1 limit $2)",
     "delete from memberships where organization_id = $1 and user_id in
        (select user_id from memberships where organization_id = $1 limit $2)",
     "delete from organization_handles where handle in
