@@ -122,7 +122,7 @@ for (const engine of engines) {
       for (const name of ["Alpha", "Beta", "Gamma"]) await asked(name);
       await signIn(page, stoa, person("reviewer"));
       await page.goto(`${stoa.url}/requests`);
-      const focused = () => page.evaluate(() => document.activeElement.querySelector?.("[data-request-link]")?.textContent);
+      const focused = () => page.evaluate(() => document.activeElement.closest("[data-request]")?.querySelector("[data-request-link]")?.textContent);
       await page.keyboard.press("?");
       await page.getByRole("dialog", { name: "Decide by keyboard" }).waitFor();
       await inspect(page, "keys");

@@ -251,7 +251,7 @@ api_tests! {
         let told = events(&trade.vic, "grid", "service.deprecated").await;
         assert_eq!(told[0]["data"]["deprecation"]["successor"]["name"], "Forecast 2");
         app.write_mails().await;
-        let mails: Vec<_> = app.mails().await.into_iter().filter(|mail| mail.rendered.subject.contains("Forecast")).collect();
+        let mails: Vec<_> = app.mails().await.into_iter().filter(|mail| mail.rendered.text.contains("will retire Forecast")).collect();
         assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), ["mia@people.example"], "maintainers of the subscriber");
         assert!(mails[0].rendered.text.contains("Borealis will retire Forecast, which Grid subscribes, on 30 June 2026 or later."), "{}", mails[0].rendered.text);
         assert!(mails[0].rendered.text.contains("recommends Forecast 2 instead"));
