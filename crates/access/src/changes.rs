@@ -35,6 +35,8 @@ impl Dependency {
             "subscription" => Some(subject.parse().map_or(everything, Self::Subscription)),
             "application" => Some(subject.parse().map_or(everything, Self::Application)),
             "service" => Some(subject.parse().map_or(everything, Self::Service)),
+            // It is about many subscriptions at once, and seldom.
+            "level_change" => Some(everything),
             _ => Some(everything),
         }
     }

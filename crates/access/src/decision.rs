@@ -122,6 +122,8 @@ pub struct Subscribed {
     ends_at: Option<Ts>,
     /// The granted projects, with the ends of their grants.
     projects: HashMap<ProjectId, Option<Ts>>,
+    /// The subscriptions it is an alias of.
+    holders: Vec<SubscriptionId>,
     handles: HashMap<String, ProjectId>,
 }
 
@@ -138,6 +140,7 @@ impl From<KeptSubscription> for Subscribed {
             application: kept.application,
             permissions: kept.permissions,
             projects: kept.projects.iter().map(|(id, _, ends_at)| (*id, *ends_at)).collect(),
+            holders: kept.holders,
             handles: kept.projects.into_iter().map(|(id, handle, _)| (handle, id)).collect(),
         }
     }
@@ -174,13 +177,15 @@ impl Subscribed {
 
 impl Entry for Subscribed {
     fn dependencies(&self) -> Vec<Dependency> {
-        vec![
+        let mut dependencies = vec![
             Dependency::Subscription(self.id),
             Dependency::Organization(self.organization),
             Dependency::Projects(self.organization),
             Dependency::Organization(self.provider),
             Dependency::Service(self.service),
-        ]
+        ];
+        dependencies.extend(self.holders.iter().map(|holder| Dependency::Subscription(*holder)));
+        dependencies
     }
 
     fn weight(&self) -> usize {

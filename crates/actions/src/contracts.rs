@@ -57,7 +57,8 @@ pub struct Offered {
 }
 
 /// Offers a new contract: new subscriptions get it at once. For those that are there it applies at once where it asks for
-/// less, or for nothing else; otherwise it waits for each subscriber's consent. Subscriptions at another level keep theirs.
+/// less, or for nothing else; otherwise it waits for each subscriber's consent. Subscriptions at another level are asked to
+/// change it where a day is announced, and keep their contract otherwise.
 ///
 /// # Errors
 /// 401, 404, 403; `wrong_state` (409) when the service is over; what is wrong with the input.
@@ -71,7 +72,8 @@ pub async fn offer(act: &mut Act, key: &Key<ServiceId>, new: NewVersion) -> Resu
     let notice_until = check_notice(new.notice_until.as_deref(), act.now(), &mut faults);
     let paths = PlanPaths(new.plan_paths);
     if let Some(draft) = &draft {
-        let used = rollout::plans_in_use(&mut act.tx, &service, draft.level).await?;
+        let level = if notice_until.is_some() { None } else { Some(draft.level) };
+        let used = rollout::plans_in_use(&mut act.tx, &service, level).await?;
         let used: Vec<_> = used.iter().map(String::as_str).collect();
         paths.check(&used, &draft.plans, &mut faults);
     }
@@ -182,7 +184,7 @@ fn changes(
 /// Those of the database.
 pub async fn plans_in_use(conn: &mut Conn, service: &Service) -> Result<Vec<String>> {
     let contract = kept::find_contract(conn, service.provider, service.contract).await?.ok_or(Error::NotFound("contract"))?;
-    Ok(rollout::plans_in_use(conn, service, contract.level).await?.into_iter().collect())
+    Ok(rollout::plans_in_use(conn, service, Some(contract.level)).await?.into_iter().collect())
 }
 
 /// One side of a difference: a contract with one of its plans.

@@ -9,15 +9,17 @@ use stoa_domain::{
     costs::{CostLine, DailyQuantity, PlanSince, RatingError, SubscriptionTerms, rate_by_plan, usage_needed},
     groupings::{CostSummary, CostWord, Grouping, Origin, summarise_costs},
     ids::{OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId},
+    level_changes::Kinship,
     meters::Plan,
     money::{Currency, Overflow},
     organizations::Key,
     periods::Period,
     permissions::Permission,
     subscriptions::Subscription,
+    suspensions::Cause,
     time::{Span, Ts},
 };
-use stoa_store::{Conn, StoreError, costs, suspensions, usage};
+use stoa_store::{Conn, StoreError, costs, level_changes, suspensions, usage};
 
 pub use stoa_store::costs::Billed;
 
@@ -176,9 +178,11 @@ async fn rated(conn: &mut Conn, organization: OrganizationId, part: Part<'_>, no
     let subscriptions = costs::stretches(conn, organization, only, from.start(), to.start()).await?;
     let plans = costs::plans(conn, &subscriptions).await?;
     let held = suspensions::spans(conn, organization, only, from.start(), to.start()).await?;
+    let kinship = Kinship::of(level_changes::parts_of_organization(conn, organization).await?);
     let grants = costs::grants(conn, organization, only, part.projects, from.start(), to.start()).await?;
     let (first, end) = usage_needed(from, to);
-    let daily = usage::daily(conn, organization, only, first, end).await?;
+    let with_kin = only.map(|only| with_kin(only, &kinship));
+    let daily = usage::daily(conn, organization, with_kin.as_deref(), first, end).await?;
     let names = Names::read(conn, organization, &subscriptions).await?;
     let mut terms: Vec<(usize, SubscriptionTerms)> = Vec::new();
     let mut positions: HashMap<SubscriptionId, usize> = HashMap::new();
@@ -189,8 +193,16 @@ async fn rated(conn: &mut Conn, organization: OrganizationId, part: Part<'_>, no
             Some((_, terms)) => terms.plans.push(plan),
             None => {
                 // While something holds it up, no fee accrues.
-                let active = one.active.without(held.get(&one.id).map(Vec::as_slice).unwrap_or_default());
-                terms.push((first, SubscriptionTerms { plans: vec![plan], active, grants: Vec::new(), usage: Vec::new() }));
+                let held: Vec<_> = held.get(&one.id).into_iter().flatten().map(free_of_fees).collect();
+                let new = SubscriptionTerms {
+                    plans: vec![plan],
+                    active: one.active.without(&held),
+                    grants: Vec::new(),
+                    usage: Vec::new(),
+                    elsewhere: Vec::new(),
+                    follows: one.follows,
+                };
+                terms.push((first, new));
             }
         }
     }
@@ -201,19 +213,47 @@ async fn rated(conn: &mut Conn, organization: OrganizationId, part: Part<'_>, no
     }
     let mut interned: BTreeSet<Arc<str>> = BTreeSet::new();
     for one in daily {
-        let Some((_, terms)) = positions.get(&one.subscription).and_then(|position| terms.get_mut(*position)) else { continue };
         let meter = interned.get(one.meter.as_str()).cloned().unwrap_or_else(|| {
             let meter: Arc<str> = one.meter.into();
             interned.insert(Arc::clone(&meter));
             meter
         });
-        terms.usage.push(DailyQuantity { project: one.project, meter, day: one.day, quantity: one.quantity });
+        let used = DailyQuantity { project: one.project, meter, day: one.day, quantity: one.quantity };
+        if !kinship.is_empty() {
+            for relative in kinship.relatives(one.subscription, one.project) {
+                if let Some((_, terms)) = positions.get(&relative).and_then(|position| terms.get_mut(*position)) {
+                    terms.elsewhere.push(used.clone());
+                }
+            }
+        }
+        if let Some((_, terms)) = positions.get(&one.subscription).and_then(|position| terms.get_mut(*position)) {
+            terms.usage.push(used);
+        }
     }
     let mut lines = Vec::new();
     for (first, terms) in &terms {
         lines.extend(rate_by_plan(terms, now, from, to).map_err(unrated)?.into_iter().map(|(turn, line)| (first + turn, line)));
     }
     Ok(Costs { period, subscriptions, plans, lines, names })
+}
+
+/// Some subscriptions, and those that served or serve their projects in their stead.
+fn with_kin(only: &[SubscriptionId], kinship: &Kinship) -> Vec<SubscriptionId> {
+    let kin = |id: &SubscriptionId| {
+        let projects: Vec<_> = kinship.projects_of(*id).collect();
+        projects.into_iter().flat_map(|project| kinship.relatives(*id, project)).collect::<Vec<_>>()
+    };
+    let all: BTreeSet<_> = only.iter().flat_map(kin).chain(only.iter().copied()).collect();
+    all.into_iter().collect()
+}
+
+/// The time for which no fee accrues because something held a subscription up. The day on which another one takes over
+/// belongs to the one that has it at its end, so that it is charged once.
+fn free_of_fees((cause, span): &(Cause, Span)) -> Span {
+    match cause {
+        Cause::LevelChange => Span::new(span.from.day().start(), span.to.map(|to| to.day().start())),
+        Cause::Consumer | Cause::Provider | Cause::Operator | Cause::Budget => *span,
+    }
 }
 
 fn plan_of(one: &Billed, plans: &HashMap<PlanId, Arc<Plan>>) -> Result<Arc<Plan>> {

@@ -2,6 +2,7 @@
 
 use stoa_domain::{
     ids::OrganizationId,
+    level_changes::CannotChangeLevel,
     limits::TooMany,
     members::LastMaintainer,
     offers::NotOpen,
@@ -216,6 +217,17 @@ impl From<CannotTurn> for Error {
             CannotTurn::NotPaused { .. } => "not_paused",
             CannotTurn::Ending(_) => "already_ending",
             CannotTurn::NotEnding => "not_ending",
+        };
+        Self::conflict(code, reason.to_string())
+    }
+}
+
+impl From<CannotChangeLevel> for Error {
+    fn from(reason: CannotChangeLevel) -> Self {
+        let code = match reason {
+            CannotChangeLevel::State { .. } => "wrong_state",
+            CannotChangeLevel::TooLate(_) => "too_late",
+            CannotChangeLevel::TooEarly(_) => "too_early",
         };
         Self::conflict(code, reason.to_string())
     }

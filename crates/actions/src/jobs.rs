@@ -4,7 +4,8 @@ use stoa_domain::time::Ts;
 use stoa_store::{ceremonies, idempotency, limits, links, organizations, sessions, tokens};
 
 use crate::{
-    KEEP_ANSWERS, Result, Stoa, contracts, invitations, mail, marketplace, organizations::erase_next, requests, resources, subscriptions,
+    KEEP_ANSWERS, Result, Stoa, contracts, invitations, level_changes, mail, marketplace, organizations::erase_next, requests, resources,
+    subscriptions,
 };
 
 /// How many batches of an erasure one round does; the next round goes on.
@@ -43,6 +44,8 @@ pub struct Swept {
     pub requests: u64,
     /// Reminders of requests that were noted.
     pub reminders: u64,
+    /// Changes of level whose announced day has come.
+    pub level_changes: u64,
     /// Subscriptions that ended because a new contract was not accepted in time.
     pub unaccepted: u64,
     /// Bytes in the object store to which nothing refers any more.
@@ -72,6 +75,7 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         grants: 0,
         requests: 0,
         reminders: 0,
+        level_changes: 0,
         unaccepted: 0,
         blobs: 0,
     };
@@ -88,6 +92,8 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
     swept.grants = subscriptions::close_due(stoa, now).await?;
     let due = requests::act_on_due(stoa, now).await?;
     (swept.requests, swept.reminders) = (due.expired, due.reminded);
+    // First those that were accepted, so that what is left of them is not taken for refused.
+    swept.level_changes = level_changes::tick(stoa, now).await?;
     swept.unaccepted = contracts::tick(stoa, now).await?.ended;
     swept.blobs = resources::sweep(stoa, now).await?;
     if swept != Swept::default() {

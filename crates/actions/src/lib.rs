@@ -22,6 +22,7 @@ pub mod identities;
 pub mod imports;
 pub mod invitations;
 pub mod jobs;
+pub mod level_changes;
 pub mod limits;
 pub mod locks;
 pub mod mail;

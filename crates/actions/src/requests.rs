@@ -30,7 +30,7 @@ pub use details::{
 pub use stoa_store::requests::{Counts, Wanted};
 
 use crate::{
-    Act, Caller, Error, Result, Who,
+    Act, Caller, Error, Result, Who, level_changes,
     seats::{self, Seat},
     services, subscriptions,
 };
@@ -81,7 +81,7 @@ pub(crate) fn for_projects(of: &Subscription, add: BTreeSet<ProjectId>) -> NewRe
 /// # Errors
 /// `already_requested` (409) when the same is asked for already.
 pub async fn open(act: &mut Act, new: NewRequest) -> Result<Request> {
-    let once = [RequestKind::Publish, RequestKind::Cancel, RequestKind::ChangePlan, RequestKind::AcceptContract];
+    let once = [RequestKind::Publish, RequestKind::Cancel, RequestKind::ChangePlan, RequestKind::AcceptContract, RequestKind::ChangeLevel];
     if once.contains(&new.kind)
         && let Some(open) = requests::find_open(&mut act.tx, new.organization, new.kind, new.service, new.subscription).await?
     {
@@ -348,6 +348,8 @@ fn permission_to_ask(request: &Request, subscription: Option<&Subscription>) -> 
             Permission::SubscribeProject
         }
         RequestKind::Subscribe | RequestKind::ChangePlan | RequestKind::AcceptContract => Permission::SubscribeOrganization,
+        // Every role may at least ask, whichever level it leads to.
+        RequestKind::ChangeLevel => Permission::SubscribeOrganization,
         RequestKind::AddProjects => Permission::AddProjects,
         RequestKind::Cancel => Permission::CancelSubscription,
         RequestKind::Publish => Permission::PublishServices,
@@ -424,6 +426,7 @@ pub async fn approve(act: &mut Act, id: RequestId, comment: &str) -> Result<Requ
     tell(act, &locked, &request, EventKind::RequestApproved, &said);
     match (request.kind, locked.subscription) {
         (RequestKind::Publish, _) => drop(services::publish_now(act, &locked.service).await?),
+        (RequestKind::ChangeLevel, _) => drop(level_changes::resolve(act, &request).await?),
         (_, Some(subscription)) => drop(subscriptions::resolve(act, &request, subscription).await?),
         (_, None) => return Err(Error::NotFound("subscription")),
     }

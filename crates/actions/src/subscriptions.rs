@@ -22,12 +22,13 @@ use stoa_domain::{
     requests::{Asked, Request, RequestKind, Step},
     services::{Contract, Level, Service, ServiceState},
     subscriptions::{ChoiceChange, ChoiceInput, IncludeFuture, Mode, ProjectChoice, Subscription, SubscriptionState, WrongState},
+    suspensions::Cause,
     text::{self, Faults},
     time::Ts,
 };
 use stoa_store::{
     grants::{self, KeptGrant},
-    organizations, policies,
+    level_changes, organizations, policies,
     services::{self, KeptPlan},
     subscriptions,
 };
@@ -37,13 +38,13 @@ pub use details::{
     projects, provided,
 };
 pub use effects::{Concerned, concerned};
-pub(crate) use effects::{concerned_all, expire, final_of, lapse, reject, resolve, still_offered, withdraw};
+pub(crate) use effects::{concerned_all, expire, final_of, lapse, reject, resolve, state_at, still_offered, withdraw};
 pub use ending::{cancel, end_due, keep};
 pub(crate) use hooks::end_requested;
 pub use hooks::{close_due, lock_partners, organization_deleted, project_created, project_deleted};
 pub(crate) use hooks::{project_end, take_in};
-pub(crate) use offering::seen;
 pub use offering::{NeedOfPlan, Offering, allow_several, offering, several};
+pub(crate) use offering::{permission_of, seen};
 pub use pausing::{pause, pause_as_operator, pause_as_provider, resume, resume_as_operator, resume_as_provider};
 pub(crate) use resubmitting::{Changed, Terms, reask, resubmit, terms};
 pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
@@ -262,7 +263,7 @@ fn check(new: &NewSubscription, contract: &Contract, plans: &[KeptPlan], candida
     Ok(faults.or(checked)?)
 }
 
-pub(super) fn check_plan(given: Option<&str>, plans: &[KeptPlan], faults: &mut Faults) -> Option<PlanId> {
+pub(crate) fn check_plan(given: Option<&str>, plans: &[KeptPlan], faults: &mut Faults) -> Option<PlanId> {
     let given = given.map(str::trim).filter(|plan| !plan.is_empty());
     let found = match (given, plans) {
         (None, [only]) => Some(only),
@@ -304,7 +305,7 @@ fn check_project(new: &NewSubscription, candidates: &[Candidate], faults: &mut F
     found
 }
 
-pub(super) fn find(candidates: &[Candidate], key: &str) -> Option<ProjectId> {
+pub(crate) fn find(candidates: &[Candidate], key: &str) -> Option<ProjectId> {
     match Key::<ProjectId>::read(key) {
         Key::Id(id) => candidates.iter().find(|one| one.id == id),
         Key::Handle(handle) => candidates.iter().find(|one| one.handle == handle),
@@ -317,7 +318,26 @@ pub(crate) async fn locked(act: &mut Act, organization: OrganizationId, id: Subs
     let missing = || Error::NotFound("subscription");
     let found = subscriptions::find(&mut act.tx, organization, id).await?.ok_or_else(missing)?;
     organizations::lock(&mut act.tx, &[organization, found.provider]).await?;
-    subscriptions::find(&mut act.tx, organization, id).await?.ok_or_else(missing)
+    let found = subscriptions::find(&mut act.tx, organization, id).await?.ok_or_else(missing)?;
+    no_alias(act, &found).await?;
+    Ok(found)
+}
+
+/// Refuses changes of a subscription that is an alias of another one by a change of level.
+async fn no_alias(act: &mut Act, of: &Subscription) -> Result<()> {
+    if of.state != SubscriptionState::Suspended {
+        return Ok(());
+    }
+    let open = stoa_store::suspensions::open(&mut act.tx, of.organization, of.id).await?;
+    if !open.iter().any(|one| one.cause == Cause::LevelChange) {
+        return Ok(());
+    }
+    let holders: BTreeSet<_> = level_changes::holders(&mut act.tx, of.id).await?.into_iter().map(|(holder, _)| holder).collect();
+    let named = holders.iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let more = if holders.len() > 3 { format!(" and {} more", holders.len() - 3) } else { String::new() };
+    let detail =
+        format!("since a change of level {named}{more} holds the projects of this subscription; change that, or undo the change of level");
+    Err(Error::conflict("replaced", detail))
 }
 
 /// Sets the choice of projects. What is taken out is out at once; what is added may wait for a request.

@@ -1,11 +1,14 @@
 //! Reporting usage, and reading what was reported.
 
+mod aliases;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use stoa_domain::{
     amounts::Quantity,
     groupings::{Grouping, UsageKey, UsageLine, UsageWord, summarise_usage},
     ids::{OrganizationId, ProjectId, SubscriptionId},
+    level_changes::Kinship,
     money::Overflow,
     organizations::Key,
     periods::Period,
@@ -16,7 +19,7 @@ use stoa_domain::{
     usage::{Delivery, ProjectRef, UsageEvent},
 };
 use stoa_store::{
-    Conn, suspensions, terms,
+    Conn, level_changes, suspensions, terms,
     usage::{self, Counted, DayKey, EventKey, Granted, Reportable},
 };
 
@@ -58,10 +61,12 @@ pub fn reporter(caller: &Caller) -> Result<&ServiceCaller> {
 /// grant at the time; `usage_conflict` (409) for an event that was counted before with another content.
 pub async fn report(act: &mut Act, events: &[UsageEvent]) -> Result<Reported> {
     let service = reporter(&act.caller)?.clone();
-    let subscriptions = subjects(&mut act.tx, &service, events).await?;
+    let kinship = Kinship::of(level_changes::kin(&mut act.tx, &named(events)).await?);
+    let subscriptions = subjects(&mut act.tx, &service, events, &kinship).await?;
     let ids: Vec<SubscriptionId> = subscriptions.keys().copied().collect();
     usage::lock(&mut act.tx, &ids).await?;
-    let fresh = undelivered(&mut act.tx, &subscriptions, events).await?;
+    let placed = aliases::resolved(&mut act.tx, &subscriptions, &kinship, events).await?;
+    let fresh = undelivered(&mut act.tx, &subscriptions, &placed).await?;
     let duplicates = events.len() - fresh.len();
     let mut counted = place(&mut act.tx, &subscriptions, &fresh).await?;
     // One order for all batches, in which the database's own locks are taken.
@@ -74,9 +79,16 @@ pub async fn report(act: &mut Act, events: &[UsageEvent]) -> Result<Reported> {
 
 type Subscriptions = BTreeMap<SubscriptionId, Reportable>;
 
-/// The subscriptions that the events name, if the service may report for each.
-async fn subjects(conn: &mut Conn, service: &ServiceCaller, events: &[UsageEvent]) -> Result<Subscriptions> {
+/// The subscriptions that the events name, each once.
+fn named(events: &[UsageEvent]) -> Vec<SubscriptionId> {
     let named: BTreeSet<SubscriptionId> = events.iter().map(|event| event.subscription).collect();
+    named.into_iter().collect()
+}
+
+/// The subscriptions that the events name, if the service may report for each, and those they are tied to by a change of
+/// level.
+async fn subjects(conn: &mut Conn, service: &ServiceCaller, events: &[UsageEvent], kinship: &Kinship) -> Result<Subscriptions> {
+    let named: BTreeSet<SubscriptionId> = named(events).into_iter().chain(kinship.all()).collect();
     let named: Vec<SubscriptionId> = named.into_iter().collect();
     let found = usage::reportable(conn, service.application, &named).await?;
     let found: Subscriptions = found.into_iter().map(|one| (one.id, one)).collect();
@@ -99,15 +111,25 @@ fn key(event: &UsageEvent) -> (SubscriptionId, &str, &str) {
     (event.subscription, &event.source, &event.id)
 }
 
-/// The events that are not counted yet, each once, with their places in the batch.
-async fn undelivered<'a>(conn: &mut Conn, subscriptions: &Subscriptions, events: &'a [UsageEvent]) -> Result<Vec<(usize, &'a UsageEvent)>> {
+/// The events that are not counted yet, each once, with their places in the batch. An event is the same whichever of the
+/// subscriptions that are tied by a change of level it was counted for.
+async fn undelivered<'a>(
+    conn: &mut Conn,
+    subscriptions: &Subscriptions,
+    placed: &'a [aliases::Placed<'a>],
+) -> Result<Vec<(usize, &'a UsageEvent)>> {
+    let copies: Vec<UsageEvent> = placed.iter().flat_map(aliases::Placed::for_others).collect();
+    let every = placed.iter().map(|one| one.event.as_ref()).chain(&copies);
     let named: Vec<(OrganizationId, &UsageEvent)> =
-        events.iter().filter_map(|event| Some((subscriptions.get(&event.subscription)?.organization, event))).collect();
+        every.filter_map(|event| Some((subscriptions.get(&event.subscription)?.organization, event))).collect();
     let mut known: HashMap<EventKey, [u8; 32]> = usage::known(conn, &named).await?;
-    let mut fresh = Vec::with_capacity(events.len());
-    for (index, event) in events.iter().enumerate() {
+    let mut fresh = Vec::with_capacity(placed.len());
+    for (index, one) in placed.iter().enumerate() {
+        let event = one.event.as_ref();
         let key = (event.subscription, event.source.clone(), event.id.clone());
-        match event.against(known.get(&key).map(<[u8; 32]>::as_slice)) {
+        let of = |id: &SubscriptionId| known.get(&(*id, event.source.clone(), event.id.clone()));
+        let before = known.get(&key).or_else(|| one.others.iter().find_map(of));
+        match event.against(before.map(<[u8; 32]>::as_slice)) {
             Delivery::New => {
                 known.insert(key, event.body_hash);
                 fresh.push((index, event));

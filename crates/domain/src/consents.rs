@@ -18,6 +18,8 @@ words! {
         Subscribed = "subscribed",
         /// Another version of the contract.
         Accepted = "accepted",
+        /// A contract at the other level.
+        LevelChanged = "level_changed",
         /// Another plan of the same contract.
         PlanChanged = "plan_changed",
     }

@@ -22,6 +22,10 @@
 //! quantity of the whole month comes to. So a plan that changes nothing changes no cost, one that is nowhere dearer never
 //! costs more than staying, and nothing is charged twice. The one-time fee is that of the plan of the first activation. A
 //! meter that the plan of a day does not have is priced by the last one before that held on this day and has it.
+//!
+//! By a change of level other subscriptions may go on with the projects of one. Then each line is the line that the same
+//! month would have if all of it had been reported for the subscription of its day: what was reported for the others counts
+//! towards free units, tiers and packages, and is charged there.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -130,6 +134,11 @@ pub struct SubscriptionTerms {
     pub grants: Vec<(ProjectId, Span)>,
     /// What was reported, in any order, for at least the days of [`usage_needed`].
     pub usage: Vec<DailyQuantity>,
+    /// What was reported in those days for the same projects while another subscription stood in for this one, by a change
+    /// of level. It counts towards free units, tiers and packages of its month, and costs nothing here.
+    pub elsewhere: Vec<DailyQuantity>,
+    /// Whether it goes on where another subscription stopped, so that the one-time fee was paid before.
+    pub follows: bool,
 }
 
 /// A part of the cost of a subscription.
@@ -276,7 +285,8 @@ type Lines = Vec<(usize, CostLine)>;
 
 fn rate_fees(terms: &SubscriptionTerms, turns: &Turns<'_>, now: Ts, from: Day, to: Day, lines: &mut Lines) -> Result<(), RatingError> {
     let active = merged(&terms.active, now);
-    if let Some(first) = active.first().map(|span| span.from).filter(|first| (from..to).contains(&first.day())) {
+    let first = active.first().map(|span| span.from).filter(|first| !terms.follows && (from..to).contains(&first.day()));
+    if let Some(first) = first {
         let turn = turns.at(first);
         if let Some(one) = turns.plans.get(turn).filter(|one| !one.plan.one_time.is_zero()) {
             lines.push((turn, fee(first.day(), Component::OneTime, None, Cost::flat(one.plan.one_time)?)));
@@ -357,6 +367,42 @@ fn fee_of_day(fee: Decimal, day: Day) -> Result<Cost, Overflow> {
 /// A day's quantity of a project on the meter at hand.
 type Row = (Day, ProjectId, Quantity);
 
+/// How much of each row was reported elsewhere; empty where nothing was.
+type Elsewhere = BTreeMap<(Day, ProjectId), Quantity>;
+
+/// What was reported elsewhere on a meter, and the rows with it.
+fn with_elsewhere(terms: &SubscriptionTerms, name: &str, first: Day, end: Day, rows: &mut Vec<Row>) -> Result<Elsewhere, Overflow> {
+    let mut elsewhere = Elsewhere::new();
+    for used in terms.elsewhere.iter().filter(|used| &*used.meter == name && (first..end).contains(&used.day)) {
+        rows.push((used.day, used.project, used.quantity));
+        let sum = elsewhere.entry((used.day, used.project)).or_default();
+        *sum = sum.plus(used.quantity)?;
+    }
+    Ok(elsewhere)
+}
+
+/// The own part of a row: what is left of its quantity, and its share of the cost.
+fn own_part(meter: &Meter, quantity: Quantity, elsewhere: Option<&Quantity>, cost: Cost) -> Result<(Quantity, Cost), Overflow> {
+    let Some(elsewhere) = elsewhere else { return Ok((quantity, cost)) };
+    let own = quantity.minus(*elsewhere)?;
+    if let Price::Standard { unit_price } = &meter.price
+        && meter.free_units.is_zero()
+    {
+        return Ok((own, Cost::of(own, *unit_price)?));
+    }
+    // Of a day of corrections the corrections have their share, of any other day what was used.
+    let sized = |part: Quantity| {
+        if quantity < Quantity::ZERO { Quantity::ZERO.minus(part).map(Quantity::or_nothing) } else { Ok(part.or_nothing()) }
+    };
+    let (mine, theirs) = (sized(own)?, sized(*elsewhere)?);
+    let cost = match (mine.is_zero(), theirs.is_zero()) {
+        (true, _) => Cost::ZERO,
+        (false, true) => cost,
+        (false, false) => cost.share(mine, mine.plus(theirs)?)?,
+    };
+    Ok((own, cost))
+}
+
 fn rate_meters(terms: &SubscriptionTerms, turns: &Turns<'_>, from: Day, to: Day, lines: &mut Lines) -> Result<(), RatingError> {
     let mut by_name: HashMap<&str, Vec<Row>> = HashMap::new();
     let (first, end) = usage_needed(from, to);
@@ -365,6 +411,7 @@ fn rate_meters(terms: &SubscriptionTerms, turns: &Turns<'_>, from: Day, to: Day,
     }
     for (name, mut rows) in by_name {
         let component = Component::Meter(name.into());
+        let elsewhere = with_elsewhere(terms, name, first, end, &mut rows)?;
         // The stable sort takes no time on what a database has sorted already.
         rows.sort_by_key(|(day, project, _)| (*day, *project));
         let rows = one_per_project_and_day(rows)?;
@@ -376,6 +423,9 @@ fn rate_meters(terms: &SubscriptionTerms, turns: &Turns<'_>, from: Day, to: Day,
             // What the month comes to by each meter that prices a part of it; usually there is one.
             let mut rated: Vec<(&Meter, Vec<Cost>)> = Vec::new();
             for (index, &(day, project, quantity)) in month.iter().enumerate() {
+                if elsewhere.get(&(day, project)).is_some_and(|elsewhere| *elsewhere == quantity) {
+                    continue;
+                }
                 let (turn, meter) = turns.meter(day, name).ok_or_else(|| RatingError::UnknownMeter(name.into()))?;
                 let known = rated.iter().position(|(known, _)| std::ptr::eq(*known, meter) || *known == meter);
                 let position = match known {
@@ -386,6 +436,7 @@ fn rate_meters(terms: &SubscriptionTerms, turns: &Turns<'_>, from: Day, to: Day,
                     }
                 };
                 let Some(cost) = rated.get(position).and_then(|(_, costs)| costs.get(index)).copied() else { continue };
+                let (quantity, cost) = own_part(meter, quantity, elsewhere.get(&(day, project)), cost)?;
                 if (from..to).contains(&day) && !(quantity.is_zero() && cost.is_zero()) {
                     lines.push((
                         turn,

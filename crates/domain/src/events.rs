@@ -156,6 +156,14 @@ words! {
         SubscriptionExpired = "subscription.expired",
         /// A subscription ended.
         SubscriptionEnded = "subscription.ended",
+        /// A contract at the other level was accepted; both ways of access work.
+        LevelChangeAccepted = "level_change.accepted",
+        /// The subscriptions at the new level took over.
+        LevelChangeSwitched = "level_change.switched",
+        /// It was taken back: the subscriptions of before go on.
+        LevelChangeUndone = "level_change.undone",
+        /// The announced day has come: the subscriptions of before are over.
+        LevelChangeSettled = "level_change.settled",
         /// A request was made.
         RequestOpened = "request.opened",
         /// A step of a request was approved and the next one is waited for.

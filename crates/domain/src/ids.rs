@@ -113,6 +113,8 @@ ids! {
     RequestId = "req";
     /// Something that holds a subscription up, or an end that was decided for later.
     SuspensionId = "sus";
+    /// An organization's way from subscriptions at one level to subscriptions at the other.
+    LevelChangeId = "lvl";
     /// A lock that keeps services out of a project.
     LockId = "lck";
     /// Somebody who decides in another's stead for a while.

@@ -19,6 +19,7 @@ pub mod ids;
 pub mod images;
 pub mod imports;
 pub mod invitations;
+pub mod level_changes;
 pub mod limits;
 pub mod links;
 pub mod locks;

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{MailId, OrganizationId},
+    level_changes::LevelChangeState,
     permissions::Role,
+    services::Level,
     time::{DAY, Day, HOUR, SECOND, Ts},
     words::words,
 };
@@ -106,6 +108,25 @@ pub enum Mail {
         /// Whether this is said once more, because the day comes near.
         again: bool,
         /// Where it is accepted or refused.
+        link: String,
+    },
+    /// A change of level went on: for maintainers of both sides.
+    LevelChanged {
+        /// The name of the organization of who reads it.
+        organization: String,
+        /// The service's name.
+        service: String,
+        /// The name of the organization that subscribes it.
+        subscriber: String,
+        /// Where the change is now.
+        state: LevelChangeState,
+        /// The level to which it leads.
+        level: Level,
+        /// Until when it can be undone.
+        until: Option<Ts>,
+        /// Who did it.
+        by: String,
+        /// Where it is looked at.
         link: String,
     },
     /// A subscription ended because a new contract was not accepted.
@@ -333,6 +354,7 @@ impl Mail {
             Self::Delegated { .. } => "delegated",
             Self::ContractOffered { .. } => "contract_offered",
             Self::ContractLapsed { .. } => "contract_lapsed",
+            Self::LevelChanged { .. } => "level_changed",
             Self::OrganizationDeleted { .. } => "organization_deleted",
             Self::ServiceReviewAsked { .. } => "service_review_asked",
             Self::ServiceReviewed { .. } => "service_reviewed",
@@ -368,6 +390,13 @@ impl Mail {
             Self::ContractOffered { service, organization, .. } => {
                 format!("{organization} loses {service} soon unless it accepts a contract")
             }
+            Self::LevelChanged { service, subscriber, state: LevelChangeState::Accepted, .. } => {
+                format!("{subscriber} changes the level of {service}")
+            }
+            Self::LevelChanged { service, subscriber, state: LevelChangeState::Undone, .. } => {
+                format!("The change of level of {service} for {subscriber} was undone")
+            }
+            Self::LevelChanged { service, subscriber, level, .. } => format!("{service} runs at {level} level for {subscriber} now"),
             Self::ContractLapsed { service, organization, .. } => format!("{organization} no longer subscribes {service}"),
             Self::OrganizationDeleted { organization, .. } => format!("{organization} was deleted"),
             Self::ServiceReviewAsked { organization, service, .. } => format!("{service} of {organization} waits for your review"),
@@ -406,6 +435,7 @@ impl Mail {
             | Self::Request { .. }
             | Self::Delegated { .. }
             | Self::ContractOffered { .. }
+            | Self::LevelChanged { .. }
             | Self::ContractLapsed { .. } => None,
         }
     }

@@ -64,6 +64,14 @@ impl OfferState {
         if self.waits() { Ok(Self::Refused) } else { Err(NotOpen(self)) }
     }
 
+    /// When a consent is taken back, as that to a change of level may be.
+    ///
+    /// # Errors
+    /// [`NotOpen`] unless it was accepted.
+    pub fn reopen(self) -> Result<Self, NotOpen> {
+        if self == Self::Accepted { Ok(Self::Open) } else { Err(NotOpen(self)) }
+    }
+
     /// When its day has come.
     ///
     /// # Errors

@@ -208,6 +208,7 @@ impl RequestKind {
             Self::AddProjects => "adds projects to a subscription",
             Self::ChangePlan => "changes the plan of a subscription",
             Self::AcceptContract => "accepts a new contract",
+            Self::ChangeLevel => "changes the level of a service",
             Self::Cancel => "cancels a subscription",
             Self::Publish => "publishes a service",
         }

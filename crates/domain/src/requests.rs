@@ -25,6 +25,8 @@ words! {
         ChangePlan = "change_plan",
         /// The consent to a new contract.
         AcceptContract = "accept_contract",
+        /// The consent to a contract at the other level, for all subscriptions of the service together.
+        ChangeLevel = "change_level",
         /// The end of a subscription.
         Cancel = "cancel",
         /// A service to be published.
@@ -84,6 +86,7 @@ impl RequestKind {
             Self::AddProjects => format!("{organization} asks to add projects to {service}"),
             Self::ChangePlan => format!("{organization} asks for another plan of {service}"),
             Self::AcceptContract => format!("{organization} asks to accept the new contract of {service}"),
+            Self::ChangeLevel => format!("{organization} asks to change the level of {service}"),
             Self::Cancel => format!("{organization} asks to cancel {service}"),
             Self::Publish => format!("{organization} asks to publish {service}"),
         }

@@ -24,6 +24,8 @@ words! {
         Operator = "operator",
         /// A budget was used up.
         Budget = "budget",
+        /// Another subscription stands in for it, by a change of level; it answers as that one's alias.
+        LevelChange = "level_change",
     }
 }
 
@@ -35,6 +37,7 @@ impl Cause {
             Self::Provider => "the provider",
             Self::Operator => "the operator",
             Self::Budget => "a budget that is used up",
+            Self::LevelChange => "a change of level, by which another subscription stands in for it",
         }
     }
 }

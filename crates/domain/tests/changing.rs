@@ -43,7 +43,7 @@ fn used(project_number: u8, meter: &str, on: Day, quantity: &str) -> DailyQuanti
 
 fn terms(plans: Vec<PlanSince>) -> SubscriptionTerms {
     let whole = Span::new(ts("2026-01-01T00:00:00Z"), None);
-    SubscriptionTerms { plans, active: vec![whole], grants: vec![(project(1), whole)], usage: vec![] }
+    SubscriptionTerms { plans, active: vec![whole], grants: vec![(project(1), whole)], usage: vec![], elsewhere: vec![], follows: false }
 }
 
 fn two_months(terms: &SubscriptionTerms) -> Vec<CostLine> {
@@ -291,5 +291,35 @@ proptest! {
         staying.usage = usage;
         let (after, before) = (two_months(&changing), two_months(&staying));
         prop_assert!(total(&after) <= total(&before).plus(tolerance(before.len())).unwrap(), "{} > {}", total(&after), total(&before));
+    }
+
+    #[test]
+    fn what_one_subscription_stops_and_another_goes_on_with_costs_what_one_alone_would(plan in any_plan(), usage in usage(), on in 1_i64..58) {
+        let switch = Day::from_number(day("2026-01-01").number() + on);
+        let mut alone = terms(in_turn(std::slice::from_ref(&plan), &[]));
+        alone.usage = usage.clone();
+        let before = |index: usize, one: &DailyQuantity| one.day < switch || (one.day == switch && index.is_multiple_of(2));
+        let (first, second): (Vec<_>, Vec<_>) = usage.into_iter().enumerate().partition(|(index, one)| before(*index, one));
+        let of = |part: &[(usize, DailyQuantity)]| part.iter().map(|(_, one)| one.clone()).collect::<Vec<_>>();
+        let begun = alone.active[0].from;
+        let old = SubscriptionTerms {
+            active: vec![Span::new(begun, Some(switch.start()))],
+            usage: of(&first),
+            elsewhere: of(&second),
+            ..alone.clone()
+        };
+        let new = SubscriptionTerms {
+            active: vec![Span::new(switch.start(), None)],
+            usage: of(&second),
+            elsewhere: of(&first),
+            follows: true,
+            ..alone.clone()
+        };
+        let (old, new, alone) = (two_months(&old), two_months(&new), two_months(&alone));
+        let (shared, whole) = (total(old.iter().chain(&new)), total(&alone));
+        let (most, least) = if shared > whole { (shared, whole) } else { (whole, shared) };
+        prop_assert!(most.minus(least).unwrap() <= tolerance(alone.len()), "{shared} instead of {whole}");
+        let quantity = |lines: &mut dyn Iterator<Item = &CostLine>| Quantity::sum(lines.filter_map(|line| line.quantity)).unwrap();
+        prop_assert_eq!(quantity(&mut old.iter().chain(&new)), quantity(&mut alone.iter()));
     }
 }

@@ -34,7 +34,14 @@ fn plan(fields: Value) -> Plan {
 }
 
 fn terms(plan: Plan) -> SubscriptionTerms {
-    SubscriptionTerms { plans: vec![since("2026-01-01T00:00:00Z", plan)], active: vec![], grants: vec![], usage: vec![] }
+    SubscriptionTerms {
+        plans: vec![since("2026-01-01T00:00:00Z", plan)],
+        active: vec![],
+        grants: vec![],
+        usage: vec![],
+        elsewhere: vec![],
+        follows: false,
+    }
 }
 
 fn since(at: &str, plan: Plan) -> PlanSince {

@@ -1,5 +1,7 @@
 //! What the access index reads: live credentials, open subscriptions with their grants, and what changed since.
 
+use std::collections::BTreeSet;
+
 use stoa_domain::{
     ids::{ApplicationId, OrganizationId, ProjectId, SecretId, ServiceId, SubscriptionId, UserId},
     permissions::Role,
@@ -10,7 +12,7 @@ use stoa_domain::{
     tokens::AccessToken,
 };
 
-use crate::{Conn, Row, StoreError, Value, params, tokens::access_token, users::placeholders};
+use crate::{Conn, Row, StoreError, Value, level_changes, params, tokens::access_token, users::placeholders};
 
 /// An access token whose secret, application and owning organization are live; it may have expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +103,8 @@ pub struct KeptSubscription {
     pub permissions: Vec<DataPermission>,
     /// The projects with a live grant, with their handles and the ends of the grants.
     pub projects: Vec<(ProjectId, String, Option<Ts>)>,
+    /// The subscriptions that hold its projects, where it is an alias of others by a change of level.
+    pub holders: Vec<SubscriptionId>,
 }
 
 impl KeptSubscription {
@@ -110,12 +114,48 @@ impl KeptSubscription {
     }
 }
 
-/// What a subscription opens; `None` when there is none, or one of its two organizations was deleted or is suspended. Two
-/// statements.
+/// What a subscription opens, itself or as an alias of those that hold its projects; `None` when there is none, or one of
+/// its two organizations was deleted or is suspended. Three statements, and two more for each that it is an alias of.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn find_subscription(conn: &mut Conn, id: SubscriptionId, now: Ts) -> Result<Option<KeptSubscription>, StoreError> {
+    let held = level_changes::holders(conn, id).await?;
+    if held.is_empty() {
+        return find_own(conn, id, now).await;
+    }
+    let holders: BTreeSet<SubscriptionId> = held.iter().map(|(holder, _)| *holder).collect();
+    let mut found = Vec::with_capacity(holders.len());
+    for holder in &holders {
+        if let Some(mut kept) = find_own(conn, *holder, now).await? {
+            let opens = kept.opens(now);
+            let ends_at = kept.ends_at;
+            kept.projects.retain(|(project, _, _)| opens && held.contains(&(*holder, *project)));
+            for (_, _, end) in &mut kept.projects {
+                *end = [*end, ends_at].into_iter().flatten().min();
+            }
+            found.push((opens, kept));
+        }
+    }
+    Ok(alias(id, Vec::from_iter(holders), found))
+}
+
+/// What an alias opens: together what those open that hold its projects, and no more than each of them allows.
+fn alias(id: SubscriptionId, holders: Vec<SubscriptionId>, found: Vec<(bool, KeptSubscription)>) -> Option<KeptSubscription> {
+    let any_opens = found.iter().any(|(opens, _)| *opens);
+    let mut found = found.into_iter().filter(|(opens, _)| *opens || !any_opens).map(|(_, kept)| kept);
+    let mut whole = found.next()?;
+    for other in found {
+        whole.permissions.retain(|one| other.permissions.contains(one));
+        whole.projects.extend(other.projects);
+    }
+    // Each project has its own end by now.
+    let ends_at = if any_opens { None } else { whole.ends_at };
+    Some(KeptSubscription { id, holders, ends_at, ..whole })
+}
+
+/// What a subscription opens by its own grants. Two statements.
+async fn find_own(conn: &mut Conn, id: SubscriptionId, now: Ts) -> Result<Option<KeptSubscription>, StoreError> {
     let row = conn
         .fetch_optional(
             "select s.organization_id, o.handle, s.provider_id, s.service_id, v.application_id, s.state, v.state, c.permissions, s.ends_at
@@ -161,6 +201,7 @@ pub async fn find_subscription(conn: &mut Conn, id: SubscriptionId, now: Ts) -> 
         ends_at: row.get(8)?,
         permissions: permissions(&row, 7)?,
         projects,
+        holders: Vec::new(),
     }))
 }
 

@@ -38,10 +38,14 @@ pub struct Billed {
     pub active: Span,
     /// When it had this contract and plan.
     pub held: Span,
+    /// Whether it goes on where subscriptions at another level stopped.
+    pub follows: bool,
 }
 
 const BILLED: &str = "select s.id, s.service_id, v.handle, v.name, v.categories, s.provider_id, o.name, s.contract_id, s.plan_id,
-                        s.activated_at, coalesce(s.ended_at, s.ends_at)
+                        s.activated_at, coalesce(s.ended_at, s.ends_at),
+                        case when exists (select 1 from level_change_parts p
+                          where p.organization_id = s.organization_id and p.new_id = s.id) then 1 else 0 end
                       from subscriptions s
                       join services v on v.organization_id = s.provider_id and v.id = s.service_id
                       join organizations o on o.id = s.provider_id
@@ -60,6 +64,7 @@ fn billed(row: &Row) -> Result<Billed, StoreError> {
         plan: row.get(8)?,
         active: Span::new(row.get(9)?, row.get(10)?),
         held: Span::new(row.get(9)?, row.get(10)?),
+        follows: row.get::<i64>(11)? != 0,
     })
 }
 

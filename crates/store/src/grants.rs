@@ -130,6 +130,24 @@ pub async fn close(
     Ok(())
 }
 
+/// Closes all live grants of several subscriptions of an organization.
+///
+/// # Errors
+/// Those of the database.
+pub async fn close_all_of(tx: &mut Tx, organization: OrganizationId, of: &[SubscriptionId], now: Ts) -> Result<(), StoreError> {
+    for some in of.chunks(10_000) {
+        let sql = format!(
+            "update grants set until = case when ends_at < $2 then ends_at else $2 end
+             where organization_id = $1 and until is null and subscription_id in ({})",
+            placeholders(3, some.len())
+        );
+        let mut values = values![organization, now];
+        values.extend(some.iter().map(Value::from));
+        tx.execute(&sql, &values).await?;
+    }
+    Ok(())
+}
+
 /// Closes all live grants of a project.
 ///
 /// # Errors

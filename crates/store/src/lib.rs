@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod identities;
 pub mod installation_keys;
 pub mod invitations;
+pub mod level_changes;
 pub mod limits;
 pub mod links;
 pub mod locks;

@@ -70,9 +70,12 @@ const ENDING: &str = "exists (select 1 from subscription_endings e where e.organ
 const PLAN: &str = "coalesce((select t.plan_id from subscription_terms t where t.organization_id = s.organization_id \
                     and t.subscription_id = s.id and t.since <= $2 order by t.since desc limit 1), s.plan_id)";
 
-/// Whether the subscription was in force at `$2`.
+/// Whether the subscription was in force at `$2`, and no alias of another one.
 const IN_FORCE: &str = "s.organization_id = $1 and s.activated_at <= $2 and (s.ended_at is null or s.ended_at > $2) \
-                        and (s.ends_at is null or s.ends_at > $2)";
+                        and (s.ends_at is null or s.ends_at > $2) \
+                        and not exists (select 1 from subscription_suspensions x where x.organization_id = s.organization_id \
+                          and x.subscription_id = s.id and x.cause = 'level_change' and x.since <= $2 \
+                          and (x.until is null or x.until > $2))";
 
 /// The state of a subscription that was in force at `$2`, as a column.
 fn state_column() -> String {

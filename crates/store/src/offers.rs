@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use stoa_domain::{
-    ids::{ContractId, OrganizationId, PlanId, ServiceId, SubscriptionId},
-    offers::{ContractOffer, PlanPaths},
+    ids::{ContractId, OrganizationId, PlanId, ServiceId, SubscriptionId, UserId},
+    offers::{ContractOffer, OfferState, PlanPaths},
     services::{Contract, Service},
     time::Ts,
 };
@@ -96,6 +96,8 @@ pub async fn unreached(conn: &mut Conn, service: &Service, limit: i64) -> Result
          where s.provider_id = $1 and s.service_id = $2 and s.state in {LIVE} and s.contract_id <> $3
            and not exists (select 1 from contract_offers f where f.organization_id = s.organization_id
                            and f.subscription_id = s.id and f.contract_id = $3)
+           and not exists (select 1 from level_change_parts p join level_changes l on l.organization_id = p.organization_id
+             and l.id = p.change_id where p.organization_id = s.organization_id and p.old_id = s.id and l.state in ('accepted', 'switched'))
          order by s.organization_id, s.id limit $4"
     );
     let rows = conn.fetch_all(&sql, params![service.provider, service.id, service.contract, limit]).await?;
@@ -163,6 +165,44 @@ pub async fn set_state(tx: &mut Tx, changed: &ContractOffer) -> Result<(), Store
     )
     .await?;
     Ok(())
+}
+
+/// Writes one state and decision of a contract's offers to several subscriptions of an organization.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_states(
+    tx: &mut Tx,
+    organization: OrganizationId,
+    of: &[SubscriptionId],
+    contract: ContractId,
+    state: OfferState,
+    decided: Option<(UserId, Ts)>,
+) -> Result<(), StoreError> {
+    if of.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "update contract_offers set state = $3, decided_by = $4, decided_at = $5
+         where organization_id = $1 and contract_id = $2 and subscription_id in ({})",
+        placeholders(6, of.len())
+    );
+    let mut values = values![organization, contract, state.word(), decided.map(|one| one.0), decided.map(|one| one.1)];
+    values.extend(of.iter().map(Value::from));
+    tx.execute(&sql, &values).await?;
+    Ok(())
+}
+
+/// What waits for the consent of an organization's subscriptions of a service.
+///
+/// # Errors
+/// Those of the database.
+pub async fn waiting_in(conn: &mut Conn, organization: OrganizationId, service: ServiceId) -> Result<Vec<ContractOffer>, StoreError> {
+    let sql = format!(
+        "select {COLUMNS} from contract_offers f where f.organization_id = $1 and f.service_id = $2 and f.state in {WAITING}
+         order by f.subscription_id"
+    );
+    conn.fetch_all(&sql, params![organization, service]).await?.iter().map(offer).collect()
 }
 
 /// Takes back what waits of a service's earlier contracts.

@@ -16,7 +16,7 @@ use stoa_domain::{
     meters::Plan,
     organizations::Key,
     permissions::Role,
-    services::{Beside, Contract, Deprecation, Service, ServiceState, ServiceSuspension},
+    services::{Beside, Contract, Deprecation, Level, Service, ServiceState, ServiceSuspension},
     time::{Day, Ts},
 };
 
@@ -451,6 +451,26 @@ pub async fn plans_named<T: DeserializeOwned>(
         )
         .await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.json(1)?))).collect()
+}
+
+/// Level and version of some contracts, by their providers, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn contracts_named(
+    conn: &mut Conn,
+    keys: impl IntoIterator<Item = (OrganizationId, ContractId)>,
+) -> Result<HashMap<ContractId, (Level, i64)>, StoreError> {
+    let given: Vec<Vec<Value>> = keys.into_iter().map(|(provider, contract)| values![provider, contract]).collect();
+    let rows = conn
+        .fetch_given(
+            "with given (organization_id, id) as ({rows})
+             select distinct c.id, c.level, c.version from given cross join contracts c
+             where c.organization_id = given.organization_id and c.id = given.id",
+            &given,
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get(0)?, (row.parse(1)?, row.get(2)?)))).collect()
 }
 
 /// The plans of a contract, in the order in which they were written.

@@ -2,7 +2,7 @@
 
 mod of_service;
 
-pub use of_service::{list_of_service, subscribers, withdraw_requested};
+pub use of_service::{list_at_other_level, list_of_service, subscribers, withdraw_requested};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,10 +53,11 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
 /// # Errors
 /// Those of the database.
 pub async fn insert(tx: &mut Tx, new: &Subscription) -> Result<(), StoreError> {
-    let sql = format!(
-        "insert into subscriptions ({COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
-    );
-    let values = params![
+    insert_many(tx, std::slice::from_ref(new)).await
+}
+
+fn row_of(new: &Subscription) -> Vec<Value> {
+    values![
         new.organization,
         new.id,
         new.provider,
@@ -76,13 +77,45 @@ pub async fn insert(tx: &mut Tx, new: &Subscription) -> Result<(), StoreError> {
         new.ended_at,
         &new.label,
         new.previous,
-    ];
-    tx.execute(&sql, values).await?;
+    ]
+}
+
+/// Adds several subscriptions with their choices, in as many statements as one.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_many(tx: &mut Tx, new: &[Subscription]) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value>> = new.iter().map(row_of).collect();
+    tx.insert_many(&format!("insert into subscriptions ({COLUMNS})"), 19, &rows, "").await?;
     insert_named(tx, new).await
 }
 
-async fn insert_named(tx: &mut Tx, of: &Subscription) -> Result<(), StoreError> {
-    let rows: Vec<Vec<Value>> = of.choice.projects.iter().map(|project| values![of.organization, of.id, *project]).collect();
+/// Writes one state of several subscriptions of an organization, and when they ended.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_states(
+    tx: &mut Tx,
+    organization: OrganizationId,
+    of: &[SubscriptionId],
+    state: SubscriptionState,
+    ended_at: Option<Ts>,
+) -> Result<(), StoreError> {
+    for some in of.chunks(MOST_IDS) {
+        let sql = format!(
+            "update subscriptions set state = $2, ended_at = $3 where organization_id = $1 and id in ({})",
+            placeholders(4, some.len())
+        );
+        let mut values = values![organization, state.word(), ended_at];
+        values.extend(some.iter().map(Value::from));
+        tx.execute(&sql, &values).await?;
+    }
+    Ok(())
+}
+
+async fn insert_named(tx: &mut Tx, of: &[Subscription]) -> Result<(), StoreError> {
+    let named = of.iter().flat_map(|one| one.choice.projects.iter().map(move |project| (one, project)));
+    let rows: Vec<Vec<Value>> = named.map(|(one, project)| values![one.organization, one.id, *project]).collect();
     tx.insert_many("insert into subscription_projects (organization_id, subscription_id, project_id)", 3, &rows, "").await?;
     Ok(())
 }
@@ -137,7 +170,7 @@ pub async fn set_choice(tx: &mut Tx, changed: &Subscription) -> Result<(), Store
         params![changed.organization, changed.id],
     )
     .await?;
-    insert_named(tx, changed).await
+    insert_named(tx, std::slice::from_ref(changed)).await
 }
 
 /// Takes a deleted project out of all choices that name it.

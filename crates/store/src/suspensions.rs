@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use stoa_domain::{
     ids::{OrganizationId, SubscriptionId, UserId},
-    suspensions::{Ending, Suspension},
+    suspensions::{Cause, Ending, Suspension},
     time::{Span, Ts},
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders};
+use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
 
 const SUSPENSION: &str = "organization_id, subscription_id, id, cause, since, until, reason, set_by, lifted_by";
 const ENDING: &str = "organization_id, subscription_id, id, since, ends_at, set_by, undone_at, undone_by";
@@ -58,6 +58,57 @@ pub async fn insert(tx: &mut Tx, new: &Suspension) -> Result<(), StoreError> {
         new.lifted_by,
     ];
     tx.execute(&sql, values).await?;
+    Ok(())
+}
+
+/// Adds several suspensions in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_many(tx: &mut Tx, new: &[Suspension]) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value>> = new
+        .iter()
+        .map(|one| {
+            values![
+                one.organization,
+                one.subscription,
+                one.id,
+                one.cause.word(),
+                one.since,
+                one.until,
+                &one.reason,
+                one.set_by,
+                one.lifted_by,
+            ]
+        })
+        .collect();
+    tx.insert_many(&format!("insert into subscription_suspensions ({SUSPENSION})"), 9, &rows, "").await?;
+    Ok(())
+}
+
+/// Lifts one cause of several subscriptions of an organization.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lift_cause(
+    tx: &mut Tx,
+    organization: OrganizationId,
+    of: &[SubscriptionId],
+    cause: Cause,
+    now: Ts,
+    by: Option<UserId>,
+) -> Result<(), StoreError> {
+    if of.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "update subscription_suspensions set until = $3, lifted_by = $4
+         where organization_id = $1 and cause = $2 and until is null and subscription_id in ({})",
+        placeholders(5, of.len())
+    );
+    let mut values = values![organization, cause.word(), now, by];
+    values.extend(of.iter().map(Value::from));
+    tx.execute(&sql, &values).await?;
     Ok(())
 }
 
@@ -166,8 +217,8 @@ pub async fn open_of(conn: &mut Conn, of: &[(OrganizationId, SubscriptionId)]) -
     conn.fetch_given(&sql, &given).await?.iter().map(suspension).collect()
 }
 
-/// When the subscriptions of an organization (or some of them) were held up, as far as it lies at or after an instant and
-/// before another.
+/// When the subscriptions of an organization (or some of them) were held up and by what, as far as it lies at or after an
+/// instant and before another.
 ///
 /// # Errors
 /// Those of the database.
@@ -177,17 +228,17 @@ pub async fn spans(
     only: Option<&[SubscriptionId]>,
     from: Ts,
     to: Ts,
-) -> Result<BTreeMap<SubscriptionId, Vec<Span>>, StoreError> {
+) -> Result<BTreeMap<SubscriptionId, Vec<(Cause, Span)>>, StoreError> {
     let some = only.map_or_else(String::new, |ids| format!(" and subscription_id in ({})", placeholders(4, ids.len())));
     let sql = format!(
-        "select subscription_id, since, until from subscription_suspensions
+        "select subscription_id, since, until, cause from subscription_suspensions
          where organization_id = $1 and since < $3 and (until is null or until > $2){some}"
     );
     let values = [Value::from(organization), from.into(), to.into()].into_iter();
     let values: Vec<Value> = values.chain(only.unwrap_or_default().iter().map(Value::from)).collect();
-    let mut found: BTreeMap<SubscriptionId, Vec<Span>> = BTreeMap::new();
+    let mut found: BTreeMap<SubscriptionId, Vec<(Cause, Span)>> = BTreeMap::new();
     for row in conn.fetch_all(&sql, &values).await? {
-        found.entry(row.get(0)?).or_default().push(Span::new(row.get(1)?, row.get(2)?));
+        found.entry(row.get(0)?).or_default().push((row.parse(3)?, Span::new(row.get(1)?, row.get(2)?)));
     }
     Ok(found)
 }

@@ -100,23 +100,32 @@ pub async fn meter_names(
 /// What tells events apart.
 pub type EventKey = (SubscriptionId, String, String);
 
-/// The body hashes of those of the events that were received before, in one statement.
+/// How many events one statement of [`known`] looks for.
+const LOOKED_FOR: usize = 4_000;
+
+/// The body hashes of those of the events that were received before, in one statement for so many.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn known(conn: &mut Conn, events: &[(OrganizationId, &UsageEvent)]) -> Result<HashMap<EventKey, [u8; 32]>, StoreError> {
     let given: Vec<Vec<Value>> =
         events.iter().map(|(organization, event)| values![organization, event.subscription, &event.source, &event.id]).collect();
-    let rows = conn
-        .fetch_given(
-            "with given (organization_id, subscription_id, source, event_id) as ({rows})
-             select e.subscription_id, e.source, e.event_id, e.body_hash from given cross join usage_events e
-             where e.organization_id = given.organization_id and e.subscription_id = given.subscription_id
-               and e.source = given.source and e.event_id = given.event_id",
-            &given,
-        )
-        .await?;
-    rows.iter().map(|row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?))).collect()
+    let mut found = HashMap::new();
+    for some in given.chunks(LOOKED_FOR) {
+        let rows = conn
+            .fetch_given(
+                "with given (organization_id, subscription_id, source, event_id) as ({rows})
+                 select e.subscription_id, e.source, e.event_id, e.body_hash from given cross join usage_events e
+                 where e.organization_id = given.organization_id and e.subscription_id = given.subscription_id
+                   and e.source = given.source and e.event_id = given.event_id",
+                some,
+            )
+            .await?;
+        for row in &rows {
+            found.insert((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?);
+        }
+    }
+    Ok(found)
 }
 
 /// A project as an event names it, and all the times for which it was granted to the event's subscription.
@@ -161,6 +170,26 @@ pub async fn granted(
         of.spans.push(Span::new(row.get(4)?, row.get(5)?));
     }
     Ok(found)
+}
+
+/// The projects that handles mean, deleted ones included, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn projects_by_handle(
+    conn: &mut Conn,
+    named: &[(OrganizationId, &str)],
+) -> Result<HashMap<(OrganizationId, String), ProjectId>, StoreError> {
+    let given: Vec<Vec<Value>> = named.iter().map(|(organization, handle)| values![*organization, *handle]).collect();
+    let rows = conn
+        .fetch_given(
+            "with given (organization_id, handle) as ({rows})
+             select distinct p.organization_id, p.handle, p.id from given cross join projects p
+             where p.organization_id = given.organization_id and p.handle = given.handle",
+            &given,
+        )
+        .await?;
+    rows.iter().map(|row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?))).collect()
 }
 
 /// An event that is to be counted.
@@ -301,8 +330,27 @@ pub async fn daily(
     );
     let values = [Value::from(organization), from.into(), to.into()].into_iter();
     let values: Vec<Value> = values.chain(only.unwrap_or_default().iter().map(Value::from)).collect();
-    let read = |row: &Row| {
-        Ok(Daily { subscription: row.get(0)?, project: row.get(1)?, meter: row.get(2)?, day: row.get(3)?, quantity: row.parse(4)? })
-    };
-    conn.fetch_all(&sql, &values).await?.iter().map(read).collect()
+    conn.fetch_all(&sql, &values).await?.iter().map(daily_row).collect()
+}
+
+/// What was reported for some subscriptions, whoever subscribed, on the days from `from` until (not including) `to`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn daily_of(conn: &mut Conn, of: &[(OrganizationId, SubscriptionId)], from: Day, to: Day) -> Result<Vec<Daily>, StoreError> {
+    let given: Vec<Vec<Value>> = of.iter().map(|(organization, id)| values![organization, id, from, to]).collect();
+    let rows = conn
+        .fetch_given(
+            "with given (organization_id, subscription_id, first_day, end_day) as ({rows})
+             select distinct d.subscription_id, d.project_id, d.meter, d.day, d.quantity from given cross join usage_days d
+             where d.organization_id = given.organization_id and d.subscription_id = given.subscription_id
+               and d.day >= given.first_day and d.day < given.end_day",
+            &given,
+        )
+        .await?;
+    rows.iter().map(daily_row).collect()
+}
+
+fn daily_row(row: &Row) -> Result<Daily, StoreError> {
+    Ok(Daily { subscription: row.get(0)?, project: row.get(1)?, meter: row.get(2)?, day: row.get(3)?, quantity: row.parse(4)? })
 }

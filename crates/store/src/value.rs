@@ -220,7 +220,7 @@ macro_rules! ids {
 }
 
 ids! {
-    UserId OrganizationId TeamId ProjectId ResourceId ApplicationId SecretId ServiceId ContractId PlanId SubscriptionId SuspensionId LockId
+    UserId OrganizationId TeamId ProjectId ResourceId ApplicationId SecretId ServiceId ContractId PlanId SubscriptionId SuspensionId LevelChangeId LockId
     GrantId RequestId DelegationId ConsentId EventId InvitationId TokenId MailId SessionId PasskeyId IdentityId
 }
 

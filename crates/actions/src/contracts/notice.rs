@@ -5,6 +5,7 @@ use serde_json::json;
 use stoa_domain::{
     events::EventKind,
     offers::{ContractOffer, REMINDER},
+    services::Contract,
     subscriptions::Subscription,
     time::Ts,
 };
@@ -82,6 +83,17 @@ async fn lapse(stoa: &Stoa, of: &ContractOffer, now: Ts) -> Result<bool> {
     Ok(live)
 }
 
+/// From which level to which a contract leads, if to another one, and whether this subscription speaks for all others of its
+/// organization.
+async fn change_of_level(act: &mut Act, held: &kept::Offer, contract: &Contract, offer: &ContractOffer) -> Result<serde_json::Value> {
+    if held.level == contract.level {
+        return Ok(serde_json::Value::Null);
+    }
+    let waiting = offers::waiting_in(&mut act.tx, offer.organization, offer.service).await?;
+    let first = waiting.iter().find(|one| one.contract == offer.contract).is_none_or(|one| one.subscription == offer.subscription);
+    Ok(json!({"from": held.level, "to": contract.level, "first": first}))
+}
+
 /// Reminds a subscriber of a contract whose day comes near.
 async fn remind(stoa: &Stoa, of: &ContractOffer, now: Ts) -> Result<bool> {
     let mut act = Act::begin(stoa, Caller::system(now)).await?;
@@ -96,6 +108,7 @@ async fn remind(stoa: &Stoa, of: &ContractOffer, now: Ts) -> Result<bool> {
         "contract": {"id": contract.id, "version": contract.version},
         "keeps": {"id": concerned.offer.contract, "version": concerned.offer.version},
         "until": offer.until, "refused": offer.decided_by.is_some(),
+        "change_of_level": change_of_level(&mut act, &concerned.offer, &contract, &offer).await?,
     }));
     let subject = stoa_domain::events::Subject::new("subscription", subscription.id);
     act.record(&[subscription.organization], EventKind::SubscriptionContractReminded, subject, data);

@@ -39,7 +39,7 @@ pub struct RolledOut {
     pub applied: usize,
     /// Subscriptions whose consent it waits for.
     pub offered: usize,
-    /// Subscriptions that keep theirs, because it is at another level.
+    /// Subscriptions that keep theirs, because it is at another level and no day was announced.
     pub kept: usize,
     /// Whether there are more, which are reached within minutes.
     pub more: bool,
@@ -57,11 +57,11 @@ pub(super) async fn lock(act: &mut Act, service: &Service) -> Result<BTreeSet<Or
     Ok(parties)
 }
 
-/// The names of the plans that live subscriptions at a level are on.
-pub(super) async fn plans_in_use(conn: &mut Conn, service: &Service, level: Level) -> Result<BTreeSet<String>> {
+/// The names of the plans that live subscriptions are on, at one level or at any.
+pub(super) async fn plans_in_use(conn: &mut Conn, service: &Service, level: Option<Level>) -> Result<BTreeSet<String>> {
     let plans = offers::plans_in_use(conn, service).await?;
     let held = held(conn, service, &plans).await?;
-    Ok(held.into_iter().filter(|offer| offer.level == level).map(|offer| offer.prices.name).collect())
+    Ok(held.into_iter().filter(|offer| level.is_none_or(|level| offer.level == level)).map(|offer| offer.prices.name).collect())
 }
 
 /// What becomes of a contract for the subscriptions of one plan.
@@ -72,7 +72,8 @@ enum Fate<'a> {
 }
 
 fn fate<'a>(old: &Offer, contract: &Contract, plans: &'a [KeptPlan], terms: &Terms) -> Fate<'a> {
-    if old.level != contract.level {
+    // A change of level takes its time, so it is offered where a day is announced.
+    if old.level != contract.level && terms.notice_until.is_none() {
         return Fate::Keep;
     }
     let Some(next) = terms.paths.next(&old.prices.name, plans, |kept| &kept.plan) else { return Fate::Offer(None) };
@@ -98,6 +99,7 @@ pub(super) async fn roll_out(
     let fates: BTreeMap<PlanId, (&Offer, Fate<'_>)> = held.iter().map(|old| (old.plan, (old, fate(old, contract, plans, terms)))).collect();
     let telling = Telling::of(act, service, contract, terms, &batch).await?;
     let mut done = RolledOut { more, ..RolledOut::default() };
+    let mut asked: BTreeSet<OrganizationId> = BTreeSet::new();
     let mut notes = Vec::with_capacity(batch.len());
     let mut changed = Vec::new();
     for one in &batch {
@@ -111,7 +113,8 @@ pub(super) async fn roll_out(
             }
             Fate::Offer(difference) => {
                 done.offered += 1;
-                telling.offered(act, one, old, difference.as_ref());
+                let first = asked.insert(one.organization);
+                telling.offered(act, one, old, difference.as_ref(), first);
                 (OfferState::Open, terms.notice_until)
             }
             Fate::Keep => {
@@ -183,11 +186,15 @@ impl<'a> Telling<'a> {
         act.record(&[one.organization, self.service.provider], EventKind::SubscriptionContractChanged, subject, data);
     }
 
-    fn offered(&self, act: &mut Act, one: &Unreached, old: &Offer, difference: Option<&ContractDifference>) {
+    fn offered(&self, act: &mut Act, one: &Unreached, old: &Offer, difference: Option<&ContractDifference>, first: bool) {
         let mut data = self.data(one, old, difference);
         if let Some(data) = data.as_object_mut() {
             data.insert("contract".into(), json!({"id": self.contract.id, "version": self.contract.version}));
             data.insert("until".into(), json!(self.until));
+            // A change of level is decided for all subscriptions together, so one of them speaks for all.
+            if old.level != self.contract.level {
+                data.insert("change_of_level".into(), json!({"from": old.level, "to": self.contract.level, "first": first}));
+            }
         }
         // The provider's own log tells how many it was offered to.
         act.record(&[one.organization], EventKind::SubscriptionContractOffered, Subject::new("subscription", one.subscription), data);

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use stoa_domain::{
     events::{Event, EventFilter, EventKind},
     ids::{InvitationId, MailId, OrganizationId, UserId},
+    level_changes::LevelChangeState,
     mail::{Mail, Source},
     permissions::Role,
     secrets::{Secret, SecretHash, SecretKind},
+    services::Level,
     time::Ts,
     users::User,
 };
@@ -32,7 +34,7 @@ const MOST_TOLD: i64 = 10_000;
 const LOGS: usize = 500;
 
 /// The events that somebody is told of by mail.
-const TOLD: [EventKind; 24] = [
+const TOLD: [EventKind; 28] = [
     EventKind::InvitationCreated,
     EventKind::InvitationResent,
     EventKind::MemberAdded,
@@ -57,6 +59,10 @@ const TOLD: [EventKind; 24] = [
     EventKind::SubscriptionContractOffered,
     EventKind::SubscriptionContractReminded,
     EventKind::SubscriptionEnded,
+    EventKind::LevelChangeAccepted,
+    EventKind::LevelChangeSwitched,
+    EventKind::LevelChangeUndone,
+    EventKind::LevelChangeSettled,
 ];
 
 /// Reads on in the logs that moved at or after `since`, and writes the mails that their events call for. Any number of
@@ -157,7 +163,7 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
     let told_of_services = of_services::recipients(conn, organization, of_services::wanted(&told)).await?;
     ids.extend(told_of_services.maintainers.iter().copied());
     let maintainers = match told.iter().any(|event| is_about_a_contract(event)) {
-        true => maintainers_of(conn, organization).await?,
+        true => members::maintainers(conn, organization).await?,
         false => Vec::new(),
     };
     ids.extend(&maintainers);
@@ -189,11 +195,6 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
     Ok((letters, invited))
 }
 
-async fn maintainers_of(conn: &mut Conn, organization: OrganizationId) -> Result<Vec<UserId>> {
-    let members = members::list(conn, organization, None, None, MOST_TOLD).await?;
-    Ok(members.iter().filter(|member| member.role == Role::Maintainer).map(|member| member.user).collect())
-}
-
 /// Whether somebody is told of an event. Whom an import made a member knows nothing of this installation yet.
 fn is_told(event: &Event) -> bool {
     match event.kind.parse::<EventKind>() {
@@ -208,7 +209,11 @@ fn is_told(event: &Event) -> bool {
 /// Whether the maintainers of a subscribing organization are told of an event: a contract waits for them, or they missed it.
 fn is_about_a_contract(event: &Event) -> bool {
     match event.kind.parse::<EventKind>() {
-        Ok(EventKind::SubscriptionContractOffered | EventKind::SubscriptionContractReminded) => true,
+        // For a change of level one subscription of the organization speaks for all.
+        Ok(EventKind::SubscriptionContractOffered | EventKind::SubscriptionContractReminded) => {
+            event.json()["change_of_level"]["first"] != false
+        }
+        Ok(kind) if kind.noun() == "level_change" => true,
         Ok(EventKind::SubscriptionEnded) => {
             let data = event.json();
             data["cause"] == "contract_not_accepted" && data["organization"]["id"] == event.organization.to_string()
@@ -285,9 +290,29 @@ impl Context<'_> {
         let data = event.json();
         let name = |key: &str| data[key]["name"].as_str().unwrap_or_default().to_owned();
         let (organization, service, provider) = (self.organization.name.clone(), name("service"), name("provider"));
-        let link = self.link(&format!("/subscriptions/{}/contract", event.subject.id));
+        let of_level = data["service"]["id"].as_str().filter(|_| !data["change_of_level"].is_null() || !data["level"].is_null());
+        let link = match of_level {
+            Some(service)
+                if data["provider"]["id"] == event.organization.to_string()
+                    && data["organization"]["id"] != event.organization.to_string() =>
+            {
+                self.link(&format!("/services/{service}/level-changes"))
+            }
+            Some(service) => self.link(&format!("/level-changes/{service}")),
+            None => self.link(&format!("/subscriptions/{}/contract", event.subject.id)),
+        };
         let mail = match event.kind.parse::<EventKind>() {
             Ok(EventKind::SubscriptionEnded) => Mail::ContractLapsed { organization, service, provider, link },
+            Ok(kind) if kind.noun() == "level_change" => Mail::LevelChanged {
+                organization,
+                service,
+                subscriber: name("organization"),
+                state: data["state"].as_str().and_then(|word| word.parse().ok()).unwrap_or(LevelChangeState::Accepted),
+                level: data["level"].as_str().and_then(|word| word.parse().ok()).unwrap_or(Level::Organization),
+                until: data["until"].as_str().and_then(|until| until.parse().ok()),
+                by: self.by(event),
+                link,
+            },
             kind => Mail::ContractOffered {
                 organization,
                 service,

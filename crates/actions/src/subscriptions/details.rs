@@ -14,7 +14,7 @@ use stoa_domain::{
 use stoa_store::{
     Conn,
     grants::{self, KeptGrant},
-    services,
+    level_changes, services,
     subscriptions::{self, Candidate, Filter},
     suspensions, users,
 };
@@ -52,6 +52,8 @@ pub struct Details {
     pub suspensions: Vec<SuspensionDetails>,
     /// Ends that were decided for later, the oldest first.
     pub endings: Vec<EndingDetails>,
+    /// The subscriptions that hold its projects, where it is their alias by a change of level.
+    pub replaced_by: Vec<SubscriptionId>,
 }
 
 impl Details {
@@ -100,6 +102,8 @@ pub struct Provided {
     pub granted: Vec<Candidate>,
     /// What holds it up now.
     pub held_by: Vec<Suspension>,
+    /// The subscriptions that hold its projects, where it is their alias by a change of level.
+    pub replaced_by: Vec<SubscriptionId>,
 }
 
 /// A page of an organization's subscriptions, newest first.
@@ -144,6 +148,7 @@ async fn details(conn: &mut Conn, organization: OrganizationId, all: Vec<Subscri
     let projects = subscriptions::project_names(conn, &[organization], &Vec::from_iter(projects)).await?;
     let suspensions = suspensions::history(conn, organization, &ids).await?;
     let endings = suspensions::endings(conn, organization, &ids).await?;
+    let mut stand_ins = level_changes::stand_ins(conn, &ids).await?;
     let people: BTreeSet<_> = history
         .iter()
         .filter_map(|one| one.approved_by)
@@ -176,6 +181,7 @@ async fn details(conn: &mut Conn, organization: OrganizationId, all: Vec<Subscri
                 requested_by: person(one.requested_by),
                 named: projects.iter().filter(|project| one.choice.projects.contains(&project.id)).cloned().collect(),
                 grants: of.remove(&one.id).unwrap_or_default(),
+                replaced_by: stand_ins.remove(&one.id).into_iter().flatten().collect(),
                 requests: requests.extract_if(.., |request| request.request.subscription == Some(one.id)).collect(),
                 subscription: one,
             })
@@ -245,6 +251,7 @@ async fn provided_all(conn: &mut Conn, page: Vec<Subscription>, now: Ts) -> Resu
     let ids: Vec<_> = page.iter().map(|one| (one.organization, one.id)).collect();
     let live = grants::live_of(conn, &ids, now).await?;
     let held = suspensions::open_of(conn, &ids).await?;
+    let mut stand_ins = level_changes::stand_ins(conn, &page.iter().map(|one| one.id).collect::<Vec<_>>()).await?;
     let organizations: BTreeSet<_> = page.iter().map(|one| one.organization).collect();
     let projects: BTreeSet<_> = live.iter().map(|one| one.project).collect();
     let projects = subscriptions::project_names(conn, &Vec::from_iter(organizations), &Vec::from_iter(projects)).await?;
@@ -254,6 +261,7 @@ async fn provided_all(conn: &mut Conn, page: Vec<Subscription>, now: Ts) -> Resu
         found.push(Provided {
             concerned: concerned.remove(&one.id).ok_or(Error::NotFound("subscription"))?,
             granted: projects.iter().filter(|project| granted.contains(&(one.id, project.id))).cloned().collect(),
+            replaced_by: stand_ins.remove(&one.id).into_iter().flatten().collect(),
             held_by: held.iter().filter(|held| held.subscription == one.id && one.state.in_force()).cloned().collect(),
             subscription: one,
         });

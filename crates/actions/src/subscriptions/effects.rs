@@ -438,6 +438,8 @@ pub(crate) async fn resolve(act: &mut Act, request: &Request, subscription: Subs
         RequestKind::Cancel => ending::end(act, subscription).await,
         RequestKind::ChangePlan => super::terms::resolve_plan(act, subscription, request).await,
         RequestKind::AcceptContract => super::terms::resolve_contract(act, subscription, request).await,
+        // Of the whole organization, and of its own.
+        RequestKind::ChangeLevel => Ok(subscription),
         RequestKind::Publish => Ok(subscription),
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn permission(contract: &Contract) -> Permission {
 }
 
 /// What subscribing at a level takes.
-pub(super) const fn permission_of(level: Level) -> Permission {
+pub(crate) const fn permission_of(level: Level) -> Permission {
     match level {
         Level::Organization => Permission::SubscribeOrganization,
         Level::Project => Permission::SubscribeProject,

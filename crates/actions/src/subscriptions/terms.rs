@@ -129,6 +129,10 @@ async fn need(act: &mut Act, seat: &Seat, subscription: &Subscription, kind: Req
     let known = subscriptions::offers(&mut act.tx, &[subscription.provider], &[subscription.plan, plan]).await?;
     let of = |plan: PlanId| known.iter().find(|offer| offer.plan == plan).ok_or(Error::NotFound("plan"));
     let (before, after) = (of(subscription.plan)?, of(plan)?);
+    if before.level != after.level {
+        let detail = "this contract is at another level: accept the change of level for all subscriptions of the service together";
+        return Err(Error::conflict("changes_level", detail));
+    }
     if verdict == Verdict::Allowed && difference(before, after).applies_at_once() {
         return Ok(Need::Nothing);
     }

@@ -130,7 +130,7 @@ impl From<PriceChange> for PriceChangeView {
 
 /// A level before and after.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LevelChangeView {
+pub struct LevelDifferenceView {
     /// Before.
     #[schema(value_type = String)]
     pub from: Level,
@@ -154,7 +154,7 @@ pub struct DifferenceView {
     /// Whether it needs nobody's consent: it asks for less, or for nothing else.
     pub applies_at_once: bool,
     /// What one subscription serves, where that changes.
-    pub level: Option<LevelChangeView>,
+    pub level: Option<LevelDifferenceView>,
     /// What the service may do that it might not before.
     #[schema(value_type = Vec<String>)]
     pub permissions_gained: Vec<DataPermission>,
@@ -176,7 +176,7 @@ impl From<ContractDifference> for DifferenceView {
         let words = difference.sentences();
         Self {
             applies_at_once: difference.applies_at_once(),
-            level: difference.level.map(|(from, to)| LevelChangeView { from, to }),
+            level: difference.level.map(|(from, to)| LevelDifferenceView { from, to }),
             permissions_gained: difference.gained,
             permissions_lost: difference.lost,
             terms_url: difference.terms.map(|(from, to)| TextChangeView { from, to }),

@@ -11,6 +11,7 @@ pub mod domains;
 pub mod events;
 pub mod explain;
 pub mod invitations;
+pub mod level_changes;
 pub mod locks;
 pub mod map;
 pub mod marketplace;

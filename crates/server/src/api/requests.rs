@@ -87,7 +87,7 @@ pub struct RequestView {
     /// `req_…`
     #[schema(value_type = String)]
     pub id: RequestId,
-    /// `subscribe`, `add_projects`, `change_plan`, `accept_contract`, `cancel` or `publish`.
+    /// `subscribe`, `add_projects`, `change_plan`, `accept_contract`, `change_level`, `cancel` or `publish`.
     #[schema(value_type = String)]
     pub kind: RequestKind,
     /// `open`, `needs_info`, `approved`, `rejected`, `withdrawn` or `expired`.
@@ -158,7 +158,7 @@ impl From<Details> for RequestView {
             adds: some(&request.asked.add),
             plan: asked.as_ref().map(|offer| AskedPlanView { id: offer.plan, name: offer.prices.name.clone() }),
             contract: asked
-                .filter(|_| request.kind == RequestKind::AcceptContract)
+                .filter(|_| matches!(request.kind, RequestKind::AcceptContract | RequestKind::ChangeLevel))
                 .map(|offer| AskedContractView { id: offer.contract, version: offer.version }),
             consented: request.asked.consented.as_ref().map(some),
             note: request.note,

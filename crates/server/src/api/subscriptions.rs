@@ -246,6 +246,10 @@ pub struct SubscriptionView {
     /// any.
     #[schema(value_type = Vec<String>)]
     pub paused_by: Vec<Cause>,
+    /// The subscriptions that hold its projects, `sub_…`, where this one is their alias by a change of level: its tokens go on
+    /// working, and its usage is counted for them.
+    #[schema(value_type = Vec<String>)]
+    pub replaced_by: Vec<SubscriptionId>,
     /// What tells it apart from others of the same service; mostly empty.
     pub label: String,
     /// The URI to name as `resource` when asking for a token of this subscription.
@@ -313,6 +317,7 @@ impl SubscriptionView {
             id: subscription.id,
             state,
             paused_by,
+            replaced_by: details.replaced_by,
             suspensions: suspensions.iter().map(SuspensionView::from).collect(),
             label: subscription.label,
             ends_at: subscription.ends_at,
@@ -369,6 +374,10 @@ pub struct ProvidedView {
     /// On which sides a cause holds it up now; the provider lifts `provider`.
     #[schema(value_type = Vec<String>)]
     pub paused_by: Vec<Cause>,
+    /// The subscriptions that hold its projects, `sub_…`, where this one is their alias by a change of level: its tokens go on
+    /// working, and its usage is counted for them.
+    #[schema(value_type = Vec<String>)]
+    pub replaced_by: Vec<SubscriptionId>,
     /// The URI to name as `resource` when asking for a token of this subscription.
     pub resource: String,
     /// Who subscribes.
@@ -399,12 +408,13 @@ pub struct ProvidedView {
 
 impl ProvidedView {
     pub(crate) fn new(public_url: &str, provided: Provided) -> Self {
-        let Provided { subscription, concerned, granted, held_by } = provided;
+        let Provided { subscription, concerned, granted, held_by, replaced_by } = provided;
         let offer = concerned.offer;
         Self {
             id: subscription.id,
             state: subscription.state,
             paused_by: held_by.iter().map(|one| one.cause).collect(),
+            replaced_by,
             ends_at: subscription.ends_at,
             resource: Subscription::resource(public_url, subscription.id),
             organization: concerned.organization.into(),

@@ -43,7 +43,8 @@ pub struct PauseBody {
 /// What holds a subscription up.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SuspensionView {
-    /// On whose side the cause lies: `consumer`, `provider`, `operator` or `budget`. Only that side lifts it.
+    /// On whose side the cause lies: `consumer`, `provider`, `operator`, `budget`, or `level_change` where another
+    /// subscription stands in for it. Only that side lifts it.
     #[schema(value_type = String)]
     pub cause: Cause,
     /// Why; may be empty.

@@ -1,7 +1,10 @@
 //! The words of each mail, as plain text and as HTML.
 
 use askama::Template;
-use stoa_domain::mail::{Mail, RequestNews};
+use stoa_domain::{
+    level_changes::LevelChangeState,
+    mail::{Mail, RequestNews},
+};
 
 use crate::pages::times::{long_day, moment};
 
@@ -76,6 +79,7 @@ fn letter(mail: &Mail) -> Letter {
         | Mail::Invitation { .. }
         | Mail::Delegated { .. }
         | Mail::ContractOffered { .. }
+        | Mail::LevelChanged { .. }
         | Mail::ContractLapsed { .. }
         | Mail::OrganizationDeleted { .. } => of_organization(mail),
         Mail::ServiceReviewAsked { .. } | Mail::ServiceReviewed { .. } | Mail::ServiceDeprecated { .. } | Mail::ServiceSuspended { .. } => {
@@ -224,6 +228,32 @@ fn of_organization(mail: &Mail) -> Letter {
                 None => "Until then nothing changes: the subscription keeps the contract it has.".to_owned(),
             };
             letter_of(&[first, then], Some(("See what changes", link)), &["The page says in plain words what would change."])
+        }
+        Mail::LevelChanged { service, subscriber, state, level, until, by, link, .. } => {
+            let until = until.map(moment).unwrap_or_default();
+            let (first, then) = match state {
+                LevelChangeState::Accepted => (
+                    format!("{by} accepted for {subscriber} that {service} goes to {level} level."),
+                    format!(
+                        "Both ways of access work from now on. Either side can switch, which happens by itself on {until}, or undo it until then."
+                    ),
+                ),
+                LevelChangeState::Switched => (
+                    format!("{by} switched {service} to {level} level for {subscriber}."),
+                    format!(
+                        "The subscriptions of before answer as aliases, so that their tokens go on working. Either side can undo it until {until}."
+                    ),
+                ),
+                LevelChangeState::Undone => (
+                    format!("{by} undid the change of {service} to {level} level for {subscriber}."),
+                    "The subscriptions of before go on as they were. What was taken out or paused meanwhile stays so.".to_owned(),
+                ),
+                LevelChangeState::Settled => (
+                    format!("{service} runs at {level} level for {subscriber} for good."),
+                    "The subscriptions of before are over. Their ids go on answering as aliases.".to_owned(),
+                ),
+            };
+            letter_of(&[first, then], Some(("Look at the change", link)), &[])
         }
         Mail::ContractLapsed { organization, service, provider, link } => letter_of(
             &[

@@ -393,6 +393,26 @@ impl Sentence<'_> {
             K::SubscriptionEnded => {
                 told("circle-x", "warn", format!("ended the subscription of {}{}", self.name("service"), self.parties()))
             }
+            K::LevelChangeAccepted => told(
+                "layers",
+                "brand",
+                format!("accepted to go to {} level with {}{}{}", self.text("level"), self.name("service"), self.parties(), self.way()),
+            ),
+            K::LevelChangeSwitched => told(
+                "layers",
+                "ok",
+                format!("switched {} to {} level{}{}", self.name("service"), self.text("level"), self.parties(), self.way()),
+            ),
+            K::LevelChangeUndone => told(
+                "undo-2",
+                "warn",
+                format!("undid the change of {} to {} level{}", self.name("service"), self.text("level"), self.parties()),
+            ),
+            K::LevelChangeSettled => told(
+                "check",
+                "ok",
+                format!("settled the change of {} to {} level{}", self.name("service"), self.text("level"), self.parties()),
+            ),
             K::RequestOpened => told("send", "", format!("asked for {}", self.asked())),
             K::RequestForwarded => {
                 let next = if self.data["next"] == "internal" { "the organization itself" } else { "the provider" };
@@ -415,6 +435,17 @@ impl Sentence<'_> {
                 told("users", "", format!("ended that {} decides requests in the stead of {}", self.name("delegate"), self.name("absent")))
             }
             K::RequestWithdrawn => told("undo-2", "", format!("took back the request for {}", self.asked())),
+        }
+    }
+
+    /// How many projects go with a change of level.
+    fn way(&self) -> String {
+        let projects: std::collections::BTreeSet<_> =
+            self.data["parts"].as_array().into_iter().flatten().filter_map(|part| part["project"]["id"].as_str()).collect();
+        match projects.len() {
+            0 => String::new(),
+            1 => ", with one project".to_owned(),
+            count => format!(", with {count} projects"),
         }
     }
 
@@ -574,6 +605,7 @@ impl Sentence<'_> {
             Some("subscribe") => format!("the subscription of {service}"),
             Some("add_projects") => format!("more projects for {service}"),
             Some("change_plan") => format!("another plan of {service}"),
+            Some("change_level") => format!("the change of the level of {service}"),
             Some("accept_contract") => format!("the consent to the new contract of {service}"),
             Some("cancel") => format!("the end of the subscription of {service}"),
             Some("publish") => format!("the publication of {service}"),

@@ -95,6 +95,7 @@ pub fn lines(all: &Consequences) -> Vec<Pair> {
             RequestKind::AddProjects => "more projects",
             RequestKind::ChangePlan => "another plan",
             RequestKind::AcceptContract => "the new contract",
+            RequestKind::ChangeLevel => "the change of level",
             RequestKind::Cancel => "the end",
             RequestKind::Publish => "the publication",
         };

@@ -4,6 +4,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use stoa_actions::{
     contracts::{self, NewVersion, RolledOut},
+    level_changes,
     services::{self, ServiceDetails},
 };
 use stoa_domain::{
@@ -20,6 +21,7 @@ use super::{
     contracts::head,
     filters,
     form::{FormErrors, PageForm},
+    level_changes::{OutlookCard, outlook_card},
     page::{Page, PageResult},
     service_form::{levels, permissions},
 };
@@ -53,6 +55,8 @@ pub struct NewContractPage {
     pub plans: Vec<PlanDraft>,
     /// The plans that subscribers are on, with the plan that shall follow each.
     pub paths: Vec<PathDraft>,
+    /// What it would come to for subscribers at the other level, where that was asked for.
+    pub dry_run: Option<Vec<OutlookCard>>,
 }
 
 /// A plan of the form.
@@ -150,7 +154,7 @@ pub struct Sent {
     pub path_from: Vec<String>,
     /// The plans that shall follow them.
     pub path_to: Vec<String>,
-    /// Sent by the buttons that ask for more rows instead of saving: `plan` or `meters`.
+    /// Sent by the buttons that ask for more rows instead of saving: `plan` or `meters`; `outlook` asks for the dry run.
     pub more: String,
 }
 
@@ -332,9 +336,33 @@ async fn form(page: &Page, org: &str, key: &str, sent: Option<&Sent>, mut errors
         plans,
         paths,
         errors: errors.rest(),
+        dry_run: None,
         url,
         org,
     })
+}
+
+/// How many subscribers a dry run shows; the provider's page of changes leads through all.
+const OUTLOOKS: i64 = 50;
+
+/// The form again, with what the contract would come to for subscribers at the other level.
+async fn dry_run(page: &Page, org: &str, key: &str, sent: &Sent) -> PageResult {
+    let version = sent.version();
+    let mut act = page.begin().await?;
+    let found = level_changes::draft_outlooks(&mut act, &Key::read(key), version.contract, version.plan_paths, None, OUTLOOKS).await;
+    drop(act);
+    match found {
+        Ok((_, found)) => {
+            let mut form = form(page, org, key, Some(sent), FormErrors::none()).await?;
+            form.dry_run = Some(found.iter().map(|one| outlook_card(one, None)).collect());
+            Ok(form.into_response())
+        }
+        Err(error) => {
+            let errors = FormErrors::of(error)?;
+            let status = errors.status;
+            Ok(FormErrors::again(status, form(page, org, key, Some(sent), errors).await?))
+        }
+    }
 }
 
 fn plan_draft(sent: &Sent, plan: usize, written: &[usize], errors: &mut FormErrors) -> PlanDraft {
@@ -373,6 +401,9 @@ pub async fn new(page: Page, ApiPath((org, key)): ApiPath<(String, String)>) -> 
 
 /// `POST /organizations/{org}/services/{service}/contracts/new`.
 pub async fn offer(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, PageForm(sent): PageForm<Sent>) -> PageResult {
+    if sent.more == "outlook" {
+        return dry_run(&page, &org, &key, &sent).await;
+    }
     if !sent.more.is_empty() {
         return Ok(form(&page, &org, &key, Some(&sent), FormErrors::none()).await?.into_response());
     }

@@ -35,6 +35,8 @@ pub struct ContractsPage {
     pub name: String,
     /// Where another version is offered; empty where I may not or its state does not allow it.
     pub offer_href: String,
+    /// Where changes of level are looked at.
+    pub level_href: String,
     /// The versions, the newest first.
     pub versions: Vec<VersionCard>,
     /// Leads through a long list.
@@ -100,6 +102,7 @@ pub async fn list(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Qu
         shell: page.shell(&mut conn, "organizations").await?,
         name: details.service.name.clone(),
         offer_href: if offers { format!("{url}/new") } else { String::new() },
+        level_href: url.replace("/contracts", "/level-changes"),
         versions: found.iter().map(|one| card(one, &details)).collect(),
         pager: Pager {
             summary: String::new(),
@@ -127,8 +130,10 @@ fn card(one: &VersionDetails, details: &ServiceDetails) -> VersionCard {
     }
     let plan = |(plan, difference): &(String, stoa_domain::differences::ContractDifference)| PlanChanges {
         plan: plan.clone(),
-        badge: if difference.level.is_some() {
+        badge: if difference.level.is_some() && version.terms.notice_until.is_none() {
             Badge { tone: "", icon: "", text: "Not offered".into() }
+        } else if difference.level.is_some() {
+            Badge { tone: "warn", icon: "layers", text: "Changes the level".into() }
         } else if difference.applies_at_once() {
             Badge { tone: "ok", icon: "check", text: "Applies at once".into() }
         } else {

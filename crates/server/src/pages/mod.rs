@@ -67,6 +67,7 @@ pub mod figures;
 pub mod forgotten;
 pub mod form;
 pub mod invitations;
+pub mod level_changes;
 pub mod link;
 pub mod lists;
 pub mod locks;

@@ -347,7 +347,9 @@ fn projects_words(one: &Details) -> Option<String> {
         RequestKind::Subscribe => one.subscription.as_ref().map(|subscription| &subscription.choice)?,
         RequestKind::AddProjects if !one.request.asked.add.is_empty() => return Some(names(&one.request.asked.add)),
         RequestKind::AddProjects => one.request.asked.choice.as_ref()?,
-        RequestKind::AcceptContract => return one.request.asked.consented.as_ref().map(|only| format!("Only {}", names(only))),
+        RequestKind::AcceptContract | RequestKind::ChangeLevel => {
+            return one.request.asked.consented.as_ref().map(|only| format!("Only {}", names(only)));
+        }
         RequestKind::ChangePlan | RequestKind::Cancel | RequestKind::Publish => return None,
     };
     let future = match choice.for_new_project() {
@@ -376,6 +378,7 @@ pub(crate) fn history(one: &Details) -> Vec<(Ts, TimelineEntry)> {
             Some(offer) => format!("asked to accept version {} of the contract", offer.version),
             None => "asked to accept the new contract".to_owned(),
         },
+        RequestKind::ChangeLevel => format!("asked to change the level: {}", projects_words(one).unwrap_or_default()),
         RequestKind::Cancel => "asked to cancel".to_owned(),
         RequestKind::Publish => "asked to publish".to_owned(),
     };
@@ -392,6 +395,7 @@ pub(crate) fn history(one: &Details) -> Vec<(Ts, TimelineEntry)> {
             RequestKind::AddProjects => "the additional projects",
             RequestKind::ChangePlan => "the other plan",
             RequestKind::AcceptContract => "the consent to the new contract",
+            RequestKind::ChangeLevel => "the change of level",
             RequestKind::Cancel => "the cancellation",
             RequestKind::Publish => "the publication",
         };

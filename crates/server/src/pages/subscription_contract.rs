@@ -118,6 +118,8 @@ pub struct WaitingContract {
     pub refusal: String,
     /// Whether a request to accept it waits already.
     pub asked: bool,
+    /// Where it is accepted for all subscriptions of the service together, because it is at another level; may be empty.
+    pub level_href: String,
 }
 
 /// A consent.
@@ -190,6 +192,15 @@ fn contract_tab(details: &Details, standing: &ContractStanding, sent: Option<(&A
     }
 }
 
+/// Where a contract at another level is accepted; empty for one at the same level.
+fn level_href(details: &Details, waiting: &Waiting) -> String {
+    let offer = &details.concerned.offer;
+    if offer.level == waiting.contract.level {
+        return String::new();
+    }
+    format!("/organizations/{}/level-changes/{}", details.concerned.organization.handle, offer.service_handle)
+}
+
 fn waiting_contract(details: &Details, waiting: &Waiting, at_once: bool, sent: Option<&AcceptSent>) -> WaitingContract {
     let present = &details.concerned.offer;
     let version = waiting.contract.version;
@@ -236,6 +247,7 @@ fn waiting_contract(details: &Details, waiting: &Waiting, at_once: bool, sent: O
         can_refuse: at_once && waiting.offer.state != OfferState::Refused,
         refusal,
         asked: waiting.request.is_some(),
+        level_href: level_href(details, waiting),
         until,
     }
 }
@@ -250,6 +262,7 @@ fn consent_row(one: &ConsentDetails) -> ConsentRow {
         what: match consent.kind {
             ConsentKind::Subscribed => format!("Subscribed, version {}", consent.version),
             ConsentKind::Accepted => format!("Accepted version {}", consent.version),
+            ConsentKind::LevelChanged => format!("Accepted the change of level, version {}", consent.version),
             ConsentKind::PlanChanged => format!("Another plan, version {}", consent.version),
         },
         price: plan_line(&consent.prices),

@@ -409,16 +409,21 @@ pub(crate) async fn whole(
     let now = page.caller.now;
     let state = details.state_at(now);
     let paused = details.held_by().any(|one| one.suspension.cause == Cause::Consumer);
-    let reduces = super::page::may(seat, Permission::ReduceSubscription);
+    // An alias is changed where its projects are.
+    let alias = is_alias(details);
+    let reduces = super::page::may(seat, Permission::ReduceSubscription) && !alias;
     let cancel_label = match state {
-        state if !state.is_live() => "",
+        state if !state.is_live() || alias => "",
         SubscriptionState::Requested if cancels || subscription.requested_by == page.me().id => "Withdraw request",
         SubscriptionState::Requested => "",
         _ if cancels => "Cancel subscription",
         _ => "Ask to cancel",
     };
     let url = format!("{list}/{}", subscription.id);
-    let contract_note = subscriptions::waiting_of(conn, details).await?.map(|waiting| notice(&waiting, &url));
+    let contract_note = match alias {
+        true => Some(alias_notice(details)),
+        false => subscriptions::waiting_of(conn, details).await?.map(|waiting| notice(&waiting, &url)),
+    };
     Ok(SubscriptionPage {
         shell: page.shell(conn, "organizations").await?,
         url,
@@ -438,11 +443,23 @@ pub(crate) async fn whole(
         is_requested: state == SubscriptionState::Requested,
         can_pause: reduces && state.in_force() && !paused,
         can_resume: reduces && state.in_force() && paused,
-        can_keep: state.in_force() && subscription.ends_at.is_some() && super::page::may(seat, Permission::CancelSubscription),
+        can_keep: state.in_force() && !alias && subscription.ends_at.is_some() && super::page::may(seat, Permission::CancelSubscription),
         project_count: live(details, now),
         contract_note,
         tab,
     })
+}
+
+/// Whether another subscription holds its projects, by a change of level.
+fn is_alias(details: &Details) -> bool {
+    details.held_by().any(|one| one.suspension.cause == Cause::LevelChange)
+}
+
+/// What a page says of an alias, and where the change of level is.
+fn alias_notice(details: &Details) -> (String, Link) {
+    let text = "A change of level is under way: another subscription stands in for this one.".to_owned();
+    let (org, service) = (&details.concerned.organization.handle, &details.concerned.offer.service_handle);
+    (text, Link::new("Look at the change", format!("/organizations/{org}/level-changes/{service}")))
 }
 
 /// What holds it up, that it ends, and what is waited for.
@@ -458,6 +475,7 @@ fn state_note(details: &Details, now: Ts) -> String {
                 RequestKind::AddProjects => "The additional projects",
                 RequestKind::ChangePlan => "The other plan",
                 RequestKind::AcceptContract => "The consent to the new contract",
+                RequestKind::ChangeLevel => "The change of level",
                 RequestKind::Cancel => "The wish to cancel",
                 RequestKind::Publish => "This",
             };
@@ -486,7 +504,7 @@ async fn projects_tab(
     let adds = verdict(seat.role, Permission::AddProjects) == Verdict::Allowed;
     let reduces = verdict(seat.role, Permission::ReduceSubscription) == Verdict::Allowed;
     let now = page.caller.now;
-    let open = details.state_at(now).in_force() && subscription.project.is_none();
+    let open = details.state_at(now).in_force() && subscription.project.is_none() && !is_alias(details);
     let locked = locks::keeping_out(conn, seat, subscription.service).await?;
     let named = |one: &Candidate| Choice::new(one.handle.as_str(), one.name.as_str(), subscription.choice.projects.contains(&one.id));
     let mut picker = ProjectPicker {
@@ -602,6 +620,7 @@ fn permissions_tab(page: &Page, details: &Details) -> PermissionsTab {
             Cause::Provider => ", as its provider",
             Cause::Operator => ", as operator of the installation",
             Cause::Budget => ", because of its budget",
+            Cause::LevelChange => ", because another subscription stands in for it by a change of level",
         };
         history.push(entry("pause", "warn", &side(&one.set_by), format!("paused it{whose}"), one.suspension.since, &one.suspension.reason));
         if let Some(until) = one.suspension.until {

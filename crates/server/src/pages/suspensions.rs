@@ -214,10 +214,19 @@ fn held_note(one: &SuspensionDetails, details: &Details) -> String {
         Cause::Provider => (details.concerned.provider.name.as_str(), "Only the provider can resume it."),
         Cause::Operator => ("the operator of this installation", "Only the operator can resume it."),
         Cause::Budget => ("a budget that is used up", "It goes on when the budget is raised."),
+        Cause::LevelChange => return alias_note(details),
     };
     let reason = match one.suspension.reason.as_str() {
         "" => String::new(),
         reason => format!(": “{reason}”"),
     };
     format!("Paused by {side} since {}{reason}. Nothing is open to the service. {lifts}", times::moment(one.suspension.since))
+}
+
+/// Where the projects of an alias are.
+fn alias_note(details: &Details) -> String {
+    match details.replaced_by.as_slice() {
+        [one] => format!("By a change of level {one} holds its projects: this one answers as its alias, and nothing is charged here."),
+        many => format!("By a change of level {} subscriptions hold its projects: this one answers as their alias.", many.len()),
+    }
 }

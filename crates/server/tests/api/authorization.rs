@@ -225,6 +225,15 @@ pub(crate) fn rows() -> Vec<Row> {
             |world| json!({"contract": world.offered}),
         ),
         with(post.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/plan", ALL, |_| json!({"plan": "Plus"})),
+        row(get.clone(), "/api/v1/organizations/{org}/level-changes", ALL),
+        Row { query: "?service={moving}", ..row(get.clone(), "/api/v1/organizations/{org}/level-changes/outlook", ALL) },
+        with(post.clone(), "/api/v1/organizations/{org}/level-changes", ALL, |world| json!({"service": world.moving})),
+        row(get.clone(), "/api/v1/level-changes/{change}", ALL),
+        row(post.clone(), "/api/v1/level-changes/{change}/switch", MAINTAIN),
+        row(post.clone(), "/api/v1/level-changes/{change}/undo", MAINTAIN),
+        row(get.clone(), "/api/v1/services/{service}/level-changes", ALL),
+        row(get.clone(), "/api/v1/services/{service}/level-changes/outlook", ALL),
+        with(post.clone(), "/api/v1/services/{service}/level-changes/outlook", EDIT, |world| world.new_contract()),
         row(get.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/consents", ALL),
         row(get.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/consents/{consent}", ALL),
         row(get.clone(), "/api/v1/organizations/{org}/grants", ALL),
@@ -305,6 +314,8 @@ pub(crate) struct World {
     /// The code of its mail domain, grid.example, which is not verified yet.
     code: String,
     delegation: String,
+    moving: String,
+    change: String,
 }
 
 impl World {
@@ -359,6 +370,8 @@ impl World {
             request: String::new(),
             code,
             delegation: String::new(),
+            moving: String::new(),
+            change: String::new(),
         };
         world.service = world.draft("Draft service").await;
         world.open_service = world.draft("Open service").await;
@@ -390,6 +403,10 @@ impl World {
         let request = world.editor.post(&cancel, json!({})).await.expect(202);
         world.request = text(&request["request"], "id");
         world.hold().await;
+        world.moving = world.moving("Moving service").await;
+        let moved = world.moving("Moved service").await;
+        let accepted = world.maintainer.post("/api/v1/organizations/grid/level-changes", json!({"service": moved})).await.expect(201);
+        world.change = text(&accepted["change"], "id");
         let lock = json!({"service": world.open_service});
         world.lock = text(&world.maintainer.post("/api/v1/organizations/grid/projects/north/locks", lock).await.expect(201), "id");
         world.subscribed = subscribed;
@@ -411,6 +428,21 @@ impl World {
         m.post(&format!("{own}/cancel"), json!({"when": "period_end"})).await.expect(200);
         m.post(&format!("/api/v1/services/{}/subscriptions/{}/pause", self.held_service, self.held), why.clone()).await.expect(200);
         self.operator.post(&format!("/api/v1/operator/subscriptions/{}/pause", self.held), why).await.expect(200);
+    }
+
+    /// A service at project level that is subscribed for a project and offers to change its level.
+    async fn moving(&self, name: &str) -> String {
+        let m = &self.maintainer.client;
+        let mut body = self.new_service(name);
+        body["contract"]["level"] = json!("project");
+        let service = text(&m.post("/api/v1/organizations/grid/services", body).await.expect(201), "id");
+        m.post(&format!("/api/v1/services/{service}/publish"), json!({})).await.expect(200);
+        let subscribe = json!({"service": service, "project": "north", "accept_terms": true});
+        m.post("/api/v1/organizations/grid/subscriptions", subscribe).await.expect(201);
+        let mut contract = self.new_contract();
+        contract["notice_until"] = json!("2027-01-01T00:00:00Z");
+        m.post(&format!("/api/v1/services/{service}/contracts"), contract).await.expect(201);
+        service
     }
 
     pub(crate) async fn draft(&self, name: &str) -> String {
@@ -460,6 +492,8 @@ impl World {
             .replace("{request}", &self.request)
             .replace("{delegation}", &self.delegation)
             .replace("{consent}", &self.consent)
+            .replace("{moving}", &self.moving)
+            .replace("{change}", &self.change)
             .replace("{token}", "tok_01h455vb4pex5vsknk084sn02q")
             .replace("{session}", "ses_01h455vb4pex5vsknk084sn02q")
     }

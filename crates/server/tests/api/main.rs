@@ -21,6 +21,8 @@ mod idempotency;
 mod identities;
 mod imports;
 mod invitations;
+mod level_change_of_many;
+mod level_changes;
 mod locks;
 mod mail;
 mod map;

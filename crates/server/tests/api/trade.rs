@@ -51,6 +51,13 @@ impl Trade {
         id(&self.mia.post("/api/v1/organizations/grid/projects", json!({"name": name})).await.expect(201))
     }
 
+    /// A secret of the application of all services of Borealis; answers the application's id and the secret.
+    pub async fn credentials(&self) -> (String, String) {
+        let path = format!("/api/v1/applications/{}/secrets", self.application);
+        let made = self.pia.post(&path, json!({})).await.expect(201);
+        (self.application.clone(), made["secret"].as_str().unwrap().to_owned())
+    }
+
     /// A published service of Borealis with the plan `Basic`; answers its id.
     pub async fn service(&self, name: &str, visibility: &str) -> String {
         let service = self.draft(name, visibility, "organization", &["Basic"]).await;

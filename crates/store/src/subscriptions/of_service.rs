@@ -2,11 +2,12 @@
 
 use stoa_domain::{
     ids::{OrganizationId, ServiceId},
+    services::{Level, Service},
     subscriptions::Subscription,
     time::Ts,
 };
 
-use super::{COLUMNS, LIVE, subscription};
+use super::{COLUMNS, LIVE, subscription, with_named};
 use crate::{Conn, StoreError, Tx, params};
 
 /// All live subscriptions of a service, those only asked for included, in the order of their organizations. Their choices are
@@ -41,4 +42,34 @@ pub async fn withdraw_requested(tx: &mut Tx, provider: OrganizationId, service: 
     )
     .await?;
     Ok(())
+}
+
+/// The subscriptions of a service that are in force under a contract at another level and not on their way to it yet: of one
+/// organization, or of the next ones after another, so many organizations at most.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_at_other_level(
+    conn: &mut Conn,
+    service: &Service,
+    level: Level,
+    of: Option<OrganizationId>,
+    after: Option<OrganizationId>,
+    limit: i64,
+) -> Result<Vec<Subscription>, StoreError> {
+    let at = "s.provider_id = $1 and s.service_id = $2 and s.state in ('active', 'suspended', 'ending')
+         and exists (select 1 from contracts c where c.organization_id = s.provider_id and c.id = s.contract_id and c.level <> $3)
+         and not exists (select 1 from level_change_parts p join level_changes l on l.organization_id = p.organization_id
+           and l.id = p.change_id where p.organization_id = s.organization_id and p.old_id = s.id and l.state in ('accepted', 'switched'))
+         and not exists (select 1 from subscription_suspensions x where x.organization_id = s.organization_id
+           and x.subscription_id = s.id and x.cause = 'level_change' and x.until is null)
+         and (cast($4 as bytea) is null or s.organization_id = $4) and (cast($5 as bytea) is null or s.organization_id > $5)";
+    let columns = COLUMNS.split(", ").map(|column| format!("s.{column}")).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "select {columns} from subscriptions s where {at} and s.organization_id in
+           (select distinct s.organization_id from subscriptions s where {at} order by s.organization_id limit $6)
+         order by s.organization_id, s.id"
+    );
+    let rows = conn.fetch_all(&sql, params![service.provider, service.id, level.word(), of, after, limit]).await?;
+    with_named(conn, &rows).await
 }
