@@ -26,7 +26,7 @@ pub use stoa_store::costs::Billed;
 use crate::{Caller, Error, Result, seats};
 
 /// Amounts that cannot be calculated exactly are refused rather than rounded.
-pub(crate) fn too_large(overflow: Overflow) -> Error {
+pub fn too_large(overflow: Overflow) -> Error {
     Error::Unfit { code: "amount_too_large", detail: overflow.to_string() }
 }
 

@@ -4,8 +4,8 @@ use stoa_domain::time::Ts;
 use stoa_store::{ceremonies, idempotency, limits, links, organizations, sessions, tokens};
 
 use crate::{
-    KEEP_ANSWERS, Result, Stoa, contracts, invitations, level_changes, mail, marketplace, organizations::erase_next, requests, resources,
-    subscriptions,
+    KEEP_ANSWERS, Result, Stoa, budgets, contracts, invitations, level_changes, mail, marketplace, organizations::erase_next, requests,
+    resources, subscriptions,
 };
 
 /// How many batches of an erasure one round does; the next round goes on.
@@ -44,6 +44,8 @@ pub struct Swept {
     pub requests: u64,
     /// Reminders of requests that were noted.
     pub reminders: u64,
+    /// Subscriptions that a budget held up, or lets go on.
+    pub budgets: u64,
     /// Changes of level whose announced day has come.
     pub level_changes: u64,
     /// Subscriptions that ended because a new contract was not accepted in time.
@@ -75,6 +77,7 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         grants: 0,
         requests: 0,
         reminders: 0,
+        budgets: 0,
         level_changes: 0,
         unaccepted: 0,
         blobs: 0,
@@ -92,6 +95,7 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
     swept.grants = subscriptions::close_due(stoa, now).await?;
     let due = requests::act_on_due(stoa, now).await?;
     (swept.requests, swept.reminders) = (due.expired, due.reminded);
+    swept.budgets = budgets::tick(stoa, now).await?;
     // First those that were accepted, so that what is left of them is not taken for refused.
     swept.level_changes = level_changes::tick(stoa, now).await?;
     swept.unaccepted = contracts::tick(stoa, now).await?.ended;

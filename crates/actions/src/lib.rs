@@ -7,6 +7,7 @@
 pub mod access;
 mod act;
 pub mod applications;
+pub mod budgets;
 mod caller;
 pub mod ceremonies;
 pub mod consents;

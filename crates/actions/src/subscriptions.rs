@@ -45,6 +45,7 @@ pub use hooks::{close_due, lock_partners, organization_deleted, project_created,
 pub(crate) use hooks::{project_end, take_in};
 pub use offering::{NeedOfPlan, Offering, allow_several, offering, several};
 pub(crate) use offering::{permission_of, seen};
+pub(crate) use pausing::{hold, lift};
 pub use pausing::{pause, pause_as_operator, pause_as_provider, resume, resume_as_operator, resume_as_provider};
 pub(crate) use resubmitting::{Changed, Terms, reask, resubmit, terms};
 pub use stoa_store::subscriptions::{Candidate, Filter, Offer};

@@ -148,6 +148,10 @@ words! {
         SubscriptionPaused = "subscription.paused",
         /// It does not hold it up any more.
         SubscriptionResumed = "subscription.resumed",
+        /// What a subscription may cost in a month was set.
+        SubscriptionBudgetSet = "subscription.budget_set",
+        /// It may cost whatever it comes to.
+        SubscriptionBudgetRemoved = "subscription.budget_removed",
         /// The end of a subscription was decided for later.
         SubscriptionEnding = "subscription.ending",
         /// It will not end after all.

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod amounts;
 pub mod applications;
+pub mod budgets;
 pub mod consents;
 pub mod contracts;
 pub mod costs;

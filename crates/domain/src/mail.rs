@@ -129,6 +129,17 @@ pub enum Mail {
         /// Where it is looked at.
         link: String,
     },
+    /// A subscription is held up because its budget is used up.
+    BudgetUsedUp {
+        /// The organization's name.
+        organization: String,
+        /// The service's name.
+        service: String,
+        /// Which budget.
+        reason: String,
+        /// The page of the subscription.
+        link: String,
+    },
     /// A subscription ended because a new contract was not accepted.
     ContractLapsed {
         /// The organization's name.
@@ -355,6 +366,7 @@ impl Mail {
             Self::ContractOffered { .. } => "contract_offered",
             Self::ContractLapsed { .. } => "contract_lapsed",
             Self::LevelChanged { .. } => "level_changed",
+            Self::BudgetUsedUp { .. } => "budget_used_up",
             Self::OrganizationDeleted { .. } => "organization_deleted",
             Self::ServiceReviewAsked { .. } => "service_review_asked",
             Self::ServiceReviewed { .. } => "service_reviewed",
@@ -397,6 +409,7 @@ impl Mail {
                 format!("The change of level of {service} for {subscriber} was undone")
             }
             Self::LevelChanged { service, subscriber, level, .. } => format!("{service} runs at {level} level for {subscriber} now"),
+            Self::BudgetUsedUp { service, organization, .. } => format!("The budget of {service} for {organization} is used up"),
             Self::ContractLapsed { service, organization, .. } => format!("{organization} no longer subscribes {service}"),
             Self::OrganizationDeleted { organization, .. } => format!("{organization} was deleted"),
             Self::ServiceReviewAsked { organization, service, .. } => format!("{service} of {organization} waits for your review"),
@@ -436,6 +449,7 @@ impl Mail {
             | Self::Delegated { .. }
             | Self::ContractOffered { .. }
             | Self::LevelChanged { .. }
+            | Self::BudgetUsedUp { .. }
             | Self::ContractLapsed { .. } => None,
         }
     }

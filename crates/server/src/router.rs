@@ -62,6 +62,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::subscriptions::list, api::subscriptions::create))
         .routes(routes!(api::subscriptions::get))
         .routes(routes!(api::subscriptions::set_projects))
+        .routes(routes!(api::budgets::get, api::budgets::set, api::budgets::remove))
         .routes(routes!(api::suspensions::cancel))
         .routes(routes!(api::suspensions::keep))
         .routes(routes!(api::suspensions::pause))
@@ -266,6 +267,8 @@ fn pages() -> Router<App> {
             get(pages::consequences::of_subscription).post(pages::suspensions::cancel),
         )
         .route("/organizations/{org}/subscriptions/{subscription}/keep", post(pages::suspensions::keep))
+        .route("/organizations/{org}/subscriptions/{subscription}/budget", post(pages::budgets::set))
+        .route("/organizations/{org}/subscriptions/{subscription}/budget/remove", post(pages::budgets::remove))
         .route("/organizations/{org}/subscriptions/{subscription}/pause", get(pages::suspensions::ask).post(pages::suspensions::pause))
         .route("/organizations/{org}/subscriptions/{subscription}/resume", post(pages::suspensions::resume))
         .route(

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod applications;
 pub mod blobs;
+pub mod budgets;
 pub mod ceremonies;
 pub mod consents;
 pub mod costs;

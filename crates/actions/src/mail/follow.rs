@@ -10,6 +10,7 @@ use stoa_domain::{
     permissions::Role,
     secrets::{Secret, SecretHash, SecretKind},
     services::Level,
+    suspensions::Cause,
     time::Ts,
     users::User,
 };
@@ -34,7 +35,7 @@ const MOST_TOLD: i64 = 10_000;
 const LOGS: usize = 500;
 
 /// The events that somebody is told of by mail.
-const TOLD: [EventKind; 28] = [
+const TOLD: [EventKind; 29] = [
     EventKind::InvitationCreated,
     EventKind::InvitationResent,
     EventKind::MemberAdded,
@@ -59,6 +60,7 @@ const TOLD: [EventKind; 28] = [
     EventKind::SubscriptionContractOffered,
     EventKind::SubscriptionContractReminded,
     EventKind::SubscriptionEnded,
+    EventKind::SubscriptionPaused,
     EventKind::LevelChangeAccepted,
     EventKind::LevelChangeSwitched,
     EventKind::LevelChangeUndone,
@@ -198,15 +200,19 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
 /// Whether somebody is told of an event. Whom an import made a member knows nothing of this installation yet.
 fn is_told(event: &Event) -> bool {
     match event.kind.parse::<EventKind>() {
-        Ok(EventKind::SubscriptionContractOffered | EventKind::SubscriptionContractReminded | EventKind::SubscriptionEnded) => {
-            is_about_a_contract(event)
-        }
+        Ok(
+            EventKind::SubscriptionContractOffered
+            | EventKind::SubscriptionContractReminded
+            | EventKind::SubscriptionEnded
+            | EventKind::SubscriptionPaused,
+        ) => is_about_a_contract(event),
         Ok(kind) => TOLD.contains(&kind) && of_services::is_told(event).unwrap_or(true) && event.json()["imported"] != true,
         Err(_) => false,
     }
 }
 
-/// Whether the maintainers of a subscribing organization are told of an event: a contract waits for them, or they missed it.
+/// Whether the maintainers of an organization are told of an event of a subscription: a contract waits for them or they missed
+/// it, a change of level goes on, a budget is used up.
 fn is_about_a_contract(event: &Event) -> bool {
     match event.kind.parse::<EventKind>() {
         // For a change of level one subscription of the organization speaks for all.
@@ -214,6 +220,10 @@ fn is_about_a_contract(event: &Event) -> bool {
             event.json()["change_of_level"]["first"] != false
         }
         Ok(kind) if kind.noun() == "level_change" => true,
+        Ok(EventKind::SubscriptionPaused) => {
+            let data = event.json();
+            data["by"] == Cause::Budget.word() && data["organization"]["id"] == event.organization.to_string()
+        }
         Ok(EventKind::SubscriptionEnded) => {
             let data = event.json();
             data["cause"] == "contract_not_accepted" && data["organization"]["id"] == event.organization.to_string()
@@ -303,6 +313,10 @@ impl Context<'_> {
         };
         let mail = match event.kind.parse::<EventKind>() {
             Ok(EventKind::SubscriptionEnded) => Mail::ContractLapsed { organization, service, provider, link },
+            Ok(EventKind::SubscriptionPaused) => {
+                let reason = data["reason"].as_str().unwrap_or_default().to_owned();
+                Mail::BudgetUsedUp { organization, service, reason, link: self.link(&format!("/subscriptions/{}", event.subject.id)) }
+            }
             Ok(kind) if kind.noun() == "level_change" => Mail::LevelChanged {
                 organization,
                 service,

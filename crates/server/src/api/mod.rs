@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod applications;
+pub mod budgets;
 pub mod consents;
 pub mod consequences;
 pub mod contracts;

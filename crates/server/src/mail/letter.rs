@@ -80,6 +80,7 @@ fn letter(mail: &Mail) -> Letter {
         | Mail::Delegated { .. }
         | Mail::ContractOffered { .. }
         | Mail::LevelChanged { .. }
+        | Mail::BudgetUsedUp { .. }
         | Mail::ContractLapsed { .. }
         | Mail::OrganizationDeleted { .. } => of_organization(mail),
         Mail::ServiceReviewAsked { .. } | Mail::ServiceReviewed { .. } | Mail::ServiceDeprecated { .. } | Mail::ServiceSuspended { .. } => {
@@ -229,6 +230,14 @@ fn of_organization(mail: &Mail) -> Letter {
             };
             letter_of(&[first, then], Some(("See what changes", link)), &["The page says in plain words what would change."])
         }
+        Mail::BudgetUsedUp { organization, service, reason, link } => letter_of(
+            &[
+                format!("{service} is paused for {organization}: {reason}."),
+                "The service has no access until the budget is raised or the month is over, and no fee accrues.".to_owned(),
+            ],
+            Some(("Look at the budget", link)),
+            &[],
+        ),
         Mail::LevelChanged { service, subscriber, state, level, until, by, link, .. } => {
             let until = until.map(moment).unwrap_or_default();
             let (first, then) = match state {

@@ -381,6 +381,17 @@ impl Sentence<'_> {
             K::SubscriptionWithdrawn => told("undo-2", "", format!("took back the subscription of {}", self.name("service"))),
             K::SubscriptionPaused => told("pause", "warn", format!("paused the subscription of {}{}", self.name("service"), self.side())),
             K::SubscriptionResumed => told("play", "ok", format!("resumed the subscription of {}{}", self.name("service"), self.side())),
+            K::SubscriptionBudgetSet => told(
+                "wallet",
+                "",
+                format!(
+                    "set the budget of {} to {} {} a month",
+                    self.name("service"),
+                    self.within("amount", "currency"),
+                    self.within("amount", "amount")
+                ),
+            ),
+            K::SubscriptionBudgetRemoved => told("wallet", "", format!("removed the budget of {}", self.name("service"))),
             K::SubscriptionEnding => {
                 let day = self.data["ends_at"].as_str().and_then(|text| text.parse::<Ts>().ok());
                 let day = day.map_or_else(String::new, |at| format!(", at the end of {}", times::long_day(at.plus(-1).day())));

@@ -28,6 +28,7 @@ use stoa_store::Conn;
 
 use super::{
     Choice, Field, Kpi, OrgHead, Shell,
+    budgets::BudgetCard,
     chart::Chart,
     figures::{self, Drawn, Step, component_name, project_name, service_name, side_by_side},
     filters,
@@ -404,6 +405,7 @@ pub async fn usage_tab(conn: &mut Conn, subscription: &Subscription, now: Ts, mo
         chart: drawn.chart,
         rows: usage_rows(&costs, &summary),
         total: side_by_side(&summary.totals),
+        budget: BudgetCard::default(),
     })
 }
 

@@ -53,6 +53,7 @@
 pub mod account;
 pub mod activity;
 pub mod applications;
+pub mod budgets;
 pub mod chart;
 pub mod consequences;
 pub mod contract_form;

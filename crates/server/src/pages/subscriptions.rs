@@ -28,6 +28,7 @@ use stoa_store::Conn;
 use super::chart::Chart;
 use super::{
     Badge, Choice, Flash, Kpi, Link, OrgHead, Pager, Pair, PermissionLine, ProjectPicker, Shell, TimelineEntry,
+    budgets::{self, BudgetCard},
     costs::{of_this_month, usage_tab},
     filters,
     form::{FormErrors, PageForm},
@@ -185,6 +186,8 @@ pub struct UsageTab {
     pub rows: Vec<UsageRow>,
     /// The sum.
     pub total: String,
+    /// What a month may cost.
+    pub budget: BudgetCard,
 }
 
 /// One line of usage or a fee.
@@ -366,7 +369,8 @@ pub struct UsageQuery {
 pub async fn usage(page: Page, ApiPath((org, id)): ApiPath<(String, SubscriptionId)>, Query(query): Query<UsageQuery>) -> PageResult {
     let mut conn = page.read().await?;
     let (seat, details) = subscriptions::get(&mut conn, &page.caller, &Key::read(&org), id).await?;
-    let tab = usage_tab(&mut conn, &details.subscription, page.caller.now, query.month.as_deref()).await?;
+    let mut tab = usage_tab(&mut conn, &details.subscription, page.caller.now, query.month.as_deref()).await?;
+    tab.budget = budgets::card(&page, &mut conn, &seat, &details).await?;
     let tab = SubscriptionTab::Usage(tab);
     Ok(whole(&page, &mut conn, &seat, &details, tab).await?.into_response())
 }
@@ -698,8 +702,8 @@ pub async fn set_projects(
 #[cfg(test)]
 mod tests {
     use super::{
-        GrantedProject, PermissionsTab, ProjectsTab, SubscriptionPage, SubscriptionRow, SubscriptionTab, SubscriptionsPage, UsageRow,
-        UsageTab,
+        BudgetCard, GrantedProject, PermissionsTab, ProjectsTab, SubscriptionPage, SubscriptionRow, SubscriptionTab, SubscriptionsPage,
+        UsageRow, UsageTab,
     };
     use crate::pages::{Badge, Choice, Kpi, Link, Pair, sample};
 
@@ -769,6 +773,12 @@ mod tests {
             chart: sample::chart(),
             rows: vec![row("Wind park Delta"), row("Grid planning")],
             total: "€ 297.60".into(),
+            budget: BudgetCard {
+                text: "EUR 40.00 of EUR 100.00 this month.".into(),
+                currency: "EUR".into(),
+                can_set: true,
+                ..BudgetCard::default()
+            },
         };
         assert!(sample::render("subscription-usage", &page(SubscriptionTab::Usage(usage))).contains("€ 297.60"));
         let none = page(SubscriptionTab::Usage(UsageTab::default()));

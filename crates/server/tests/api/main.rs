@@ -5,6 +5,7 @@
 mod access;
 mod applications;
 mod authorization;
+mod budgets;
 mod catalogue;
 mod consequences;
 mod contract_pages;

@@ -395,4 +395,4 @@ api_tests! {
 }
 
 /// Session, what the page shows, and the counters around it.
-const EXPECTED: [u64; 4] = [4, 15, 8, 6];
+const EXPECTED: [u64; 4] = [4, 16, 8, 6];

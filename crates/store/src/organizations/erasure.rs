@@ -32,8 +32,9 @@ pub const ERASED: [&str; 18] = [
 
 /// The tables of which rows stay under the organization's id: the ledger, what its rows refer to, and how far the log was
 /// read. Texts that people wrote into them are erased.
-pub const LEDGER: [&str; 24] = [
+pub const LEDGER: [&str; 25] = [
     "applications",
+    "budgets",
     "consents",
     "contract_offers",
     "contract_rollouts",
