@@ -356,7 +356,13 @@ async fn by_role(stoa: &Stoa, caller: &Caller, question: &Question, viewer: &Vie
     if !visible {
         return Ok(Reason::NotVisible.into());
     }
-    let reason = action.decide_for(place.map(|place| place.role));
+    let reason = match action.decide_for(place.map(|place| place.role)) {
+        // Changes are refused to everybody, as everywhere else.
+        Reason::RoleAllows if place.is_some_and(|place| place.suspended) && !action.for_people().only_looks() => {
+            Reason::OrganizationSuspended
+        }
+        decided => decided,
+    };
     Ok(Answer { organization: place.map(|place| place.organization), ..Answer::from(reason) })
 }
 

@@ -108,7 +108,7 @@ pub async fn remove(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId
     budgets::remove(&mut act.tx, subscription.organization, id).await?;
     let concerned = concerned(&mut act.tx, &subscription).await?;
     concerned.record(act, EventKind::SubscriptionBudgetRemoved, concerned.data(json!({"was": before.amount})));
-    settle(act, subscription, None).await
+    settle(act, subscription, None).await.map(drop)
 }
 
 fn in_force(subscription: &Subscription, now: Ts) -> Result<()> {
@@ -126,9 +126,9 @@ fn allows_more(seat: &Seat) -> Result<()> {
     }
 }
 
-/// Holds a subscription up where its budget is used up, and lets it go on where it is not. It was read under the locks of
-/// both organizations.
-async fn settle(act: &mut Act, subscription: Subscription, budget: Option<&Budget>) -> Result<()> {
+/// Holds a subscription up where its budget is used up, and lets it go on where it is not; answers whether that changed anything.
+/// It was read under the locks of both organizations.
+async fn settle(act: &mut Act, subscription: Subscription, budget: Option<&Budget>) -> Result<bool> {
     let now = act.now();
     let used_up = match budget {
         Some(budget) => {
@@ -149,9 +149,9 @@ async fn settle(act: &mut Act, subscription: Subscription, budget: Option<&Budge
         (false, true) => {
             subscriptions::lift(act, subscription, Cause::Budget).await?;
         }
-        _ => {}
+        _ => return Ok(false),
     }
-    Ok(())
+    Ok(true)
 }
 
 /// How many budgets a round reads at a time.
@@ -201,7 +201,7 @@ async fn look_again(stoa: &Stoa, organization: OrganizationId, id: SubscriptionI
     if in_force(&found, now).is_err() || budget.is_none() {
         return Ok(false);
     }
-    settle(&mut act, found, budget.as_ref()).await?;
+    let changed = settle(&mut act, found, budget.as_ref()).await?;
     act.commit().await?;
-    Ok(true)
+    Ok(changed)
 }

@@ -37,6 +37,8 @@ words! {
         NeedsRequest = "needs_request",
         /// The person is not a member of the organization.
         NotAMember = "not_a_member",
+        /// The operator suspended the organization: it can be looked at but not changed.
+        OrganizationSuspended = "organization_suspended",
         /// The application is neither the person's own nor shared with an organization or team of theirs.
         NotShared = "not_shared",
         /// The application is shared with teams only, and the person is in none of them.

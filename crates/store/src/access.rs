@@ -220,6 +220,8 @@ pub struct Place {
     pub role: Role,
     /// One of the projects asked for, when the organization has it.
     pub project: Option<ProjectId>,
+    /// Whether the operator suspended the organization.
+    pub suspended: bool,
 }
 
 /// Where users belong, with those of the named projects that lie there; in one statement.
@@ -239,7 +241,7 @@ pub async fn places(conn: &mut Conn, users: &[UserId], projects: &[ProjectId]) -
         _ => ("p.id", format!("left join projects p on p.organization_id = m.organization_id and p.deleted_at is null {wanted}")),
     };
     let sql = format!(
-        "select m.user_id, m.organization_id, m.role, {column} from memberships m
+        "select m.user_id, m.organization_id, m.role, {column}, o.suspended_at from memberships m
          join organizations o on o.id = m.organization_id and o.deleted_at is null {join}
          where m.user_id in ({})",
         placeholders(1, users.len())
@@ -248,7 +250,10 @@ pub async fn places(conn: &mut Conn, users: &[UserId], projects: &[ProjectId]) -
     conn.fetch_all(&sql, &values)
         .await?
         .iter()
-        .map(|row| Ok(Place { user: row.get(0)?, organization: row.get(1)?, role: row.parse(2)?, project: row.get(3)? }))
+        .map(|row| {
+            let suspended = row.get::<Option<Ts>>(4)?.is_some();
+            Ok(Place { user: row.get(0)?, organization: row.get(1)?, role: row.parse(2)?, project: row.get(3)?, suspended })
+        })
         .collect()
 }
 

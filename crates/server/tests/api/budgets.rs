@@ -52,7 +52,7 @@ api_tests! {
         let (one, two) = tokio::join!(tick(app), tick(app));
         assert_eq!(one + two, 1);
         assert_eq!(state(&world).await, ["suspended", "budget"]);
-        service.get(path).await.expect_problem(401, "invalid_token");
+        service.get(path).await.expect_problem(401, "unauthenticated");
         app.write_mails().await;
         let mail = app.mail_to(&world.ada.user.email).await;
         assert!(mail.rendered.text.contains("EUR 10.00 a month are used up"), "{}", mail.rendered.text);

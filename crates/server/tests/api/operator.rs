@@ -88,6 +88,13 @@ api_tests! {
         let refused = world.ada.post("/api/v1/organizations/grid-works/projects", json!({"name": "East"})).await.expect_problem(409, "organization_suspended");
         assert!(refused["detail"].as_str().unwrap().contains("until an operator lifts that"), "{refused}");
         world.ada.patch("/api/v1/organizations/grid-works", json!({"name": "x"})).await.expect_problem(409, "organization_suspended");
+        // A gateway is told the same.
+        for (action, reason) in [("resources:read", "role_allows"), ("resources:write", "organization_suspended")] {
+            let question = json!({"subject": {"type": "user", "id": world.ada.user.id}, "action": {"name": action},
+                "resource": {"type": "project", "id": world.north}});
+            let answer = world.ada.post("/access/v1/evaluation", question).await.expect(200);
+            assert_eq!((&answer["decision"], &answer["context"]["reason"]), (&json!(reason == "role_allows"), &json!(reason)), "{action}");
+        }
         world.ada.post("/api/v1/organizations/grid-works/members", json!({"members": [{"email": "eve@people.example", "role": "viewer"}]})).await.expect_problem(409, "organization_suspended");
         world.ada.post("/api/v1/applications", json!({"name": "x", "organization": "grid-works"})).await.expect_problem(409, "organization_suspended");
         world.ada.post(&format!("/api/v1/organizations/grid-works/subscriptions/{}/cancel", world.subscription), json!({})).await.expect_problem(409, "organization_suspended");
