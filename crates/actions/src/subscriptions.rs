@@ -39,8 +39,8 @@ pub use details::{
 pub use effects::{Concerned, concerned};
 pub(crate) use effects::{concerned_all, expire, final_of, lapse, reject, resolve, still_offered, withdraw};
 pub use ending::{cancel, end_due, keep};
-pub(crate) use hooks::end_requested;
 pub use hooks::{close_due, lock_partners, organization_deleted, project_created, project_deleted};
+pub(crate) use hooks::{end_requested, lock_partners_and};
 pub(crate) use hooks::{project_end, take_in};
 pub(crate) use offering::seen;
 pub use offering::{NeedOfPlan, Offering, allow_several, offering, several};
@@ -50,7 +50,7 @@ pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
 pub use terms::{Acceptance, ContractStanding, Held, Waiting, accept, change_plan, refuse, side_of, standing, waiting_of};
 
 use crate::{
-    Act, Error, Result, locks,
+    Act, Error, Result, handovers, locks,
     requests::{self, NewRequest},
     seats::{self, Seat},
 };
@@ -101,7 +101,11 @@ pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscri
     if !live.contains(&seat.organization.id) {
         return Err(Error::NotFound("organization"));
     }
-    let (service, contract) = open_to_all(act, service.id, live.contains(&service.provider)).await?;
+    let provider = service.provider;
+    let (service, contract) = open_to_all(act, service.id, live.contains(&provider)).await?;
+    if service.provider != provider {
+        return Err(handovers::moved());
+    }
     offering::offered_to(&mut act.tx, &service, seat.organization.id).await?;
     let plans = services::list_plans(&mut act.tx, service.provider, contract.id).await?;
     let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
@@ -317,7 +321,8 @@ pub(crate) async fn locked(act: &mut Act, organization: OrganizationId, id: Subs
     let missing = || Error::NotFound("subscription");
     let found = subscriptions::find(&mut act.tx, organization, id).await?.ok_or_else(missing)?;
     organizations::lock(&mut act.tx, &[organization, found.provider]).await?;
-    subscriptions::find(&mut act.tx, organization, id).await?.ok_or_else(missing)
+    let again = subscriptions::find(&mut act.tx, organization, id).await?.ok_or_else(missing)?;
+    if again.provider == found.provider { Ok(again) } else { Err(handovers::moved()) }
 }
 
 /// Sets the choice of projects. What is taken out is out at once; what is added may wait for a request.

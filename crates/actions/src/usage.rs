@@ -58,9 +58,13 @@ pub fn reporter(caller: &Caller) -> Result<&ServiceCaller> {
 /// grant at the time; `usage_conflict` (409) for an event that was counted before with another content.
 pub async fn report(act: &mut Act, events: &[UsageEvent]) -> Result<Reported> {
     let service = reporter(&act.caller)?.clone();
-    let subscriptions = subjects(&mut act.tx, &service, events).await?;
+    let mut subscriptions = subjects(&mut act.tx, &service, events).await?;
     let ids: Vec<SubscriptionId> = subscriptions.keys().copied().collect();
-    usage::lock(&mut act.tx, &ids).await?;
+    for (id, provider) in usage::lock(&mut act.tx, &ids).await? {
+        if let Some(one) = subscriptions.get_mut(&id) {
+            one.provider = provider;
+        }
+    }
     let fresh = undelivered(&mut act.tx, &subscriptions, events).await?;
     let duplicates = events.len() - fresh.len();
     let mut counted = place(&mut act.tx, &subscriptions, &fresh).await?;

@@ -32,7 +32,7 @@ const MOST_TOLD: i64 = 10_000;
 const LOGS: usize = 500;
 
 /// The events that somebody is told of by mail.
-const TOLD: [EventKind; 24] = [
+const TOLD: [EventKind; 29] = [
     EventKind::InvitationCreated,
     EventKind::InvitationResent,
     EventKind::MemberAdded,
@@ -45,6 +45,11 @@ const TOLD: [EventKind; 24] = [
     EventKind::ServiceDeprecated,
     EventKind::ServiceSuspended,
     EventKind::ServiceUnsuspended,
+    EventKind::ServiceHandedOver,
+    EventKind::HandoverOffered,
+    EventKind::HandoverDeclined,
+    EventKind::HandoverWithdrawn,
+    EventKind::HandoverExpired,
     EventKind::DelegationCreated,
     EventKind::RequestOpened,
     EventKind::RequestAsked,

@@ -10,6 +10,7 @@ pub mod delegations;
 pub mod domains;
 pub mod events;
 pub mod explain;
+pub mod handovers;
 pub mod invitations;
 pub mod locks;
 pub mod map;

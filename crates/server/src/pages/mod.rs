@@ -66,6 +66,7 @@ pub mod external;
 pub mod figures;
 pub mod forgotten;
 pub mod form;
+pub mod handovers;
 pub mod invitations;
 pub mod link;
 pub mod lists;
