@@ -29,8 +29,8 @@ impl Dependency {
     pub(crate) fn of(organization: OrganizationId, kind: &str, subject: &str) -> Option<Self> {
         let everything = Self::Organization(organization);
         match kind.split_once('.').map_or(kind, |(noun, _)| noun) {
-            // Each effect of a request has an event of its own, and people's roles are not kept here.
-            "resource" | "member" | "request" | "policy" | "delegation" | "invitation" | "team" | "operator" => None,
+            // Each effect of a request or hand-over has an event of its own, and people's roles are not kept here.
+            "resource" | "member" | "request" | "policy" | "delegation" | "invitation" | "team" | "operator" | "handover" => None,
             "project" => Some(Self::Projects(organization)),
             "subscription" => Some(subject.parse().map_or(everything, Self::Subscription)),
             "application" => Some(subject.parse().map_or(everything, Self::Application)),

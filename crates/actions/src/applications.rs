@@ -18,7 +18,7 @@ pub use stoa_store::{
     sharing::Share,
 };
 
-use crate::{Act, Caller, Error, Refusal, Result, seats};
+use crate::{Act, Caller, Error, Refusal, Result, handovers, seats};
 
 /// An application with what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,8 +185,11 @@ pub(crate) async fn for_change(act: &mut Act, id: ApplicationId, also: &[Organiz
     concerned.extend(shares::list(&mut act.tx, id).await?.iter().map(|share| share.organization));
     let locked: Vec<_> = concerned.iter().chain(also).copied().collect();
     organizations::lock(&mut act.tx, &locked).await?;
-    if !applications::lock(&mut act.tx, id).await? {
-        return Err(Error::NotFound("application"));
+    match applications::lock_owned(&mut act.tx, id).await? {
+        None => return Err(Error::NotFound("application")),
+        // It went to another organization while this waited: whoever may no longer change it is told so the next time.
+        Some(owner) if owner != seen.application.owner => return Err(handovers::moved()),
+        Some(_) => {}
     }
     let services = applications::services_of(&mut act.tx, &[id]).await?;
     let shares = shares::list(&mut act.tx, id).await?;

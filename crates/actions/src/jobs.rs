@@ -4,8 +4,8 @@ use stoa_domain::time::Ts;
 use stoa_store::{ceremonies, idempotency, limits, links, organizations, sessions, tokens};
 
 use crate::{
-    KEEP_ANSWERS, Result, Stoa, budgets, contracts, invitations, level_changes, mail, marketplace, organizations::erase_next, requests,
-    resources, subscriptions,
+    KEEP_ANSWERS, Result, Stoa, budgets, contracts, handovers, invitations, level_changes, mail, marketplace, organizations::erase_next,
+    requests, resources, subscriptions,
 };
 
 /// How many batches of an erasure one round does; the next round goes on.
@@ -34,6 +34,8 @@ pub struct Swept {
     pub attempts: u64,
     /// Invitations that nobody answered in time.
     pub invitations: u64,
+    /// Offers of services that nobody answered in time.
+    pub handovers: u64,
     /// Services that were indexed anew.
     pub indexed: u64,
     /// Subscriptions whose decided end has come.
@@ -72,6 +74,7 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         links: links::delete_expired(&mut tx, now).await?,
         attempts: limits::delete_regained(&mut tx, now).await?,
         invitations: 0,
+        handovers: 0,
         indexed: 0,
         subscriptions: 0,
         grants: 0,
@@ -90,6 +93,7 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         }
     }
     swept.invitations = invitations::expire(stoa, now).await?;
+    swept.handovers = handovers::expire(stoa, now).await?;
     swept.indexed = marketplace::index_queued(stoa).await?;
     swept.subscriptions = subscriptions::end_due(stoa, now).await?;
     swept.grants = subscriptions::close_due(stoa, now).await?;

@@ -44,6 +44,7 @@ pub use preview::{Outlook, OutlookPart, Own, draft_outlooks, outlooks, own_outlo
 use crate::{
     Act, Error, Result,
     consents::{self, Given},
+    handovers,
     requests::{self, NewRequest},
     seats,
     subscriptions::{Terms as PolicyTerms, check_plan, concerned, find, permission_of, state_at},
@@ -122,6 +123,9 @@ pub async fn accept(act: &mut Act, org: &Key<OrganizationId>, given: &Accepting)
     let service = crate::subscriptions::seen(&mut act.tx, &act.caller, &Key::read(given.service.trim())).await?;
     organizations::lock(&mut act.tx, &[seat.organization.id, service.provider]).await?;
     let source = source(act, seat.organization.id, service.id).await?;
+    if source.service.provider != service.provider {
+        return Err(handovers::moved());
+    }
     let mut faults = Faults::new();
     if let Some(read) = given.contract.as_deref().map(str::trim).filter(|read| !read.is_empty()) {
         match read.parse::<ContractId>() {

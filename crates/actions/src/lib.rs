@@ -19,6 +19,7 @@ pub mod domains;
 mod error;
 pub mod events;
 pub mod explain;
+pub mod handovers;
 pub mod identities;
 pub mod imports;
 pub mod invitations;

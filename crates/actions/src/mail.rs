@@ -2,6 +2,7 @@
 //! to whoever sends it, one attempt at a time on all nodes together.
 
 mod follow;
+mod handovers;
 mod of_services;
 mod requests;
 

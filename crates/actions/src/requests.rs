@@ -30,7 +30,7 @@ pub use details::{
 pub use stoa_store::requests::{Counts, Wanted};
 
 use crate::{
-    Act, Caller, Error, Result, Who, level_changes,
+    Act, Caller, Error, Result, Who, handovers, level_changes,
     seats::{self, Seat},
     services, subscriptions,
 };
@@ -267,7 +267,11 @@ async fn locked(act: &mut Act, id: RequestId) -> Result<Locked> {
     }
     // Read again under the locks: the request and the caller's roles may have changed meanwhile.
     let seen = seen(&mut act.tx, &act.caller, id).await?;
-    let service = kept_services::find(&mut act.tx, &Key::Id(service.id)).await?.ok_or(Error::NotFound("service"))?;
+    let again = kept_services::find(&mut act.tx, &Key::Id(service.id)).await?.ok_or(Error::NotFound("service"))?;
+    if again.provider != service.provider {
+        return Err(handovers::moved());
+    }
+    let service = again;
     let subscription = match seen.request.subscription {
         Some(subscription) => kept::find(&mut act.tx, seen.request.organization, subscription).await?,
         None => None,

@@ -27,7 +27,7 @@ pub use moves::{Published, pause, publish, publish_now};
 pub use stoa_store::services::{Demand, KeptPlan, OfferedService, SeenService, images::KeptImage};
 
 use crate::{
-    Act, Caller, Error, Result,
+    Act, Caller, Error, Result, handovers,
     seats::{self, Seat},
 };
 
@@ -230,9 +230,16 @@ async fn own_locked(act: &mut Act, key: &Key<ServiceId>, permission: Permission)
     locked(act, &service).await
 }
 
-async fn locked(act: &mut Act, service: &Service) -> Result<Service> {
+/// The service read under its provider's lock.
+pub(crate) async fn locked(act: &mut Act, service: &Service) -> Result<Service> {
     organizations::lock(&mut act.tx, &[service.provider]).await?;
-    services::find(&mut act.tx, &Key::Id(service.id)).await?.ok_or(Error::NotFound("service"))
+    again(act, service).await
+}
+
+/// A service whose provider was locked, read once more; whoever was let change it was so as a member of that provider.
+async fn again(act: &mut Act, seen: &Service) -> Result<Service> {
+    let service = services::find(&mut act.tx, &Key::Id(seen.id)).await?.ok_or(Error::NotFound("service"))?;
+    if service.provider == seen.provider { Ok(service) } else { Err(handovers::moved()) }
 }
 
 /// A service with its provider, contract and plans.

@@ -40,8 +40,8 @@ pub use details::{
 pub use effects::{Concerned, concerned};
 pub(crate) use effects::{concerned_all, expire, final_of, lapse, reject, resolve, state_at, still_offered, withdraw};
 pub use ending::{cancel, end_due, keep};
-pub(crate) use hooks::end_requested;
 pub use hooks::{close_due, lock_partners, organization_deleted, project_created, project_deleted};
+pub(crate) use hooks::{end_requested, lock_partners_and};
 pub(crate) use hooks::{project_end, take_in};
 pub use offering::{NeedOfPlan, Offering, allow_several, offering, several};
 pub(crate) use offering::{permission_of, seen};
@@ -52,7 +52,7 @@ pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
 pub use terms::{Acceptance, ContractStanding, Held, Waiting, accept, change_plan, refuse, side_of, standing, waiting_of};
 
 use crate::{
-    Act, Error, Result, locks,
+    Act, Error, Result, handovers, locks,
     requests::{self, NewRequest},
     seats::{self, Seat},
 };
@@ -103,7 +103,11 @@ pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscri
     if !live.contains(&seat.organization.id) {
         return Err(Error::NotFound("organization"));
     }
-    let (service, contract) = open_to_all(act, service.id, live.contains(&service.provider)).await?;
+    let provider = service.provider;
+    let (service, contract) = open_to_all(act, service.id, live.contains(&provider)).await?;
+    if service.provider != provider {
+        return Err(handovers::moved());
+    }
     offering::offered_to(&mut act.tx, &service, seat.organization.id).await?;
     let plans = services::list_plans(&mut act.tx, service.provider, contract.id).await?;
     let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
@@ -319,9 +323,12 @@ pub(crate) async fn locked(act: &mut Act, organization: OrganizationId, id: Subs
     let missing = || Error::NotFound("subscription");
     let found = subscriptions::find(&mut act.tx, organization, id).await?.ok_or_else(missing)?;
     organizations::lock(&mut act.tx, &[organization, found.provider]).await?;
-    let found = subscriptions::find(&mut act.tx, organization, id).await?.ok_or_else(missing)?;
-    no_alias(act, &found).await?;
-    Ok(found)
+    let again = subscriptions::find(&mut act.tx, organization, id).await?.ok_or_else(missing)?;
+    if again.provider != found.provider {
+        return Err(handovers::moved());
+    }
+    no_alias(act, &again).await?;
+    Ok(again)
 }
 
 /// Refuses changes of a subscription that is an alias of another one by a change of level.

@@ -62,9 +62,13 @@ pub fn reporter(caller: &Caller) -> Result<&ServiceCaller> {
 pub async fn report(act: &mut Act, events: &[UsageEvent]) -> Result<Reported> {
     let service = reporter(&act.caller)?.clone();
     let kinship = Kinship::of(level_changes::kin(&mut act.tx, &named(events)).await?);
-    let subscriptions = subjects(&mut act.tx, &service, events, &kinship).await?;
+    let mut subscriptions = subjects(&mut act.tx, &service, events, &kinship).await?;
     let ids: Vec<SubscriptionId> = subscriptions.keys().copied().collect();
-    usage::lock(&mut act.tx, &ids).await?;
+    for (id, provider) in usage::lock(&mut act.tx, &ids).await? {
+        if let Some(one) = subscriptions.get_mut(&id) {
+            one.provider = provider;
+        }
+    }
     let placed = aliases::resolved(&mut act.tx, &subscriptions, &kinship, events).await?;
     let fresh = undelivered(&mut act.tx, &subscriptions, &placed).await?;
     let duplicates = events.len() - fresh.len();

@@ -124,6 +124,16 @@ words! {
         ServiceAudienceAdded = "service.audience_added",
         /// An organization is not named any more.
         ServiceAudienceRemoved = "service.audience_removed",
+        /// It has another provider.
+        ServiceHandedOver = "service.handed_over",
+        /// A service was offered to another organization.
+        HandoverOffered = "handover.offered",
+        /// The other organization does not want it.
+        HandoverDeclined = "handover.declined",
+        /// The offer was taken back.
+        HandoverWithdrawn = "handover.withdrawn",
+        /// Nobody answered the offer in time.
+        HandoverExpired = "handover.expired",
         /// A subscription was asked for.
         SubscriptionRequested = "subscription.requested",
         /// A subscription came into force.

@@ -111,6 +111,8 @@ ids! {
     GrantId = "gra";
     /// A change that waits for somebody's approval.
     RequestId = "req";
+    /// A service that one organization offers to another.
+    HandoverId = "hov";
     /// Something that holds a subscription up, or an end that was decided for later.
     SuspensionId = "sus";
     /// An organization's way from subscriptions at one level to subscriptions at the other.

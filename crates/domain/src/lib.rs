@@ -16,6 +16,7 @@ pub mod differences;
 pub mod domains;
 pub mod events;
 pub mod groupings;
+pub mod handovers;
 pub mod ids;
 pub mod images;
 pub mod imports;

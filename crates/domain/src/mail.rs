@@ -36,6 +36,24 @@ words! {
     }
 }
 
+words! {
+    /// What is told of a hand-over.
+    HandoverNews, NotHandoverNews, "news of a hand-over" {
+        /// It waits for whom the mail goes to.
+        Offered = "offered",
+        /// The service has another provider: told to both sides.
+        Accepted = "accepted",
+        /// The service has another provider: told to its subscribers.
+        Subscribed = "subscribed",
+        /// It was declined.
+        Declined = "declined",
+        /// It was taken back.
+        Withdrawn = "withdrawn",
+        /// Nobody answered in time.
+        Expired = "expired",
+    }
+}
+
 /// A message with all it tells. Names and links are those of the moment at which it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -250,6 +268,27 @@ pub enum Mail {
         /// The page of requests.
         link: String,
     },
+    /// Something became of the hand-over of a service.
+    Handover {
+        /// What.
+        news: HandoverNews,
+        /// The organization that is told.
+        organization: String,
+        /// The service's name.
+        service: String,
+        /// Who provides it, or did.
+        from: String,
+        /// To whom it is offered, or who provides it now.
+        to: String,
+        /// Who did it.
+        by: String,
+        /// What whoever offers it wrote; may be empty.
+        note: String,
+        /// Until when it waits, where it does.
+        until: Option<Ts>,
+        /// The organization's page of it.
+        link: String,
+    },
     /// An organization was deleted.
     OrganizationDeleted {
         /// Its name.
@@ -341,6 +380,30 @@ impl RequestNews {
     }
 }
 
+impl HandoverNews {
+    /// The word for a mail of it.
+    const fn mail(self) -> &'static str {
+        match self {
+            Self::Offered => "handover_offered",
+            Self::Accepted => "handover_accepted",
+            Self::Subscribed => "service_handed_over",
+            Self::Declined => "handover_declined",
+            Self::Withdrawn => "handover_withdrawn",
+            Self::Expired => "handover_expired",
+        }
+    }
+
+    fn subject(self, service: &str, organization: &str, to: &str) -> String {
+        match self {
+            Self::Offered => format!("{service} is offered to {organization}"),
+            Self::Accepted | Self::Subscribed => format!("{to} provides {service} now"),
+            Self::Declined => format!("{to} declined {service}"),
+            Self::Withdrawn => format!("{service} is no longer offered to {to}"),
+            Self::Expired => format!("The offer of {service} to {to} has expired"),
+        }
+    }
+}
+
 impl Mail {
     /// The word for what it is, as the outbox lists it.
     pub const fn kind(&self) -> &'static str {
@@ -363,6 +426,7 @@ impl Mail {
             Self::Invitation { .. } => "invitation",
             Self::Request { news, .. } => news.mail(),
             Self::Delegated { .. } => "delegated",
+            Self::Handover { news, .. } => news.mail(),
             Self::ContractOffered { .. } => "contract_offered",
             Self::ContractLapsed { .. } => "contract_lapsed",
             Self::LevelChanged { .. } => "level_changed",
@@ -395,6 +459,7 @@ impl Mail {
             Self::MemberRemoved { organization, .. } => format!("You are no longer a member of {organization}"),
             Self::Invitation { organization, .. } => format!("You are invited to {organization}"),
             Self::Request { news, title, .. } => news.subject(title),
+            Self::Handover { news, service, organization, to, .. } => news.subject(service, organization, to),
             Self::Delegated { organization, by, .. } => format!("You decide for {by} in {organization}"),
             Self::ContractOffered { service, organization, again: false, .. } => {
                 format!("A new contract of {service} waits for {organization}")
@@ -447,6 +512,7 @@ impl Mail {
             | Self::ServiceSuspended { .. }
             | Self::Request { .. }
             | Self::Delegated { .. }
+            | Self::Handover { .. }
             | Self::ContractOffered { .. }
             | Self::LevelChanged { .. }
             | Self::BudgetUsedUp { .. }

@@ -107,6 +107,8 @@ pub enum Permission {
     DraftServices,
     /// Publish, deprecate or retire a service.
     PublishServices,
+    /// Hand a service over to another organization, or take one over.
+    HandOverServices,
     /// Approve or decline subscription requests as the provider.
     DecideSubscriptions,
 }
@@ -125,7 +127,7 @@ pub enum Verdict {
 
 impl Permission {
     /// All permissions, in the order in which tables show them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::View,
         Self::ReadActivity,
         Self::ExportActivity,
@@ -142,6 +144,7 @@ impl Permission {
         Self::CancelSubscription,
         Self::DraftServices,
         Self::PublishServices,
+        Self::HandOverServices,
         Self::DecideSubscriptions,
     ];
 
@@ -164,6 +167,7 @@ impl Permission {
             Self::CancelSubscription => "cancel_subscription",
             Self::DraftServices => "draft_services",
             Self::PublishServices => "publish_services",
+            Self::HandOverServices => "hand_over_services",
             Self::DecideSubscriptions => "decide_subscriptions",
         }
     }
@@ -187,6 +191,7 @@ impl Permission {
             Self::CancelSubscription => "cancel a subscription",
             Self::DraftServices => "draft services, their contracts and plans",
             Self::PublishServices => "publish, deprecate or retire a service",
+            Self::HandOverServices => "hand a service over to another organization, or take one over",
             Self::DecideSubscriptions => "approve or decline subscription requests as the provider",
         }
     }
@@ -224,6 +229,8 @@ pub const fn verdict(role: Role, permission: Permission) -> Verdict {
         (P::PublishServices, Maintainer) => Allowed,
         (P::PublishServices, Editor) => Request,
         (P::PublishServices, Viewer | Reviewer) => Refused,
+        (P::HandOverServices, Maintainer) => Allowed,
+        (P::HandOverServices, Viewer | Reviewer | Editor) => Refused,
     }
 }
 

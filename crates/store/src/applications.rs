@@ -24,15 +24,19 @@ const COLUMNS: &str = "a.id, a.user_id, a.organization_id, a.name, a.description
 const LIVE: &str = "applications a left join organizations o on o.id = a.organization_id
      where a.deleted_at is null and o.deleted_at is null";
 
+/// Whose an application is, from the two columns that say it.
+fn owner(row: &Row, from: usize) -> Result<Owner, StoreError> {
+    match (row.get::<Option<UserId>>(from)?, row.get::<Option<OrganizationId>>(from + 1)?) {
+        (Some(user), None) => Ok(Owner::User(user)),
+        (None, Some(organization)) => Ok(Owner::Organization(organization)),
+        _ => Err(StoreError::Corrupt { column: from, reason: "an application belongs to a user or to an organization".into() }),
+    }
+}
+
 fn application(row: &Row) -> Result<Application, StoreError> {
-    let owner = match (row.get::<Option<UserId>>(1)?, row.get::<Option<OrganizationId>>(2)?) {
-        (Some(user), None) => Owner::User(user),
-        (None, Some(organization)) => Owner::Organization(organization),
-        _ => return Err(StoreError::Corrupt { column: 1, reason: "an application belongs to a user or to an organization".into() }),
-    };
     Ok(Application {
         id: row.get(0)?,
-        owner,
+        owner: owner(row, 1)?,
         name: row.get(3)?,
         description: row.get(4)?,
         redirect_uris: row.json(5)?,
@@ -124,10 +128,18 @@ pub async fn find(conn: &mut Conn, id: ApplicationId) -> Result<Option<Applicati
 /// # Errors
 /// Those of the database.
 pub async fn lock(tx: &mut Tx, id: ApplicationId) -> Result<bool, StoreError> {
-    let rows = tx.lock("select deleted_at from applications where id = $1", params![id]).await?;
+    Ok(lock_owned(tx, id).await?.is_some())
+}
+
+/// Like [`lock`]; answers whose it is at that moment.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock_owned(tx: &mut Tx, id: ApplicationId) -> Result<Option<Owner>, StoreError> {
+    let rows = tx.lock("select deleted_at, user_id, organization_id from applications where id = $1", params![id]).await?;
     match rows.first() {
-        Some(row) => Ok(row.get::<Option<Ts>>(0)?.is_none()),
-        None => Ok(false),
+        Some(row) if row.get::<Option<Ts>>(0)?.is_none() => owner(row, 1).map(Some),
+        _ => Ok(None),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod domains;
 mod error;
 pub mod events;
 pub mod grants;
+pub mod handovers;
 pub mod idempotency;
 pub mod identities;
 pub mod installation_keys;

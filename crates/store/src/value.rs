@@ -221,7 +221,7 @@ macro_rules! ids {
 
 ids! {
     UserId OrganizationId TeamId ProjectId ResourceId ApplicationId SecretId ServiceId ContractId PlanId SubscriptionId SuspensionId LevelChangeId LockId
-    GrantId RequestId DelegationId ConsentId EventId InvitationId TokenId MailId SessionId PasskeyId IdentityId
+    GrantId RequestId DelegationId ConsentId HandoverId EventId InvitationId TokenId MailId SessionId PasskeyId IdentityId
 }
 
 /// One row of a result; its columns are read by position.

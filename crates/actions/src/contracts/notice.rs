@@ -59,7 +59,8 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Round> {
 async fn locked(act: &mut Act, of: &ContractOffer) -> Result<Option<(ContractOffer, Subscription)>> {
     organizations::lock(&mut act.tx, &[of.organization, of.provider]).await?;
     let waiting = offers::waiting(&mut act.tx, of.organization, of.subscription).await?;
-    let Some(offer) = waiting.filter(|offer| offer.contract == of.contract) else { return Ok(None) };
+    let same = |offer: &ContractOffer| offer.contract == of.contract && offer.provider == of.provider;
+    let Some(offer) = waiting.filter(same) else { return Ok(None) };
     let subscription = kept::find(&mut act.tx, of.organization, of.subscription).await?;
     Ok(subscription.map(|subscription| (offer, subscription)))
 }

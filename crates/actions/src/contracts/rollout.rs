@@ -218,6 +218,10 @@ pub(super) async fn go_on(stoa: &Stoa, now: Ts) -> Result<Option<usize>> {
     locked.insert(seen.provider);
     organizations::lock(&mut act.tx, &Vec::from_iter(locked.iter().copied())).await?;
     let service = services::find(&mut act.tx, &Key::Id(id)).await?.ok_or(Error::NotFound("service"))?;
+    if service.provider != seen.provider {
+        // It went to another provider meanwhile, and is found there the next time.
+        return Ok(None);
+    }
     let contract = services::find_contract(&mut act.tx, service.provider, service.contract).await?.ok_or(Error::NotFound("contract"))?;
     let plans = services::list_plans(&mut act.tx, service.provider, service.contract).await?;
     let terms = offers::terms(&mut act.tx, service.provider, service.contract).await?;

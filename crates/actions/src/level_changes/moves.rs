@@ -25,7 +25,7 @@ use stoa_store::{
 
 use super::{hold, record, told};
 use crate::{
-    Act, Caller, Error, Result, Stoa, requests, seats,
+    Act, Caller, Error, Result, Stoa, handovers, requests, seats,
     subscriptions::{permission_of, state_at},
 };
 
@@ -65,7 +65,8 @@ async fn locked(act: &mut Act, id: LevelChangeId) -> Result<(LevelChange, Level)
     right(&mut act.tx, &act.caller, &found, contract.level).await?;
     organizations::lock(&mut act.tx, &[found.organization, found.provider]).await?;
     right(&mut act.tx, &act.caller, &found, contract.level).await?;
-    Ok((kept::find(&mut act.tx, id).await?.ok_or_else(missing)?, contract.level))
+    let again = kept::find(&mut act.tx, id).await?.ok_or_else(missing)?;
+    if again.provider == found.provider { Ok((again, contract.level)) } else { Err(handovers::moved()) }
 }
 
 /// Lets the subscriptions that follow take over, in one transaction: from this instant on they hold the projects, and those
@@ -305,7 +306,9 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<u64> {
     for one in due {
         let mut act = Act::begin(stoa, Caller::system(now)).await?;
         organizations::lock_there(&mut act.tx, &[one.organization, one.provider]).await?;
-        let Some(change) = kept::find(&mut act.tx, one.id).await?.filter(|one| one.state.is_open()) else { continue };
+        // What another organization was given meanwhile is looked at in the next round, under its lock.
+        let same = |found: &LevelChange| found.state.is_open() && found.provider == one.provider;
+        let Some(change) = kept::find(&mut act.tx, one.id).await?.filter(same) else { continue };
         settle(&mut act, change).await?;
         act.commit().await?;
         settled += 1;

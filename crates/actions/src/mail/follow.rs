@@ -35,7 +35,7 @@ const MOST_TOLD: i64 = 10_000;
 const LOGS: usize = 500;
 
 /// The events that somebody is told of by mail.
-const TOLD: [EventKind; 29] = [
+const TOLD: [EventKind; 34] = [
     EventKind::InvitationCreated,
     EventKind::InvitationResent,
     EventKind::MemberAdded,
@@ -48,6 +48,11 @@ const TOLD: [EventKind; 29] = [
     EventKind::ServiceDeprecated,
     EventKind::ServiceSuspended,
     EventKind::ServiceUnsuspended,
+    EventKind::ServiceHandedOver,
+    EventKind::HandoverOffered,
+    EventKind::HandoverDeclined,
+    EventKind::HandoverWithdrawn,
+    EventKind::HandoverExpired,
     EventKind::DelegationCreated,
     EventKind::RequestOpened,
     EventKind::RequestAsked,

@@ -10,6 +10,7 @@ use stoa_domain::{
 };
 use stoa_store::{Conn, members, organizations::Named, users};
 
+use super::handovers;
 use crate::Result;
 
 /// Who may be told of a page of events.
@@ -28,6 +29,7 @@ fn kind(event: &Event) -> Option<EventKind> {
 /// Whether somebody is told of an event of a service; `None` for events of other things.
 pub(super) fn is_told(event: &Event) -> Option<bool> {
     match kind(event)? {
+        one if handovers::is_of_one(one) => Some(handovers::news(event).is_some()),
         EventKind::ServiceReviewAsked | EventKind::ServiceReviewRejected => Some(true),
         EventKind::ServiceSuspended | EventKind::ServiceUnsuspended => Some(true),
         // The provider knows what it does; its subscribers are told.
@@ -67,6 +69,9 @@ pub(super) async fn recipients(conn: &mut Conn, organization: OrganizationId, wa
 pub(super) fn mail(event: &Event, told: &Named, public_url: &str, by: &str) -> Option<Mail> {
     if is_told(event) != Some(true) {
         return None;
+    }
+    if handovers::is_of_one(kind(event)?) {
+        return handovers::mail(event, told, public_url, by);
     }
     let data = event.json();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

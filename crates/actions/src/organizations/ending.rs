@@ -23,7 +23,7 @@ use stoa_store::{
     subscriptions as kept, users,
 };
 
-use crate::{Act, Caller, Error, Result, costs, operators, seats, seats::Seat, subscriptions};
+use crate::{Act, Caller, Error, Result, costs, handovers, operators, seats, seats::Seat, subscriptions};
 
 /// What ends when an organization is deleted.
 #[derive(Debug, Clone)]
@@ -104,10 +104,12 @@ pub async fn delete(act: &mut Act, key: &Key<OrganizationId>, confirm: &str) -> 
             detail: format!("to delete the organization, confirm with its exact name: {}", organization.name),
         });
     }
-    subscriptions::lock_partners(act, organization.id).await?;
+    let others = handovers::partners(&mut act.tx, organization.id).await?;
+    subscriptions::lock_partners_and(act, organization.id, &others).await?;
     let now = act.now();
     let ending = read(&mut act.tx, organization.id, now).await?;
     subscriptions::organization_deleted(act, &organization, &ending.subscriptions).await?;
+    handovers::organization_deleted(act, organization.id, &others).await?;
     applications::revoke_secrets_of(&mut act.tx, organization.id, now).await?;
     // Its mail domains are free for others; restored, it verifies them anew.
     domains::delete_of(&mut act.tx, organization.id).await?;

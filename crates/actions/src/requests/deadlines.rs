@@ -54,6 +54,10 @@ async fn act_on(stoa: &Stoa, id: RequestId, now: Ts) -> Result<Option<RequestSta
     let Some(service) = services::find(&mut act.tx, &Key::Id(seen.service)).await? else { return Ok(None) };
     organizations::lock(&mut act.tx, &[seen.organization, service.provider]).await?;
     let Some(request) = requests::find(&mut act.tx, id).await? else { return Ok(None) };
+    // What went to another provider meanwhile is looked at again the next time.
+    if request.provider != seen.provider {
+        return Ok(None);
+    }
     if !request.state.is_open() || request.due_at > now {
         return Ok(None);
     }

@@ -20,7 +20,7 @@ use stoa_domain::{
 };
 use stoa_store::{Conn, marketplace, organizations, policies, requests as kept_requests, services, subscriptions as kept};
 
-use super::{lock_application, locked, missing, own, own_at_once, own_locked, seen};
+use super::{again, lock_application, locked, missing, own, own_at_once, own_locked, seen};
 use crate::{
     Act, Caller, Error, Result,
     requests::{self, NewRequest},
@@ -243,7 +243,7 @@ pub(super) async fn locked_with_subscribers(act: &mut Act, service: &Service) ->
     let mut parties = kept::subscribers(&mut act.tx, service.provider, service.id).await?;
     parties.push(service.provider);
     organizations::lock(&mut act.tx, &parties).await?;
-    services::find(&mut act.tx, &Key::Id(service.id)).await?.ok_or(Error::NotFound("service"))
+    again(act, service).await
 }
 
 async fn own_with_subscribers(act: &mut Act, key: &Key<ServiceId>) -> Result<Service> {

@@ -147,8 +147,12 @@ pub async fn end_due(stoa: &Stoa, now: Ts) -> Result<u64> {
     for (organization, id) in due {
         let mut act = Act::begin(stoa, Caller::system(now)).await?;
         let Some(found) = subscriptions::find(&mut act.tx, organization, id).await? else { continue };
-        organizations::lock(&mut act.tx, &[organization, found.provider]).await?;
+        let provider = found.provider;
+        organizations::lock(&mut act.tx, &[organization, provider]).await?;
         let Some(found) = subscriptions::find(&mut act.tx, organization, id).await? else { continue };
+        if found.provider != provider {
+            continue;
+        }
         if end_if_due(&mut act, found).await?.is_some() {
             act.commit().await?;
             ended += 1;

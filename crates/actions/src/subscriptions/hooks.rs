@@ -28,7 +28,13 @@ use crate::{Act, Caller, Error, Result, Stoa, requests};
 /// # Errors
 /// 404 when the organization is deleted.
 pub async fn lock_partners(act: &mut Act, organization: OrganizationId) -> Result<()> {
+    lock_partners_and(act, organization, &[]).await
+}
+
+/// Like [`lock_partners`], with others beside.
+pub(crate) async fn lock_partners_and(act: &mut Act, organization: OrganizationId, others: &[OrganizationId]) -> Result<()> {
     let mut parties = subscriptions::partners(&mut act.tx, organization).await?;
+    parties.extend(others);
     parties.push(organization);
     let live = organizations::lock(&mut act.tx, &parties).await?;
     if live.contains(&organization) { Ok(()) } else { Err(Error::NotFound("organization")) }
@@ -155,8 +161,12 @@ pub async fn close_due(stoa: &Stoa, now: Ts) -> Result<u64> {
     for (organization, id) in due {
         let mut act = Act::begin(stoa, Caller::system(now)).await?;
         let Some(found) = subscriptions::find(&mut act.tx, organization, id).await? else { continue };
-        organizations::lock(&mut act.tx, &[organization, found.provider]).await?;
+        let provider = found.provider;
+        organizations::lock(&mut act.tx, &[organization, provider]).await?;
         let Some(found) = subscriptions::find(&mut act.tx, organization, id).await? else { continue };
+        if found.provider != provider {
+            continue;
+        }
         let mut over = grants::unclosed(&mut act.tx, organization, id).await?;
         over.retain(|grant| !grant.is_live(now));
         if over.is_empty() {

@@ -150,7 +150,7 @@ async fn own(conn: &mut Conn, caller: &Caller, service: &Service, permission: Pe
 pub async fn allow_several(act: &mut Act, key: &Key<ServiceId>, several: bool) -> Result<()> {
     let service = services::find(&mut act.tx, key).await?.ok_or(Error::NotFound("service"))?;
     own(&mut act.tx, &act.caller, &service, Permission::DraftServices).await?;
-    organizations::lock(&mut act.tx, &[service.provider]).await?;
+    let service = crate::services::locked(act, &service).await?;
     let before = services::allows_several(&mut act.tx, service.provider, service.id).await?;
     if before == several {
         return Ok(());

@@ -13,7 +13,7 @@ use stoa_domain::{
 use stoa_store::{services, subscriptions, suspensions};
 
 use super::{concerned, ending::standing, locked};
-use crate::{Act, Error, Result, operators, seats};
+use crate::{Act, Error, Result, handovers, operators, seats};
 
 /// The longest reason for a pause, in characters.
 pub const REASON: usize = 500;
@@ -63,7 +63,8 @@ async fn provided(act: &mut Act, service: &Key<ServiceId>, id: SubscriptionId) -
     seats::allowed(&mut act.tx, &act.caller, &provider, Permission::DecideSubscriptions).await?;
     let found = subscriptions::find_by_id(&mut act.tx, id).await?.filter(|found| found.service == service.id);
     let found = found.ok_or(Error::NotFound("subscription"))?;
-    locked(act, found.organization, id).await
+    let found = locked(act, found.organization, id).await?;
+    if found.provider == service.provider { Ok(found) } else { Err(handovers::moved()) }
 }
 
 /// Pauses a subscription as its provider, with a reason that the subscriber reads.

@@ -11,6 +11,7 @@ pub mod delegations;
 pub mod domains;
 pub mod events;
 pub mod explain;
+pub mod handovers;
 pub mod invitations;
 pub mod level_changes;
 pub mod locks;

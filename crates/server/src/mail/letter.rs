@@ -3,7 +3,7 @@
 use askama::Template;
 use stoa_domain::{
     level_changes::LevelChangeState,
-    mail::{Mail, RequestNews},
+    mail::{HandoverNews, Mail, RequestNews},
 };
 
 use crate::pages::times::{long_day, moment};
@@ -87,6 +87,7 @@ fn letter(mail: &Mail) -> Letter {
             of_service(mail)
         }
         Mail::Request { .. } => of_request(mail),
+        Mail::Handover { .. } => of_handover(mail),
     }
 }
 
@@ -333,6 +334,41 @@ fn of_service(mail: &Mail) -> Letter {
         ),
         _ => Letter::default(),
     }
+}
+
+fn of_handover(mail: &Mail) -> Letter {
+    let Mail::Handover { news, organization, service, from, to, by, note, until, link } = mail else { return Letter::default() };
+    let first = match news {
+        HandoverNews::Offered => format!(
+            "{by} of {from} offers {service} to {organization}. Whoever maintains {organization} can accept it: {organization} is its provider \
+             from then on, with its contracts, its subscribers and the requests that wait for a decision."
+        ),
+        HandoverNews::Accepted if organization == to => format!(
+            "{by} accepted {service} for {organization}, which provides it now. Subscriptions, prices and access go on as they were."
+        ),
+        HandoverNews::Accepted => format!(
+            "{by} accepted {service} for {to}, which provides it now. {organization} does not see it, its subscribers or their requests any more."
+        ),
+        HandoverNews::Subscribed => format!(
+            "{service}, which {organization} subscribes, is provided by {to} now. Until now {from} provided it. Your subscription, its price, \
+             the data it may use and your costs stay as they are, and the service goes on without a break."
+        ),
+        HandoverNews::Declined => format!("{by} declined for {to}: {from} goes on providing {service}."),
+        HandoverNews::Withdrawn => format!("{by} took back that {from} offers {service} to {to}. Nothing changed."),
+        HandoverNews::Expired => format!("{from} offered {service} to {to}, and nobody answered in time. Nothing changed."),
+    };
+    let mut paragraphs = vec![first];
+    paragraphs.extend(Some(note).filter(|note| !note.is_empty()).cloned());
+    paragraphs.extend(until.map(|until| format!("If nothing happens, the offer expires on {}.", moment(until))));
+    let (label, after): (_, &[&str]) = match news {
+        HandoverNews::Offered => ("See what comes with it", &["Until it is accepted, nothing changes."]),
+        HandoverNews::Accepted if organization == to => {
+            ("Look at it", &["Whoever ran the service until now may know the secrets of its application: make new ones."])
+        }
+        HandoverNews::Subscribed => ("Look at your subscription", &["If you do not agree, you can cancel your subscription there."]),
+        HandoverNews::Accepted | HandoverNews::Declined | HandoverNews::Withdrawn | HandoverNews::Expired => ("Look at it", &[]),
+    };
+    letter_of(&paragraphs, Some((label, link)), after)
 }
 
 fn of_request(mail: &Mail) -> Letter {

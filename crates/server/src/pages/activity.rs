@@ -293,6 +293,9 @@ impl Sentence<'_> {
             K::ApplicationTransferred if self.data["cause"] == "member_gone" => {
                 told("box", "", format!("left the application {} to the organization", self.name("name")))
             }
+            K::ApplicationTransferred if self.data["cause"] == "handed_over" => {
+                told("box", "", format!("took the application {} over with the service {}", self.name("name"), self.name("service")))
+            }
             K::ApplicationTransferred => told("box", "ok", format!("gave the application {} to the organization", self.name("name"))),
             K::TeamCreated => told("users", "ok", format!("created the team {}", self.name("name"))),
             K::TeamUpdated => told("pencil", "", format!("changed {} of the team {}", self.changes(), self.name("team"))),
@@ -331,6 +334,24 @@ impl Sentence<'_> {
             }
             K::ServiceAudienceRemoved => {
                 told("user-minus", "warn", format!("lists the service {} for {} no more", self.name("service"), self.name("organization")))
+            }
+            K::ServiceHandedOver => {
+                let (service, from, to) = (self.name("service"), self.name("from"), self.name("to"));
+                told("arrow-right", "brand", format!("accepted the service {service}: {to} provides it now, instead of {from}"))
+            }
+            K::HandoverOffered => {
+                let (service, from, to) = (self.name("service"), self.name("from"), self.name("to"));
+                told("send", "brand", format!("offered the service {service}, which {from} provides, to {to}"))
+            }
+            K::HandoverDeclined => {
+                told("ban", "warn", format!("declined to take the service {} over from {}", self.name("service"), self.name("from")))
+            }
+            K::HandoverWithdrawn => {
+                told("undo-2", "warn", format!("took back that the service {} is offered to {}", self.name("service"), self.name("to")))
+            }
+            K::HandoverExpired => {
+                let (service, to) = (self.name("service"), self.name("to"));
+                told("clock", "", format!("closed the offer of the service {service} to {to}, because nobody answered in time"))
             }
             K::SubscriptionRequested => told("send", "", format!("asked to subscribe {}{}", self.name("service"), self.parties())),
             K::SubscriptionActivated => told("plug", "ok", format!("subscribed {}{}", self.name("service"), self.parties())),

@@ -67,6 +67,7 @@ pub mod external;
 pub mod figures;
 pub mod forgotten;
 pub mod form;
+pub mod handovers;
 pub mod invitations;
 pub mod level_changes;
 pub mod link;

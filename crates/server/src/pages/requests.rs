@@ -9,6 +9,7 @@ use stoa_actions::{
 };
 use stoa_domain::{
     differences::ContractDifference,
+    handovers::Direction,
     ids::RequestId,
     organizations::Key,
     requests::{Decision, RequestKind, RequestState, Step},
@@ -17,6 +18,7 @@ use stoa_domain::{
 };
 use stoa_store::Conn;
 
+use super::handovers::{HandoverNote, waiting_for_me, waiting_in};
 use super::marketplace::FilterLink;
 use super::{
     Badge, Choice, Field, Flash, OrgHead, Pager, Pair, PermissionLine, Shell, TimelineEntry, filters,
@@ -42,6 +44,8 @@ pub struct RequestsPage {
     pub view: String,
     /// The states to choose from; empty where the view has one only.
     pub states: Vec<Choice>,
+    /// The services that wait for me to be accepted.
+    pub handovers: Vec<HandoverNote>,
     /// The requests.
     pub requests: Vec<RequestCard>,
     /// Leads through a long list.
@@ -62,6 +66,8 @@ pub struct OrgRequestsPage {
     pub view: String,
     /// Unused here: see [`RequestsPage::states`].
     pub states: Vec<Choice>,
+    /// The services that are offered to the organization.
+    pub handovers: Vec<HandoverNote>,
     /// The requests.
     pub requests: Vec<RequestCard>,
     /// Leads through a long list.
@@ -208,7 +214,8 @@ async fn inbox_with(page: &Page, query: &InboxQuery, wrong: Option<&Wrong>) -> P
     let here = InboxQuery::address(view, state);
     let (cards, pager) = cards(page, &mut conn, found, &here, query.cursor.is_some(), wrong).await?;
     let shell = page.shell(&mut conn, "requests").await?;
-    Ok(RequestsPage { shell, filters, view: view.to_owned(), states, requests: cards, pager }.into_response())
+    let handovers = if view == "waiting" { waiting_for_me(page, &mut conn).await? } else { Vec::new() };
+    Ok(RequestsPage { shell, filters, view: view.to_owned(), states, handovers, requests: cards, pager }.into_response())
 }
 
 /// `GET /organizations/{org}/requests`.
@@ -229,9 +236,10 @@ async fn of_organization_with(page: &Page, org: &str, query: &InboxQuery, wrong:
     let filters = vec![filter("Open", &url, !decided), filter("Decided", &closed, decided)];
     let here = if decided { &closed } else { &url };
     let (cards, pager) = cards(page, &mut conn, found, here, query.cursor.is_some(), wrong).await?;
+    let handovers = if decided { Vec::new() } else { waiting_in(page, &mut conn, org, Some(Direction::Incoming)).await? };
     let org = page.org_head(&mut conn, &seat, "requests").await?;
     let shell = page.shell(&mut conn, "organizations").await?;
-    Ok(OrgRequestsPage { shell, org, filters, requests: cards, pager, ..OrgRequestsPage::default() }.into_response())
+    Ok(OrgRequestsPage { shell, org, filters, handovers, requests: cards, pager, ..OrgRequestsPage::default() }.into_response())
 }
 
 fn most() -> i64 {

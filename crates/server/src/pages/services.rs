@@ -17,6 +17,7 @@ use stoa_domain::{
     time::Ts,
 };
 
+use super::handovers::{HandoverNote, waiting_in, waiting_of};
 use super::marketplace::{level_label, visibility_label};
 use super::requests::RequestCard;
 use super::service_acts::{ActLink, acts, notes};
@@ -43,6 +44,8 @@ pub struct ServicesPage {
     pub shell: Shell,
     /// The organization.
     pub org: OrgHead,
+    /// What is offered to the organization, and what it offers to others.
+    pub handovers: Vec<HandoverNote>,
     /// Its services.
     pub services: Vec<ServiceRow>,
     /// Whether I may draft services.
@@ -190,6 +193,10 @@ pub struct ServicePage {
     pub acts: Vec<ActLink>,
     /// Its end, its stop, what the operator's review said.
     pub notes: Vec<String>,
+    /// That it is offered to another organization.
+    pub handover: Option<HandoverNote>,
+    /// Whether I may take that back.
+    pub can_take_back: bool,
     /// What it lacks, for those who could add it.
     pub checklist: Vec<LackRow>,
     /// What the checklist amounts to.
@@ -276,6 +283,7 @@ pub async fn list(page: Page, ApiPath(org): ApiPath<String>, Query(query): Query
     let shown = ServicesPage {
         shell: page.shell(&mut conn, "organizations").await?,
         org: page.org_head(&mut conn, &seat, "services").await?,
+        handovers: waiting_in(&page, &mut conn, &org, None).await?,
         services: found.iter().map(|(_, offered)| row(offered)).collect(),
         can_draft: may(&seat, Permission::DraftServices),
         pager: pager(&url, query.cursor.is_some(), next),
@@ -315,6 +323,12 @@ pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Qu
     let (publishes, drafts) = (verdict(seat.role, Permission::PublishServices), may(&seat, Permission::DraftServices));
     let requests = format!("{}/requests", org.url());
     let missing = if drafts && service.state != ServiceState::Retired { services::missing(&mut conn, service).await? } else { Vec::new() };
+    let handover = waiting_of(&page, &mut conn, &details).await?;
+    let hands_over = may(&seat, Permission::HandOverServices);
+    let mut acts = acts(service, publishes);
+    if hands_over && handover.is_none() && service.state.hand_over().is_ok() {
+        acts.push(ActLink { path: "hand-over", label: "Hand over", icon: "send", primary: false, danger: false });
+    }
     let shown = ServicePage {
         shell: page.shell(&mut conn, "organizations").await?,
         name: service.name.clone(),
@@ -326,7 +340,9 @@ pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Qu
         state_note: state_note(service.state, publishes),
         market_href: if service.state.has_page() { format!("/marketplace/{}", service.handle) } else { String::new() },
         can_edit: drafts && service.state != ServiceState::Retired,
-        acts: acts(service, publishes),
+        acts,
+        can_take_back: hands_over,
+        handover,
         notes: notes(service),
         checklist_note: summary(&missing).to_owned(),
         checklist: missing.iter().map(|lack| lack_row(*lack, &url)).collect(),

@@ -180,6 +180,13 @@ pub(crate) fn rows() -> Vec<Row> {
         row(get.clone(), "/api/v1/services/{service}/audience", ALL),
         row(put.clone(), "/api/v1/services/{service}/audience/{org}", EDIT),
         row(delete.clone(), "/api/v1/services/{service}/audience/{org}", EDIT),
+        row(get.clone(), "/api/v1/services/{service}/handovers", ALL),
+        with(post.clone(), "/api/v1/services/{service}/handovers", MAINTAIN, |_| json!({"organization": "outside", "note": "yours"})),
+        row(get.clone(), "/api/v1/organizations/{org}/handovers", ALL),
+        row(get.clone(), "/api/v1/handovers/{handover}", ALL),
+        row(post.clone(), "/api/v1/handovers/{handover}/accept", MAINTAIN),
+        row(post.clone(), "/api/v1/handovers/{handover}/decline", MAINTAIN),
+        row(post.clone(), "/api/v1/handovers/{handover}/withdraw", MAINTAIN),
         row(get.clone(), "/api/v1/operator/services", Gate::Operator),
         row(get.clone(), "/api/v1/operator/services/{service}", Gate::Operator),
         row(post.clone(), "/api/v1/operator/services/{service}/approve", Gate::Operator),
@@ -319,6 +326,13 @@ pub(crate) struct World {
     delegation: String,
     moving: String,
     change: String,
+    /// A service with an application of its own, which can be handed over.
+    given: String,
+    /// A service of another organization that is offered to this one, and the offer.
+    pub(crate) taken: String,
+    incoming: String,
+    /// What this organization offers to the other.
+    outgoing: String,
 }
 
 impl World {
@@ -375,6 +389,10 @@ impl World {
             delegation: String::new(),
             moving: String::new(),
             change: String::new(),
+            given: String::new(),
+            taken: String::new(),
+            incoming: String::new(),
+            outgoing: String::new(),
         };
         world.service = world.draft("Draft service").await;
         world.open_service = world.draft("Open service").await;
@@ -415,7 +433,32 @@ impl World {
         world.subscribed = subscribed;
         let away = json!({"to": world.other, "from": "2026-05-20", "until": "2026-05-21"});
         world.delegation = text(&world.maintainer.post("/api/v1/organizations/grid/delegations", away).await.expect(201), "id");
+        world.offer().await;
         world
+    }
+
+    /// Makes what can be handed over, what is offered to this organization, and what it offers to another.
+    async fn offer(&mut self) {
+        let m = &self.maintainer.client;
+        m.post("/api/v1/organizations", json!({"name": "Outside"})).await.expect(201);
+        let draft = async |organization: &str, name: &str| {
+            let application = json!({"name": format!("Engine of {name}"), "organization": organization});
+            let application = text(&m.post("/api/v1/applications", application).await.expect(201), "id");
+            let mut new = self.new_service(name);
+            new["application"] = json!(application);
+            text(&m.post(&format!("/api/v1/organizations/{organization}/services"), new).await.expect(201), "id")
+        };
+        let given = draft("grid", "Given service").await;
+        let out = draft("grid", "Outgoing service").await;
+        let taken = draft("outside", "Incoming service").await;
+        let offer = async |service: &str, to: &str| {
+            text(&m.post(&format!("/api/v1/services/{service}/handovers"), json!({"organization": to})).await.expect(201), "id")
+        };
+        let outgoing = offer(&out, "outside").await;
+        m.post(&format!("/api/v1/services/{taken}/publish"), json!({})).await.expect(200);
+        m.put(&format!("/api/v1/services/{taken}/several"), json!({"several": true})).await.expect(200);
+        let incoming = offer(&taken, "grid").await;
+        (self.given, self.taken, self.incoming, self.outgoing) = (given, taken, incoming, outgoing);
     }
 
     /// Makes a subscription that each side paused and that ends with the month.
@@ -473,6 +516,7 @@ impl World {
 
     fn fill(&self, path: &str) -> String {
         let (service, subscription) = match path {
+            _ if path.ends_with("/handovers") => (&self.given, &self.subscription),
             _ if path.ends_with("/resume") || path.ends_with("/keep") => (&self.held_service, &self.held),
             _ if path.contains("/subscriptions/{subscription}/pause") => (&self.subscribed, &self.subscription),
             _ if OPEN.iter().any(|part| path.contains(part)) => (&self.open_service, &self.subscription),
@@ -494,6 +538,7 @@ impl World {
             .replace("{lock}", &self.lock)
             .replace("{request}", &self.request)
             .replace("{delegation}", &self.delegation)
+            .replace("{handover}", if path.ends_with("/withdraw") { &self.outgoing } else { &self.incoming })
             .replace("{consent}", &self.consent)
             .replace("{moving}", &self.moving)
             .replace("{change}", &self.change)

@@ -17,6 +17,7 @@ mod ending;
 mod events;
 mod explain;
 mod finding;
+mod handovers;
 mod health;
 mod idempotency;
 mod identities;

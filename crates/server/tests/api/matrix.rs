@@ -128,6 +128,13 @@ impl Matrix {
             Permission::AddProjects | Permission::CancelSubscription => self.subscription(&["north"]).await,
             Permission::ReduceSubscription => self.subscription(&["north", "south"]).await,
             Permission::PublishServices => self.draft("public").await,
+            Permission::HandOverServices => {
+                let application = json!({"name": self.name("Engine"), "organization": "grid"});
+                let application = id(&self.trade.mia.post("/api/v1/applications", application).await.expect(201));
+                let mut new = self.service(&self.name("Own"), "public");
+                new["application"] = json!(application);
+                id(&self.trade.mia.post(&format!("{GRID}/services"), new).await.expect(201))
+            }
             Permission::View
             | Permission::ReadActivity
             | Permission::ExportActivity
@@ -179,6 +186,9 @@ impl Matrix {
             Permission::CancelSubscription => who.post(&format!("{subscription}/cancel"), json!({})).await,
             Permission::DraftServices => who.post(&format!("{GRID}/services"), self.service(about, "public")).await,
             Permission::PublishServices => who.post(&format!("/api/v1/services/{about}/publish"), json!({})).await,
+            Permission::HandOverServices => {
+                who.post(&format!("/api/v1/services/{about}/handovers"), json!({"organization": "borealis"})).await
+            }
         }
     }
 
@@ -240,6 +250,10 @@ impl Matrix {
                 submit("/organizations/grid/services/new", &form).await
             }
             Permission::PublishServices => submit(&format!("/organizations/grid/services/{about}/publish"), &[]).await,
+            Permission::HandOverServices => {
+                let form = [("organization", "borealis"), ("days", "14"), ("confirmed", "yes")];
+                submit(&format!("/organizations/grid/services/{about}/hand-over"), &form).await
+            }
         }
     }
 }

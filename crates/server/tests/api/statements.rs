@@ -30,6 +30,8 @@ fn needs_its_own_world(row: &Row) -> bool {
         "/reject",
         "/ask",
         "/accept",
+        "/decline",
+        "/withdraw",
         "/refuse",
         "/plan",
     ];
@@ -75,6 +77,16 @@ async fn enlarge(app: &TestApp, world: &World, size: usize) {
         m.post(&format!("/api/v1/services/{service}/publish"), json!({})).await.expect(200);
         let subscribe = json!({"service": service, "projects": {"mode": "all", "include_future": "yes"}, "accept_terms": true});
         m.post("/api/v1/organizations/grid/subscriptions", subscribe).await.expect(201);
+        // Of projects that no other operation is about.
+        let chosen = json!({"mode": "selected", "projects": [format!("project-{number}")]});
+        let subscribe = json!({"service": world.taken, "projects": chosen, "accept_terms": true, "label": format!("Number {number}")});
+        m.post("/api/v1/organizations/grid/subscriptions", subscribe).await.expect(201);
+        m.put(&format!("/api/v1/services/{}/audience/organization-{number}", world.taken), json!({})).await.expect(204);
+    }
+    for _ in 0..size {
+        let contract = json!({"level": "organization", "permissions": ["resources:read", "resources:write"],
+            "plans": [{"name": "Basic", "currency": "EUR", "monthly": "10"}]});
+        m.post(&format!("/api/v1/services/{}/contracts", world.taken), contract).await.expect(201);
     }
     m.post("/api/v1/organizations/grid/members", json!({"members": members})).await.expect(200);
     let all = json!({"mode": "all", "include_future": "yes"});

@@ -32,7 +32,7 @@ pub const ERASED: [&str; 18] = [
 
 /// The tables of which rows stay under the organization's id: the ledger, what its rows refer to, and how far the log was
 /// read. Texts that people wrote into them are erased.
-pub const LEDGER: [&str; 25] = [
+pub const LEDGER: [&str; 26] = [
     "applications",
     "budgets",
     "consents",
@@ -42,6 +42,7 @@ pub const LEDGER: [&str; 25] = [
     "contracts",
     "events",
     "grants",
+    "handovers",
     "level_change_parts",
     "level_changes",
     "mail_positions",
@@ -63,7 +64,7 @@ pub const LEDGER: [&str; 25] = [
 /// What is erased, as statements with the organization as `$1` and the number of rows as `$2`, in an order that keeps
 /// references. Kept are: the organization's id and name, names of projects and services, contracts and plans, subscriptions
 /// with their grants, requests with who decided, usage, and the event log.
-const STEPS: [&str; 32] = [
+const STEPS: [&str; 33] = [
     "delete from team_shares where organization_id = $1 and application_id in
        (select application_id from team_shares where organization_id = $1 limit $2)",
     "delete from organization_shares where organization_id = $1 and application_id in
@@ -113,6 +114,8 @@ const STEPS: [&str; 32] = [
        (select id from project_locks where organization_id = $1 and reason <> '' limit $2)",
     "delete from search_queue where organization_id = $1 and service_id in
        (select service_id from search_queue where organization_id = $1 limit $2)",
+    "update handovers set note = '' where id in
+       (select id from handovers where (organization_id = $1 or receiver_id = $1) and note <> '' limit $2)",
     "update requests set note = '' where organization_id = $1 and id in
        (select id from requests where organization_id = $1 and note <> '' limit $2)",
     "update requests set asked = '{}' where organization_id = $1 and id in
