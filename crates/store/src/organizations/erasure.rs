@@ -32,7 +32,7 @@ pub const ERASED: [&str; 18] = [
 
 /// The tables of which rows stay under the organization's id: the ledger, what its rows refer to, and how far the log was
 /// read. Texts that people wrote into them are erased.
-pub const LEDGER: [&str; 22] = [
+pub const LEDGER: [&str; 23] = [
     "applications",
     "consents",
     "contract_offers",
@@ -41,6 +41,7 @@ pub const LEDGER: [&str; 22] = [
     "contracts",
     "events",
     "grants",
+    "logs",
     "mail_positions",
     "plans",
     "project_locks",
