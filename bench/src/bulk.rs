@@ -113,17 +113,22 @@ impl Bulk {
     pub async fn organizations(&self, owner: UserId, count: usize) -> Result<Vec<OrganizationId>, Failure> {
         let now = self.now;
         let ids: Vec<OrganizationId> = (0..count).map(|number| id(now, 201, number)).collect();
-        let head = "insert into organizations (id, handle, name, description, created_at, updated_at, sequence, head_hash, last_event_at)";
-        self.insert(head, 9, count, |number| {
-            values![ids[number], format!("bulk-{number}"), format!("Bulk {number}"), "", now, now, 0_i64, CHAIN_START, now]
-        })
-        .await?;
+        let head = "insert into organizations (id, handle, name, description, created_at, updated_at)";
+        self.insert(head, 6, count, |number| values![ids[number], format!("bulk-{number}"), format!("Bulk {number}"), "", now, now])
+            .await?;
+        self.logs(count, |number| ids[number]).await?;
         let head = "insert into memberships (organization_id, user_id, role, since)";
         self.insert(head, 4, count, |number| values![ids[number], owner, "maintainer", now]).await?;
         let head = "insert into projects (organization_id, id, handle, name, description, created_at, updated_at)";
         self.insert(head, 7, count, |number| values![ids[number], id::<ProjectId>(now, 202, number), "field", "Field", "", now, now])
             .await?;
         Ok(ids)
+    }
+
+    /// Begins the logs of organizations.
+    async fn logs(&self, count: usize, of: impl Fn(usize) -> OrganizationId) -> Result<(), Failure> {
+        let head = "insert into logs (organization_id, sequence, head_hash, last_event_at)";
+        self.insert(head, 4, count, |number| values![of(number), 0_i64, CHAIN_START, self.now]).await
     }
 
     /// Adds projects to an organization; their ids.

@@ -41,13 +41,14 @@ impl Bulk {
 
     async fn catalogue_providers(&self, from: usize, to: usize) -> Result<(), Failure> {
         let now = self.now;
-        let head = "insert into organizations (id, handle, name, description, created_at, updated_at, sequence, head_hash, last_event_at)";
-        self.insert(head, 9, to - from, |number| {
+        let head = "insert into organizations (id, handle, name, description, created_at, updated_at)";
+        self.insert(head, 6, to - from, |number| {
             let number = from + number;
             let [handle, name] = [provider(number).replace(' ', "-"), provider(number)];
-            values![provider_id(self, number), handle, name, "", now, now, 0_i64, stoa_domain::events::CHAIN_START, now]
+            values![provider_id(self, number), handle, name, "", now, now]
         })
         .await?;
+        self.logs(to - from, |number| provider_id(self, from + number)).await?;
         let head = "insert into applications (id, organization_id, name, description, redirect_uris, created_at, updated_at)";
         self.insert(head, 7, to - from, |number| {
             let number = from + number;

@@ -20,8 +20,8 @@ pub(super) async fn measure(bench: &mut Bench<'_>) -> Result<Vec<Line>, Failure>
     let (mut starts, mut memory) = (Vec::new(), Vec::new());
     for _ in 0..bench.plan.rounds {
         starts.push(stage.restart().await?.as_secs_f64() * 1e3);
-        // What the start leaves behind has time to settle.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // What the start leaves behind has time to go back to the system.
+        tokio::time::sleep(Duration::from_secs(4)).await;
         memory.push(machine::resident_mib(stage.pid())?);
     }
     let mut lines = vec![

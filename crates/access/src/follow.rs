@@ -6,7 +6,7 @@ use stoa_domain::{
     ids::OrganizationId,
     time::{SECOND, Ts},
 };
-use stoa_store::{StoreError, access, organizations};
+use stoa_store::{StoreError, access, logs};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{Access, changes::Dependency};
@@ -85,7 +85,7 @@ impl Access {
             Reach::Near(since) | Reach::Far(since) => since,
             Reach::Whole => Ts::from_micros(i64::MIN),
         };
-        let heads = organizations::sequences_since(&mut conn, since).await?;
+        let heads = logs::sequences_since(&mut conn, since).await?;
         let mut behind = Vec::new();
         let mut changed = Vec::new();
         for (organization, sequence) in &heads {

@@ -1,5 +1,7 @@
 //! One transaction of the marketplace: changes, their events, and the answer kept for an `Idempotency-Key`.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use stoa_domain::{
     events::{Event, EventKind, Subject},
@@ -7,7 +9,7 @@ use stoa_domain::{
     secrets::{Secret, SecretKind},
     time::{HOUR, Ts},
 };
-use stoa_store::{Conn, Tx, events, idempotency, organizations};
+use stoa_store::{Conn, Tx, events, idempotency, logs};
 
 use crate::{Caller, Error, Result, Stoa, once::Key};
 
@@ -32,7 +34,8 @@ struct Recorded {
     organization: OrganizationId,
     kind: EventKind,
     subject: Subject,
-    data: Value,
+    /// JSON, written once for all logs.
+    data: Arc<str>,
 }
 
 /// The beginning of a request that may have been answered before.
@@ -115,9 +118,10 @@ impl Act {
 
     /// Records what happened in the log of each organization concerned. Written with [`Act::commit`].
     pub fn record(&mut self, organizations: &[OrganizationId], kind: EventKind, subject: Subject, data: Value) {
+        let data: Arc<str> = data.to_string().into();
         for (index, organization) in organizations.iter().enumerate() {
             if !organizations[..index].contains(organization) {
-                let (subject, data) = (subject.clone(), data.clone());
+                let (subject, data) = (subject.clone(), Arc::clone(&data));
                 self.recorded.push(Recorded { organization: *organization, kind, subject, data });
             }
         }
@@ -153,31 +157,29 @@ impl Act {
         let mut recorded = std::mem::take(&mut self.recorded);
         // In the order of the organizations' ids, as all locks are; within one organization in the order they happened.
         recorded.sort_by_key(|one| one.organization);
+        let mut concerned: Vec<OrganizationId> = recorded.iter().map(|one| one.organization).collect();
+        concerned.dedup();
+        if concerned.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut heads = logs::lock_heads(&mut self.tx, &concerned).await?;
         let mut written: Vec<Event> = Vec::with_capacity(recorded.len());
-        let mut heads: Vec<organizations::Head> = Vec::new();
         for one in recorded {
-            if heads.last().is_none_or(|head| head.organization != one.organization) {
-                heads.push(organizations::lock_head(&mut self.tx, one.organization).await?);
-            }
-            let Some(head) = heads.last_mut() else { continue };
+            let at = heads.binary_search_by_key(&one.organization, |head| head.organization);
+            let Some(head) = at.ok().and_then(|at| heads.get_mut(at)) else { continue };
             let event = next_event(head, one, &self.caller, self.stoa.mint::<EventId>(self.caller.now));
             head.sequence = event.sequence;
             head.hash = event.hash;
             written.push(event);
         }
-        if !written.is_empty() {
-            events::append(&mut self.tx, &written).await?;
-            // Those who follow the logs look for what moved since they last looked: the time of the commit, not of the request.
-            let now = self.stoa.clock.now();
-            for head in &heads {
-                organizations::set_head(&mut self.tx, head, now).await?;
-            }
-        }
+        events::append(&mut self.tx, &written).await?;
+        // Those who follow the logs look for what moved since they last looked: the time of the commit, not of the request.
+        logs::set_heads(&mut self.tx, &heads, self.stoa.clock.now()).await?;
         Ok(written)
     }
 }
 
-fn next_event(head: &organizations::Head, recorded: Recorded, caller: &Caller, id: EventId) -> Event {
+fn next_event(head: &logs::Head, recorded: Recorded, caller: &Caller, id: EventId) -> Event {
     let actor = caller.actor();
     let mut event = Event {
         organization: head.organization,

@@ -37,6 +37,22 @@ pub(crate) async fn keep(
     given: Given,
     projects: Vec<(ProjectId, String)>,
 ) -> Result<Value> {
+    let text_hash = text_of(&mut act.tx, subscription.provider, subscription.contract).await?;
+    keep_of(act, subscription, offer, given, projects, text_hash).await
+}
+
+/// Like [`keep`], where the hash of the contract's words was read already.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn keep_of(
+    act: &mut Act,
+    subscription: &Subscription,
+    offer: &Offer,
+    given: Given,
+    projects: Vec<(ProjectId, String)>,
+    text_hash: TextHash,
+) -> Result<Value> {
     let consent = Consent {
         id: act.mint(),
         organization: subscription.organization,
@@ -51,7 +67,7 @@ pub(crate) async fn keep(
         provider: subscription.provider,
         contract: subscription.contract,
         version: offer.version,
-        text_hash: text_of(&mut act.tx, subscription.provider, subscription.contract).await?,
+        text_hash,
         permissions: offer.permissions.clone(),
         plan: subscription.plan,
         prices: offer.prices.clone(),
@@ -63,7 +79,7 @@ pub(crate) async fn keep(
 }
 
 /// The hash of a contract's text, which is kept with the first consent to it.
-async fn text_of(tx: &mut Tx, provider: OrganizationId, id: ContractId) -> Result<TextHash> {
+pub(crate) async fn text_of(tx: &mut Tx, provider: OrganizationId, id: ContractId) -> Result<TextHash> {
     if let Some((hash, _)) = consents::find_text(tx, provider, id).await? {
         return Ok(hash);
     }

@@ -56,9 +56,14 @@ pub(crate) async fn not_locked(conn: &mut Conn, of: &Subscription, named: impl I
         return Ok(());
     }
     let names = kept::project_names(conn, &[of.organization], &hit).await?;
-    let names: Vec<_> = names.into_iter().map(|one| one.name).collect();
+    Err(keeps_out(&names))
+}
+
+/// `project_locked`, of these projects.
+pub(crate) fn keeps_out(projects: &[Candidate]) -> Error {
+    let names: Vec<_> = projects.iter().map(|one| one.name.as_str()).collect();
     let detail = format!("{} is locked for this service; a maintainer can lift the lock on the project's page", names.join(", "));
-    Err(Error::conflict("project_locked", detail))
+    Error::conflict("project_locked", detail)
 }
 
 /// The locks of a project, the oldest first.

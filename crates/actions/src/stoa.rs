@@ -6,7 +6,7 @@ use stoa_access::Access;
 use stoa_domain::{ids::Id, secrets::Secret, secrets::SecretKind, time::Ts, users::SignUp};
 use stoa_store::{Db, blobs::Blobs};
 
-use crate::providers::Provider;
+use crate::{Plans, providers::Provider};
 
 /// Where the time comes from.
 pub trait Clock: Send + Sync + 'static {
@@ -36,6 +36,8 @@ pub struct Stoa {
     pub blobs: Blobs,
     /// The index that answers decisions.
     pub access: Access,
+    /// The plans of contracts that were asked for lately.
+    pub plans: Plans,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The randomness.

@@ -7,14 +7,13 @@ mod hooks;
 mod offering;
 mod pausing;
 mod resubmitting;
+mod subscribing;
 mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
 use stoa_domain::{
-    events::EventKind,
-    ids::{OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId},
+    ids::{OrganizationId, PlanId, ProjectId, SubscriptionId},
     locks::{GrantTerms, TermsInput, check_terms},
     organizations::Key,
     permissions::{Permission, Verdict, verdict},
@@ -29,7 +28,7 @@ use stoa_domain::{
 use stoa_store::{
     grants::{self, KeptGrant},
     level_changes, organizations, policies,
-    services::{self, KeptPlan},
+    services::KeptPlan,
     subscriptions,
 };
 
@@ -49,6 +48,7 @@ pub(crate) use pausing::{hold, lift};
 pub use pausing::{pause, pause_as_operator, pause_as_provider, resume, resume_as_operator, resume_as_provider};
 pub(crate) use resubmitting::{Changed, Terms, reask, resubmit, terms};
 pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
+pub use subscribing::{subscribe, subscribe_in_full};
 pub use terms::{Acceptance, ContractStanding, Held, Waiting, accept, change_plan, refuse, side_of, standing, waiting_of};
 
 use crate::{
@@ -91,138 +91,9 @@ pub struct Done {
     pub request: Option<Request>,
 }
 
-/// Subscribes a service: at once where the caller may and the provider takes everybody, otherwise by a request.
-///
-/// # Errors
-/// 401, 404, 422; `service_not_open`, `not_offered`, `already_subscribed` (409).
-pub async fn subscribe(act: &mut Act, org: &Key<OrganizationId>, new: NewSubscription) -> Result<Done> {
-    let (seat, _) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::SubscribeOrganization).await?;
-    let key = Key::read(new.service.trim());
-    let service = offering::seen(&mut act.tx, &act.caller, &key).await?;
-    let live = organizations::lock(&mut act.tx, &[seat.organization.id, service.provider]).await?;
-    if !live.contains(&seat.organization.id) {
-        return Err(Error::NotFound("organization"));
-    }
-    let provider = service.provider;
-    let (service, contract) = open_to_all(act, service.id, live.contains(&provider)).await?;
-    if service.provider != provider {
-        return Err(handovers::moved());
-    }
-    offering::offered_to(&mut act.tx, &service, seat.organization.id).await?;
-    let plans = services::list_plans(&mut act.tx, service.provider, contract.id).await?;
-    let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
-    let checked = check(&new, &contract, &plans, &candidates, act.now())?;
-    let last = free_to_subscribe(act, &seat, &service, &checked).await?;
-
-    let need = need(act, &seat, &contract, &plans, &checked, &candidates).await?;
-    let internal = need.is_needed();
-    let provider_approves = offering::provider_approves(&service, seat.organization.id);
-    let at_once = !internal && !provider_approves;
-    let user = act.caller.user_id()?;
-    let subscription = Subscription {
-        id: act.mint(),
-        organization: seat.organization.id,
-        provider: service.provider,
-        service: service.id,
-        contract: contract.id,
-        plan: checked.plan,
-        project: checked.project,
-        state: if at_once { SubscriptionState::Active } else { SubscriptionState::Requested },
-        choice: checked.choice,
-        note: checked.note,
-        requested_by: user,
-        approved_by: at_once.then_some(user),
-        created_at: act.now(),
-        activated_at: at_once.then(|| act.now()),
-        ends_at: None,
-        ended_at: None,
-        label: checked.label,
-        previous: last,
-    };
-    locks::not_locked(&mut act.tx, &subscription, named_by(&subscription)).await?;
-    subscriptions::insert(&mut act.tx, &subscription).await?;
-    stoa_store::terms::begin(&mut act.tx, &subscription).await?;
-    let concerned = concerned(&mut act.tx, &subscription).await?;
-    if at_once {
-        effects::open_grants(act, &subscription, &concerned, &candidates, &checked.terms, None).await?;
-        return Ok(Done { subscription, request: None });
-    }
-    let data = concerned.data(json!({
-        "plan": {"id": subscription.plan, "name": concerned.offer.prices.name},
-        "projects": effects::choice_data(&subscription.choice, &candidates),
-        "note": subscription.note,
-    }));
-    concerned.record(act, EventKind::SubscriptionRequested, data);
-    let asks = NewRequest {
-        kind: RequestKind::Subscribe,
-        step: if internal { Step::Internal } else { Step::Provider },
-        organization: seat.organization.id,
-        provider: provider_approves.then_some(service.provider),
-        service: service.id,
-        subscription: Some(subscription.id),
-        asked: Asked { details: checked.terms, ..Asked::default() },
-        note: subscription.note.clone(),
-        rule: need.rule(),
-    };
-    let request = requests::open(act, asks).await?;
-    Ok(Done { subscription, request: Some(request) })
-}
-
 /// The projects that a choice takes by name, so that a lock of one is worth a refusal.
 fn named_by(subscription: &Subscription) -> BTreeSet<ProjectId> {
     if subscription.choice.mode == Mode::Selected { subscription.choice.projects.clone() } else { BTreeSet::new() }
-}
-
-/// The subscription that a new one of the same service follows, if none stands in its way: the service allows several with
-/// labels of their own, or the last one is over.
-async fn free_to_subscribe(act: &mut Act, seat: &Seat, service: &Service, checked: &Checked) -> Result<Option<SubscriptionId>> {
-    let organization = seat.organization.id;
-    if services::allows_several(&mut act.tx, service.provider, service.id).await? {
-        let labels = subscriptions::live_labels(&mut act.tx, organization, service.id).await?;
-        if !labels.is_empty() && checked.label.is_empty() {
-            let detail = format!("{} is subscribed already; give this subscription a name of its own", service.name);
-            return Err(Error::fault("/label", detail));
-        }
-        if labels.iter().any(|label| label.to_lowercase() == checked.label.to_lowercase()) {
-            return Err(Error::fault("/label", "another subscription of this service has this name"));
-        }
-        return Ok(None);
-    }
-    let last = subscriptions::last_of_service(&mut act.tx, organization, service.id, checked.project).await?;
-    let Some((id, state)) = last else { return Ok(None) };
-    if state.is_live() {
-        // One whose end has come without being written down yet stands in nobody's way.
-        let found = subscriptions::find(&mut act.tx, organization, id).await?.ok_or(Error::NotFound("subscription"))?;
-        if ending::end_if_due(act, found).await?.is_none() {
-            let detail = format!("{} has a subscription of {} already ({id}, {state})", seat.organization.name, service.name);
-            return Err(Error::conflict("already_subscribed", detail));
-        }
-    }
-    Ok(Some(id))
-}
-
-/// Whether a subscription needs an approval of the organization itself, by the role or by a rule of its policy.
-async fn need(
-    act: &mut Act,
-    seat: &Seat,
-    contract: &Contract,
-    plans: &[KeptPlan],
-    checked: &Checked,
-    candidates: &[Candidate],
-) -> Result<Need> {
-    let prices = plans.iter().find(|kept| kept.id == checked.plan).map(|kept| &kept.plan).ok_or(Error::NotFound("plan"))?;
-    let all = candidates.iter().map(|one| one.id).collect();
-    let terms = Terms::of(prices, &contract.permissions, checked.choice.chosen(&all).len());
-    let policy = policies::find(&mut act.tx, seat.organization.id).await?;
-    Ok(policy.need(&terms.wish(seat.role, verdict(seat.role, offering::permission(contract)), RequestKind::Subscribe)))
-}
-
-/// The service and its present contract, read under the provider's lock, if it takes subscriptions.
-async fn open_to_all(act: &mut Act, id: ServiceId, provider_lives: bool) -> Result<(Service, Contract)> {
-    let service = services::find(&mut act.tx, &Key::Id(id)).await?.ok_or(Error::NotFound("service"))?;
-    takes_subscriptions(&service, provider_lives)?;
-    let contract = services::find_contract(&mut act.tx, service.provider, service.contract).await?;
-    Ok((service, contract.ok_or(Error::NotFound("contract"))?))
 }
 
 /// `service_not_open` with the cause, unless the service takes subscriptions.

@@ -59,8 +59,7 @@ pub async fn insert(tx: &mut Tx, new: &Consent) -> Result<(), StoreError> {
         json(&new.projects)?,
         new.request,
     ];
-    tx.execute(&sql, values).await?;
-    Ok(())
+    tx.send(&sql, values).await
 }
 
 /// The consents of a subscription, oldest first.

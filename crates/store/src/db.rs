@@ -16,7 +16,7 @@ use std::{
 
 use crate::{
     error::{Result, StoreError},
-    migrations, postgres, sqlite,
+    given, migrations, postgres, sqlite,
     value::{Row, Value},
 };
 
@@ -118,6 +118,9 @@ impl Db {
     ///
     /// Safe to call from several processes at once: one applies them, the others wait.
     pub async fn migrate(&self) -> Result<usize> {
+        if migrations::are_applied(&mut self.read().await?).await? {
+            return Ok(0);
+        }
         match &self.driver {
             Driver::Sqlite(database) => database.migrate().await,
             Driver::Postgres(database) => database.migrate().await,
@@ -146,7 +149,7 @@ impl Db {
             Driver::Sqlite(database) => Session::Writer(database.begin().await?),
             Driver::Postgres(database) => {
                 let mut client = database.client().await?;
-                client.begin().await?;
+                client.begin();
                 Session::Postgres(client)
             }
         };
@@ -232,15 +235,27 @@ impl Conn {
     /// The table is filled up with repetitions to a power of two, so that the caches of prepared statements keep only a
     /// handful of texts: what is found may repeat itself.
     pub async fn fetch_given(&mut self, sql: &str, rows: &[Vec<Value>]) -> Result<Vec<Row>> {
-        let Some(last) = rows.last() else { return Ok(Vec::new()) };
-        let size = rows.len().next_power_of_two();
-        if size * last.len() > MOST_GIVEN || rows.iter().any(|row| row.len() != last.len()) {
-            return Err(StoreError::database(format!("{} given rows are too many or of different length", rows.len())));
+        match given::table(self.engine(), rows)? {
+            Some((table, values)) => self.fetch_all(&sql.replace("{rows}", &table), &values).await,
+            None => Ok(Vec::new()),
         }
-        let mut values = rows.concat();
-        (rows.len()..size).for_each(|_| values.extend_from_slice(last));
-        let sql = sql.replace("{rows}", &given_rows(self.engine(), rows, size));
-        self.fetch_all(&sql, &values).await
+    }
+
+    /// All rows of each of several queries, in their order. PostgreSQL is sent all of them at once, so that many take hardly
+    /// longer than one.
+    pub async fn fetch_each(&mut self, queries: Vec<(String, Vec<Value>)>) -> Result<Vec<Vec<Row>>> {
+        for _ in &queries {
+            self.count()?;
+        }
+        let in_place = |query: &mut dyn FnMut(&str, &[Value]) -> Result<Vec<Row>>| {
+            queries.iter().map(|(sql, values)| query(sql, values)).collect::<Result<Vec<_>>>()
+        };
+        let result = match &mut self.session {
+            Session::Reader(reader) => in_place(&mut |sql, values| reader.query(sql, values, usize::MAX)),
+            Session::Writer(writing) => in_place(&mut |sql, values| writing.query(sql, values, usize::MAX)),
+            Session::Postgres(client) => client.query_each(queries).await,
+        };
+        self.note(result)
     }
 
     async fn query(&mut self, sql: &str, params: &[Value], limit: usize) -> Result<Vec<Row>> {
@@ -256,9 +271,29 @@ impl Conn {
     async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
         self.count()?;
         let result = match &mut self.session {
-            Session::Reader(_) => Err(StoreError::database("a connection that reads cannot write")),
+            Session::Reader(_) => Err(read_only()),
             Session::Writer(writing) => writing.execute(sql, params),
             Session::Postgres(client) => client.execute(sql, params).await,
+        };
+        self.note(result)
+    }
+
+    async fn send(&mut self, sql: &str, params: &[Value]) -> Result<()> {
+        self.count()?;
+        let result = match &mut self.session {
+            Session::Reader(_) => Err(read_only()),
+            Session::Writer(writing) => writing.execute(sql, params).map(drop),
+            Session::Postgres(client) => client.send(sql, params).await,
+        };
+        self.note(result)
+    }
+
+    async fn send_insert(&mut self, head: &str, columns: usize, rows: &[Vec<Value>], tail: &str) -> Result<()> {
+        self.count()?;
+        let result = match &mut self.session {
+            Session::Reader(_) => Err(read_only()),
+            Session::Writer(writing) => writing.execute_each(&one_row(head, columns, tail), rows).map(drop),
+            Session::Postgres(client) => client.send_insert(head, columns, rows, tail).await,
         };
         self.note(result)
     }
@@ -266,11 +301,8 @@ impl Conn {
     async fn insert(&mut self, head: &str, columns: usize, rows: &[Vec<Value>], tail: &str) -> Result<u64> {
         self.count()?;
         let result = match &mut self.session {
-            Session::Reader(_) => Err(StoreError::database("a connection that reads cannot write")),
-            Session::Writer(writing) => {
-                let marks = vec!["?"; columns].join(", ");
-                writing.execute_each(&format!("{head} values ({marks}) {tail}"), rows)
-            }
+            Session::Reader(_) => Err(read_only()),
+            Session::Writer(writing) => writing.execute_each(&one_row(head, columns, tail), rows),
             Session::Postgres(client) => client.insert(head, columns, rows, tail).await,
         };
         self.note(result)
@@ -297,6 +329,15 @@ impl Conn {
     }
 }
 
+/// How rows are held until a transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Nobody else holds them meanwhile.
+    Alone,
+    /// Others may hold them as well as long as they share them too; nobody changes them.
+    Shared,
+}
+
 /// A transaction. Dropped without [`Tx::commit`], it leaves no trace.
 ///
 /// After a failed statement only rolling back is possible, on both engines; `commit` then returns that failure.
@@ -305,8 +346,22 @@ pub struct Tx {
     conn: Conn,
 }
 
-/// The most bind values of given rows: what both engines take, down to a power of two.
-const MOST_GIVEN: usize = 16_384;
+fn same_width(columns: usize, rows: &[Vec<Value>]) -> Result<()> {
+    match rows.iter().find(|row| row.len() != columns) {
+        Some(row) => Err(StoreError::database(format!("a row has {} values for {columns} columns", row.len()))),
+        None => Ok(()),
+    }
+}
+
+fn read_only() -> StoreError {
+    StoreError::database("a connection that reads cannot write")
+}
+
+/// The statement that inserts one row, for SQLite.
+fn one_row(head: &str, columns: usize, tail: &str) -> String {
+    let marks = vec!["?"; columns].join(", ");
+    format!("{head} values ({marks}) {tail}")
+}
 
 impl Tx {
     /// Runs a statement and returns how many rows it touched.
@@ -319,23 +374,40 @@ impl Tx {
     /// Returns how many rows were inserted. It is one statement, prepared once, whose text does not depend on the number of
     /// rows: PostgreSQL takes each column as an array, SQLite the rows one after the other.
     pub async fn insert_many(&mut self, head: &str, columns: usize, rows: &[Vec<Value>], tail: &str) -> Result<u64> {
-        if let Some(row) = rows.iter().find(|row| row.len() != columns) {
-            return Err(StoreError::database(format!("a row has {} values for {columns} columns", row.len())));
-        }
+        same_width(columns, rows)?;
         if rows.is_empty() {
             return Ok(0);
         }
         self.conn.insert(head, columns, rows, tail).await
     }
 
+    /// Runs a statement of which nothing is expected but that it succeeds. On PostgreSQL it travels with the next statement
+    /// that is waited for, or with the commit, and so does its failure; both come before anything else is done.
+    pub async fn send(&mut self, sql: &str, params: &[Value]) -> Result<()> {
+        self.conn.send(sql, params).await
+    }
+
+    /// [`Tx::insert_many`] as [`Tx::send`] does it.
+    pub async fn send_many(&mut self, head: &str, columns: usize, rows: &[Vec<Value>], tail: &str) -> Result<()> {
+        same_width(columns, rows)?;
+        if rows.is_empty() { Ok(()) } else { self.conn.send_insert(head, columns, rows, tail).await }
+    }
+
     /// Selects rows of one table and keeps others from changing them until the transaction ends.
     ///
     /// `sql` is a `select` without a locking clause. On SQLite no other transaction writes meanwhile anyway.
     pub async fn lock(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        match self.engine() {
-            Engine::Sqlite => self.conn.fetch_all(sql, params).await,
+        let sql = self.holding(sql, Hold::Alone);
+        self.conn.fetch_all(&sql, params).await
+    }
+
+    /// A `select` that holds its rows until the transaction ends, for [`Conn::fetch_each`].
+    pub fn holding(&self, sql: &str, hold: Hold) -> String {
+        match (self.engine(), hold) {
+            (Engine::Sqlite, _) => sql.to_owned(),
             // Not `for update`, which would also wait for every insert of a row that refers to this one.
-            Engine::Postgres => self.conn.fetch_all(&format!("{sql} for no key update"), params).await,
+            (Engine::Postgres, Hold::Alone) => format!("{sql} for no key update"),
+            (Engine::Postgres, Hold::Shared) => format!("{sql} for share"),
         }
     }
 
@@ -375,33 +447,6 @@ impl DerefMut for Tx {
     fn deref_mut(&mut self) -> &mut Conn {
         &mut self.conn
     }
-}
-
-/// A table expression of `size` rows. PostgreSQL takes the types of its columns from the first row; a column without any
-/// value is TEXT.
-fn given_rows(engine: Engine, rows: &[Vec<Value>], size: usize) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let type_of = |column: usize| match rows.iter().filter_map(|row| row.get(column)).find(|value| **value != Value::Null) {
-        Some(Value::Int(_)) => "bigint",
-        Some(Value::Bytes(_)) => "bytea",
-        Some(Value::Text(_) | Value::Null) | None => "text",
-    };
-    let mut sql = String::with_capacity(size * columns * 8 + 8);
-    for row in 0..size {
-        sql.push_str(if row == 0 { "values (" } else { ", (" });
-        for column in 0..columns {
-            if column > 0 {
-                sql.push_str(", ");
-            }
-            match engine {
-                Engine::Sqlite => sql.push('?'),
-                Engine::Postgres if row == 0 => sql.push_str(&format!("cast(${} as {})", column + 1, type_of(column))),
-                Engine::Postgres => sql.push_str(&format!("${}", row * columns + column + 1)),
-            }
-        }
-        sql.push(')');
-    }
-    sql
 }
 
 #[cfg(test)]

@@ -52,8 +52,7 @@ pub async fn append(tx: &mut Tx, events: &[Event]) -> Result<(), StoreError> {
             ]
         })
         .collect();
-    tx.insert_many(&format!("insert into events ({COLUMNS})"), 13, &rows, "").await?;
-    Ok(())
+    tx.send_many(&format!("insert into events ({COLUMNS})"), 13, &rows, "").await
 }
 
 /// The conditions of a filter in SQL, with their values after those given.

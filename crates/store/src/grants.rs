@@ -92,8 +92,7 @@ pub async fn insert_many(tx: &mut Tx, organization: OrganizationId, grants: &[Ke
         .collect();
     let head = "insert into grants (organization_id, subscription_id, id, project_id, since, until, approved_by, request_id, ends_at, \
                 purpose)";
-    tx.insert_many(head, 10, &rows, "").await?;
-    Ok(())
+    tx.send_many(head, 10, &rows, "").await
 }
 
 /// Closes all live grants of a subscription.

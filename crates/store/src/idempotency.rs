@@ -52,12 +52,11 @@ pub async fn find(conn: &mut Conn, principal: &str, key_hash: [u8; 32]) -> Resul
 /// # Errors
 /// Those of the database.
 pub async fn answer(tx: &mut Tx, principal: &str, key_hash: [u8; 32], status: u16, sealed_body: &[u8]) -> Result<(), StoreError> {
-    tx.execute(
+    tx.send(
         "update idempotency_keys set status = $3, sealed_body = $4 where principal = $1 and key_hash = $2",
         params![principal, key_hash, i64::from(status), sealed_body],
     )
-    .await?;
-    Ok(())
+    .await
 }
 
 /// Forgets keys older than an instant.

@@ -192,9 +192,9 @@ pub struct Behind {
 pub async fn behind(conn: &mut Conn, since: Ts) -> Result<Vec<Behind>, StoreError> {
     let rows = conn
         .fetch_all(
-            "select o.id, coalesce(p.sequence, 0), o.sequence
-             from organizations o left join mail_positions p on p.organization_id = o.id
-             where o.last_event_at >= $1 and o.sequence > coalesce(p.sequence, 0) order by o.id",
+            "select l.organization_id, coalesce(p.sequence, 0), l.sequence
+             from logs l left join mail_positions p on p.organization_id = l.organization_id
+             where l.last_event_at >= $1 and l.sequence > coalesce(p.sequence, 0) order by l.organization_id",
             params![since],
         )
         .await?;

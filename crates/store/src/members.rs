@@ -89,9 +89,10 @@ pub async fn list(
         values.push(after.into());
         filter.push_str(&format!(" and m.user_id > ${}", values.len()));
     }
+    // Written with `cross join`, SQLite begins with the organization's members, however many people of others there are.
     let sql = format!(
-        "select u.id, u.email, u.name, m.role, m.since from memberships m join users u on u.id = m.user_id
-         where m.organization_id = $1{filter} order by m.user_id limit $2"
+        "select u.id, u.email, u.name, m.role, m.since from memberships m cross join users u
+         where m.organization_id = $1 and u.id = m.user_id{filter} order by m.user_id limit $2"
     );
     conn.fetch_all(&sql, &values).await?.iter().map(member).collect()
 }
@@ -150,8 +151,8 @@ pub async fn find_many(conn: &mut Conn, organization: OrganizationId, users: &[U
         return Ok(Vec::new());
     }
     let sql = format!(
-        "select u.id, u.email, u.name, m.role, m.since from memberships m join users u on u.id = m.user_id
-         where m.organization_id = $1 and m.user_id in ({})",
+        "select u.id, u.email, u.name, m.role, m.since from memberships m cross join users u
+         where m.organization_id = $1 and u.id = m.user_id and m.user_id in ({})",
         placeholders(2, users.len())
     );
     let values: Vec<Value> = std::iter::once(Value::from(organization)).chain(users.iter().copied().map(Value::from)).collect();
@@ -172,8 +173,8 @@ pub async fn names_with_roles(
         return Ok(Vec::new());
     }
     let sql = format!(
-        "select u.name from memberships m join users u on u.id = m.user_id
-         where m.organization_id = $1 and m.role in ({}) order by m.since, m.user_id limit $2",
+        "select u.name from memberships m cross join users u
+         where m.organization_id = $1 and u.id = m.user_id and m.role in ({}) order by m.since, m.user_id limit $2",
         placeholders(3, roles.len())
     );
     let mut values = values![organization, limit];

@@ -4,7 +4,6 @@ mod erasure;
 mod operating;
 
 use stoa_domain::{
-    events::{CHAIN_START, ChainHash},
     ids::OrganizationId,
     marketplace::folded,
     organizations::{Details, Key, Organization, Suspension},
@@ -16,7 +15,7 @@ pub use erasure::{ERASED, LEDGER, claim_erasure, erase_some, finish_erasure, ren
 pub use operating::{Kept, Wanted, find_kept, list_kept, restore, set_suspension};
 
 use crate::{
-    Conn, Row, StoreError, Tx, Value, Viewer, params,
+    Conn, Row, StoreError, Tx, Value, Viewer, logs, params,
     users::{contains, placeholders},
     values,
 };
@@ -91,15 +90,15 @@ fn written(organization: &Organization) -> Vec<Value> {
 /// [`StoreError::Duplicate`] of `handle` when the handle is taken.
 pub async fn insert(tx: &mut Tx, organization: &Organization) -> Result<(), StoreError> {
     let mut values = written(organization);
-    values.extend(values![organization.created_at, organization.updated_at, CHAIN_START]);
+    values.extend(values![organization.created_at, organization.updated_at]);
     tx.execute(
         "insert into organizations (id, handle, name, name_key, description, billing_email, legal_name, address, country, tax_id,
-           contact_email, contact_phone, website, created_at, updated_at, sequence, head_hash, last_event_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $14)",
+           contact_email, contact_phone, website, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         &values,
     )
     .await?;
-    Ok(())
+    logs::begin(tx, organization.id, organization.created_at).await
 }
 
 /// Whether an organization other than `own` has a handle, or had it within a year; a deleted organization keeps its
@@ -335,62 +334,6 @@ pub async fn names(conn: &mut Conn, ids: &[OrganizationId]) -> Result<Vec<Named>
     let values: Vec<Value> = ids.iter().copied().map(Value::from).collect();
     let rows = conn.fetch_all(&sql, &values).await?;
     rows.iter().map(|row| Ok(Named { id: row.get(0)?, handle: row.get(1)?, name: row.get(2)? })).collect()
-}
-
-/// Sequence and hash of an organization's last event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    /// Whose log.
-    pub organization: OrganizationId,
-    /// The last event's sequence; 0 when there is none.
-    pub sequence: i64,
-    /// The last event's hash.
-    pub hash: ChainHash,
-}
-
-fn head(row: &Row) -> Result<Head, StoreError> {
-    Ok(Head { organization: row.get(0)?, sequence: row.get(1)?, hash: row.get(2)? })
-}
-
-/// The head of an organization's log, locked for the rest of the transaction.
-///
-/// # Errors
-/// Those of the database; [`StoreError::MissingReference`] when there is no such organization.
-pub async fn lock_head(tx: &mut Tx, id: OrganizationId) -> Result<Head, StoreError> {
-    let rows = tx.lock("select id, sequence, head_hash from organizations where id = $1", params![id]).await?;
-    rows.first().map(head).transpose()?.ok_or(StoreError::MissingReference)
-}
-
-/// Moves the head of a log on.
-///
-/// # Errors
-/// Those of the database.
-pub async fn set_head(tx: &mut Tx, head: &Head, now: Ts) -> Result<(), StoreError> {
-    tx.execute(
-        "update organizations set sequence = $2, head_hash = $3, last_event_at = $4 where id = $1",
-        params![head.organization, head.sequence, head.hash, now],
-    )
-    .await?;
-    Ok(())
-}
-
-/// The heads of all logs that moved at or after an instant, deleted organizations included.
-///
-/// # Errors
-/// Those of the database.
-pub async fn heads_since(conn: &mut Conn, since: Ts) -> Result<Vec<Head>, StoreError> {
-    let rows =
-        conn.fetch_all("select id, sequence, head_hash from organizations where last_event_at >= $1 order by id", params![since]).await?;
-    rows.iter().map(head).collect()
-}
-
-/// How far all logs go that moved at or after an instant, deleted organizations included: each log's last sequence.
-///
-/// # Errors
-/// Those of the database.
-pub async fn sequences_since(conn: &mut Conn, since: Ts) -> Result<Vec<(OrganizationId, i64)>, StoreError> {
-    let rows = conn.fetch_all("select id, sequence from organizations where last_event_at >= $1", params![since]).await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// How many there are of what an organization's tabs count.

@@ -1,9 +1,11 @@
 //! PostgreSQL: a pool of connections, prepared statements, `read committed` transactions.
 
+mod client;
+
 use std::{error::Error, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use percent_encoding::percent_decode_str;
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
@@ -14,7 +16,6 @@ use rustls::{
     crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
-use tokio::runtime::Handle;
 use tokio_postgres::{
     Config,
     config::SslMode,
@@ -22,6 +23,8 @@ use tokio_postgres::{
     types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+pub(crate) use client::Client;
 
 use crate::{
     db::Engine,
@@ -67,7 +70,7 @@ impl Database {
             PoolError::Backend(error) => failure(&error),
             other => StoreError::Unavailable(Arc::new(other)),
         })?;
-        Ok(Client { object: Some(object), open: false })
+        Ok(Client::new(object))
     }
 
     pub(crate) async fn migrate(&self) -> Result<usize> {
@@ -94,7 +97,7 @@ impl Database {
             tracing::debug!(%error, "the lock table was created by another node");
         }
         client.execute("insert into stoa_migration_lock (id) values (1) on conflict do nothing", &[]).await?;
-        client.begin().await?;
+        client.begin();
         client.query("select id from stoa_migration_lock where id = 1 for update", &[]).await?;
         Ok(client)
     }
@@ -102,151 +105,6 @@ impl Database {
     pub(crate) fn close(&self) {
         self.pool.close();
     }
-}
-
-/// A pooled connection, perhaps with an open transaction.
-pub(crate) struct Client {
-    /// `None` only while dropping.
-    object: Option<Object>,
-    open: bool,
-}
-
-impl Client {
-    fn object(&self) -> Result<&Object> {
-        self.object.as_ref().ok_or_else(|| StoreError::unavailable("the connection is closed"))
-    }
-
-    pub(crate) fn in_transaction(&self) -> bool {
-        self.open
-    }
-
-    pub(crate) async fn begin(&mut self) -> Result<()> {
-        // Set first, so that a wait that is given up half-way is cleaned up as well.
-        self.open = true;
-        self.control("begin isolation level read committed").await
-    }
-
-    pub(crate) async fn commit(&mut self) -> Result<()> {
-        self.control("commit").await?;
-        self.open = false;
-        Ok(())
-    }
-
-    async fn finish(mut self) -> Result<()> {
-        self.commit().await
-    }
-
-    pub(crate) async fn rollback(&mut self) -> Result<()> {
-        self.control("rollback").await?;
-        self.open = false;
-        Ok(())
-    }
-
-    async fn control(&self, sql: &str) -> Result<()> {
-        self.object()?.batch_execute(sql).await.map_err(|e| failure(&e))
-    }
-
-    pub(crate) async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        let object = self.object()?;
-        let statement = prepare(object, sql, params).await?;
-        let rows = object.query(&statement, &bind(params)).await.map_err(|e| self.failed(&e))?;
-        rows.iter().map(row).collect()
-    }
-
-    pub(crate) async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
-        let object = self.object()?;
-        let statement = prepare(object, sql, params).await?;
-        object.execute(&statement, &bind(params)).await.map_err(|e| self.failed(&e))
-    }
-
-    /// Inserts rows in one statement whose text depends on the kinds of the columns only, each of which is bound as an array.
-    pub(crate) async fn insert(&mut self, head: &str, columns: usize, rows: &[Vec<Value>], tail: &str) -> Result<u64> {
-        let (mut taken, mut given, mut arrays) = (Vec::new(), Vec::new(), Vec::new());
-        for column in 0..columns {
-            match array(rows, column)? {
-                Some((kind, array)) => {
-                    arrays.push(array);
-                    given.push(format!("cast(${} as {kind}[])", arrays.len()));
-                    taken.push(format!("c{}", arrays.len()));
-                }
-                // A bare null takes the type of the column it goes to.
-                None => taken.push("null".to_owned()),
-            }
-        }
-        let names: Vec<String> = (1..=arrays.len()).map(|number| format!("c{number}")).collect();
-        let sql = format!("{head} select {} from unnest({}) as given ({}) {tail}", taken.join(", "), given.join(", "), names.join(", "));
-        let object = self.object()?;
-        let statement = object.prepare_cached(&sql).await.map_err(|e| failure(&e))?;
-        let bound: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| &**array as &(dyn ToSql + Sync)).collect();
-        object.execute(&statement, &bound).await.map_err(|e| self.failed(&e))
-    }
-
-    fn failed(&self, error: &tokio_postgres::Error) -> StoreError {
-        // Another node changed the table under a prepared statement: prepared anew, it works.
-        let stale =
-            error.as_db_error().is_some_and(|e| *e.code() == SqlState::FEATURE_NOT_SUPPORTED && e.message().contains("cached plan"));
-        if !stale {
-            return failure(error);
-        }
-        if let Some(object) = &self.object {
-            object.statement_cache.clear();
-        }
-        StoreError::Busy
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let Some(object) = self.object.take() else { return };
-        if !self.open {
-            return;
-        }
-        // A connection with an open transaction must not go back to the pool.
-        match Handle::try_current() {
-            Ok(runtime) => {
-                runtime.spawn(async move {
-                    if object.batch_execute("rollback").await.is_err() {
-                        drop(Object::take(object));
-                    }
-                });
-            }
-            Err(_) => drop(Object::take(object)),
-        }
-    }
-}
-
-async fn prepare(object: &Object, sql: &str, params: &[Value]) -> Result<tokio_postgres::Statement> {
-    let statement = object.prepare_cached(sql).await.map_err(|e| failure(&e))?;
-    let count = statement.params().len();
-    if count == params.len() {
-        return Ok(statement);
-    }
-    Err(StoreError::database(format!("the statement has {count} parameters, {} are given", params.len())))
-}
-
-type Array<'a> = Box<dyn ToSql + Sync + Send + 'a>;
-
-/// One column of the rows as an array and the name of its elements' type; nothing where no row has a value.
-fn array(rows: &[Vec<Value>], column: usize) -> Result<Option<(&'static str, Array<'_>)>> {
-    fn all<'a, T>(cells: impl Iterator<Item = &'a Value>, of: impl Fn(&'a Value) -> Option<T>) -> Result<Vec<Option<T>>> {
-        let mixed = || StoreError::database("a column has values of two kinds");
-        cells.map(|cell| if *cell == Value::Null { Ok(None) } else { of(cell).map(Some).ok_or_else(mixed) }).collect()
-    }
-    let cells = || rows.iter().filter_map(|row| row.get(column));
-    Ok(match cells().find(|cell| **cell != Value::Null) {
-        None | Some(Value::Null) => None,
-        Some(Value::Int(_)) => Some(("bigint", Box::new(all(cells(), |cell| if let Value::Int(v) = cell { Some(*v) } else { None })?))),
-        Some(Value::Text(_)) => {
-            Some(("text", Box::new(all(cells(), |cell| if let Value::Text(v) = cell { Some(v.as_str()) } else { None })?)))
-        }
-        Some(Value::Bytes(_)) => {
-            Some(("bytea", Box::new(all(cells(), |cell| if let Value::Bytes(v) = cell { Some(v.as_slice()) } else { None })?)))
-        }
-    })
-}
-
-fn bind(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
-    params.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
 type Failure = Box<dyn Error + Sync + Send>;

@@ -285,16 +285,29 @@ pub async fn find(conn: &mut Conn, key: &Key<ServiceId>) -> Result<Option<Servic
 /// # Errors
 /// Those of the database.
 pub async fn find_for(conn: &mut Conn, key: &Key<ServiceId>, viewer: &Viewer) -> Result<Option<SeenService>, StoreError> {
+    find_seen(conn, key, viewer, "").await
+}
+
+/// Like [`find_for`], without looking whether a service that everybody sees anyway is named or subscribed: for whoever is a
+/// member of very many organizations, that takes long.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_open_for(conn: &mut Conn, key: &Key<ServiceId>, viewer: &Viewer) -> Result<Option<SeenService>, StoreError> {
+    find_seen(conn, key, viewer, "when s.published_at is not null and s.visibility <> 'private' then 0 ").await
+}
+
+async fn find_seen(conn: &mut Conn, key: &Key<ServiceId>, viewer: &Viewer, first: &str) -> Result<Option<SeenService>, StoreError> {
     let (filter, value) = filter(key);
     let mut values = vec![value, Value::from(viewer.user)];
     let within = viewer.only("n.organization_id", &mut values);
     let sql = format!(
         "select {COLUMNS}, o.name, m.role,
-           case when exists (select 1 from service_audience a
+           case {first}when exists (select 1 from service_audience a
              join memberships n on n.organization_id = a.audience_id and n.user_id = $2{within}
              join organizations g on g.id = a.audience_id and g.deleted_at is null
              where a.organization_id = s.organization_id and a.service_id = s.id) then 1 else 0 end,
-           case when exists (select 1 from memberships n
+           case {first}when exists (select 1 from memberships n
              join subscriptions b on b.organization_id = n.organization_id and b.service_id = s.id
              where n.user_id = $2{within} and b.state in ('requested', 'provisioning', 'active', 'suspended', 'ending')) then 1 else 0 end
          from services s

@@ -1,10 +1,11 @@
 //! SQLite: reads in place on a pool of connections, writes through one connection that shares commits.
 //!
 //! A durable commit costs a write to the disk that no other transaction can use meanwhile. So the transactions that wait
-//! for the writer run one after the other as savepoints of one *physical* transaction. It is committed when nobody
+//! for the writer run one after the other as members of one *physical* transaction. It is committed when nobody
 //! waits any more or when it is [`SHARED_FOR`] old, and only then are its members told that they took place.
 
 mod statements;
+mod writer;
 
 use std::{
     fs::OpenOptions,
@@ -20,7 +21,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
-    sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot},
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 
@@ -30,12 +31,13 @@ use crate::{
     migrations,
     value::{Row, Value},
 };
-use statements::{execute, execute_each, failure, plain_failure, query};
+use statements::{failure, plain_failure, query};
+use writer::Writer;
 
 /// How old a physical transaction may grow while others wait to join it.
-const SHARED_FOR: Duration = Duration::from_millis(3);
+const SHARED_FOR: Duration = Duration::from_millis(10);
 /// When a physical transaction is committed at the latest if those who were to do so went away.
-const FLUSH_AFTER: Duration = Duration::from_millis(5);
+const FLUSH_AFTER: Duration = Duration::from_millis(15);
 /// How long another process may keep the file locked before we give up.
 const BUSY_FOR: Duration = Duration::from_secs(5);
 /// How long to wait for the writer or a free reader.
@@ -60,22 +62,6 @@ struct Shared {
     waiting: AtomicUsize,
 }
 
-/// The one connection that writes.
-struct Writer {
-    /// `None` once closed.
-    connection: Option<Connection>,
-    physical: Option<Physical>,
-    /// Counts physical transactions, so that a late flush recognises its own.
-    generation: u64,
-}
-
-/// An open physical transaction.
-struct Physical {
-    began: Instant,
-    /// Those whose savepoint is released and who wait for the commit.
-    pending: Vec<oneshot::Sender<Result<()>>>,
-}
-
 impl Database {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         create_private(path)?;
@@ -84,7 +70,7 @@ impl Database {
             path: path.to_owned(),
             idle: Mutex::default(),
             readers: Arc::new(Semaphore::new(MOST_READERS)),
-            writer: Arc::new(AsyncMutex::new(Writer { connection: Some(writer), physical: None, generation: 0 })),
+            writer: Arc::new(AsyncMutex::new(Writer::new(writer))),
             waiting: AtomicUsize::new(0),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -130,7 +116,7 @@ impl Database {
         let mut guard = self.writer().await?;
         guard.settle()?;
         let runner = migrations::runner(Engine::Sqlite)?;
-        let connection = guard.connection.as_mut().ok_or_else(closed)?;
+        let connection = guard.connection_mut()?;
         blocking(|| {
             connection.busy_timeout(BUSY_FOR).map_err(|e| failure(connection, e))?;
             let applied = migrate(connection, &runner);
@@ -144,7 +130,7 @@ impl Database {
         let settled = guard.settle();
         self.shared.readers.close();
         self.shared.idle.lock().clear();
-        let Some(connection) = guard.connection.take() else { return settled };
+        let Some(connection) = guard.close() else { return settled };
         blocking(|| {
             connection.busy_timeout(BUSY_FOR).map_err(|e| failure(&connection, e))?;
             // Readers may still be at work; then the next process to open the file checkpoints.
@@ -173,81 +159,6 @@ impl Drop for Waiting<'_> {
     }
 }
 
-impl Writer {
-    fn connection(&self) -> Result<&Connection> {
-        self.connection.as_ref().ok_or_else(closed)
-    }
-
-    /// Opens a savepoint, and a physical transaction around it if there is none.
-    fn enter(&mut self) -> Result<()> {
-        if self.physical.is_none() {
-            self.run("begin immediate")?;
-            self.physical = Some(Physical { began: now(), pending: Vec::new() });
-            self.generation += 1;
-        }
-        self.run("savepoint member").inspect_err(|error| self.abandon(error))
-    }
-
-    /// Releases the savepoint.
-    fn leave(&mut self) -> Result<()> {
-        self.run("release member").inspect_err(|_| self.undo())
-    }
-
-    /// Undoes the savepoint; ends the physical transaction if nobody else is part of it.
-    fn undo(&mut self) {
-        if let Err(error) = self.run("rollback to member").and_then(|()| self.run("release member")) {
-            self.abandon(&error);
-        }
-        if self.physical.as_ref().is_some_and(|physical| physical.pending.is_empty()) {
-            self.abandon(&StoreError::Busy);
-        }
-    }
-
-    /// Commits the physical transaction, if there is one, and tells its members.
-    fn settle(&mut self) -> Result<()> {
-        if self.physical.is_none() {
-            return Ok(());
-        }
-        if let Err(error) = blocking(|| self.run("commit")) {
-            self.abandon(&error);
-            return Err(error);
-        }
-        for member in self.physical.take().map(|physical| physical.pending).unwrap_or_default() {
-            // A member that went away no longer wants to know.
-            drop(member.send(Ok(())));
-        }
-        Ok(())
-    }
-
-    /// Rolls the physical transaction back and tells its members why.
-    fn abandon(&mut self, error: &StoreError) {
-        if self.connection.as_ref().is_some_and(|connection| !connection.is_autocommit())
-            && let Err(error) = self.run("rollback")
-        {
-            tracing::error!(%error, "could not roll back");
-        }
-        for member in self.physical.take().map(|physical| physical.pending).unwrap_or_default() {
-            drop(member.send(Err(error.clone())));
-        }
-    }
-
-    /// After a failed statement: SQLite may have rolled back everything (a full disk), members included.
-    fn notice(&mut self, error: &StoreError) {
-        if self.connection.as_ref().is_none_or(Connection::is_autocommit) {
-            self.abandon(error);
-        }
-    }
-
-    fn run(&self, sql: &str) -> Result<()> {
-        let connection = self.connection()?;
-        connection.prepare_cached(sql).and_then(|mut statement| statement.raw_execute()).map(drop).map_err(|e| failure(connection, e))
-    }
-
-    fn is_young(&self) -> bool {
-        self.physical.as_ref().is_some_and(|physical| physical.began.elapsed() < SHARED_FOR)
-    }
-}
-
 /// A transaction: the writer, held until it ends.
 pub(crate) struct Writing {
     /// `None` once ended.
@@ -257,56 +168,35 @@ pub(crate) struct Writing {
 
 impl Writing {
     pub(crate) fn query(&mut self, sql: &str, params: &[Value], limit: usize) -> Result<Vec<Row>> {
-        self.on_connection(|connection| query(connection, sql, params, limit))
+        self.guard.as_mut().ok_or_else(closed)?.query(sql, params, limit)
     }
 
     pub(crate) fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
-        self.on_connection(|connection| execute(connection, sql, params))
+        self.guard.as_mut().ok_or_else(closed)?.execute(sql, params)
     }
 
     /// Runs one statement for each of the rows; answers how many rows they touched together.
     pub(crate) fn execute_each(&mut self, sql: &str, rows: &[Vec<Value>]) -> Result<u64> {
-        self.on_connection(|connection| execute_each(connection, sql, rows))
-    }
-
-    fn on_connection<T>(&mut self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let writer = self.guard.as_mut().ok_or_else(closed)?;
-        if writer.physical.is_none() {
-            return Err(StoreError::database("the transaction was rolled back"));
-        }
-        let result = run(writer.connection()?);
-        if let Err(error) = &result {
-            writer.notice(error);
-        }
-        result
+        self.guard.as_mut().ok_or_else(closed)?.execute_each(sql, rows)
     }
 
     pub(crate) async fn commit(mut self) -> Result<()> {
         let acknowledged = {
             let mut writer = self.guard.take().ok_or_else(closed)?;
-            if writer.physical.is_none() {
-                return Err(StoreError::database("the transaction was rolled back"));
+            if !writer.is_open() {
+                return Err(writer::rolled_back());
             }
-            writer.leave()?;
-            if self.shared.waiting.load(Ordering::SeqCst) == 0 || !writer.is_young() {
+            if self.shared.waiting.load(Ordering::SeqCst) == 0 || !writer.may_be_joined(SHARED_FOR) {
                 return writer.settle();
             }
-            self.join(&mut writer)
-        };
-        acknowledged.await.unwrap_or_else(|_| Err(closed()))
-    }
-
-    /// Leaves the commit to whoever comes next, and to a flush in case nobody does.
-    fn join(&self, writer: &mut Writer) -> oneshot::Receiver<Result<()>> {
-        let (member, acknowledged) = oneshot::channel();
-        let generation = writer.generation;
-        if let Some(physical) = &mut writer.physical {
-            if physical.pending.is_empty() {
+            // Whoever comes next commits, or a flush in case nobody does.
+            let (acknowledged, first) = writer.join();
+            if let Some(generation) = first {
                 tokio::spawn(flush(Arc::clone(&self.shared.writer), generation));
             }
-            physical.pending.push(member);
-        }
-        acknowledged
+            acknowledged
+        };
+        acknowledged.await.unwrap_or_else(|_| Err(closed()))
     }
 
     pub(crate) fn rollback(mut self) -> Result<()> {
@@ -316,11 +206,11 @@ impl Writing {
 
     fn undo(&mut self) {
         let Some(mut writer) = self.guard.take() else { return };
-        if writer.physical.is_none() {
+        if !writer.is_open() {
             return;
         }
         writer.undo();
-        if (self.shared.waiting.load(Ordering::SeqCst) == 0 || !writer.is_young())
+        if (self.shared.waiting.load(Ordering::SeqCst) == 0 || !writer.may_be_joined(SHARED_FOR))
             && let Err(error) = writer.settle()
         {
             // Its members are told; this transaction wanted to leave nothing anyway.
@@ -338,7 +228,7 @@ impl Drop for Writing {
 async fn flush(writer: Arc<AsyncMutex<Writer>>, generation: u64) {
     sleep(FLUSH_AFTER).await;
     let mut writer = writer.lock_owned().await;
-    if writer.generation == generation
+    if writer.is_of(generation)
         && let Err(error) = writer.settle()
     {
         tracing::error!(%error, "could not commit");
@@ -421,7 +311,8 @@ fn connect(path: &Path, reads_only: bool) -> Result<Connection> {
         if reads_only {
             return connection.execute_batch("pragma cache_size = -4000; pragma query_only = on;");
         }
-        connection.execute_batch("pragma cache_size = -32000;")?;
+        // Pages that many members write to are written back once, not each time a few of them committed.
+        connection.execute_batch("pragma cache_size = -32000; pragma wal_autocheckpoint = 4000;")?;
         // The writer waits for other processes by itself, without blocking the thread.
         connection.busy_timeout(Duration::ZERO)
     };

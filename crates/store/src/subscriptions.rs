@@ -1,7 +1,9 @@
 //! Subscriptions and the projects their choices name.
 
+mod ground;
 mod of_service;
 
+pub use ground::{Ground, Offered, Party, ground};
 pub use of_service::{list_at_other_level, list_of_service, subscribers, withdraw_requested};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,7 +88,7 @@ fn row_of(new: &Subscription) -> Vec<Value> {
 /// Those of the database.
 pub async fn insert_many(tx: &mut Tx, new: &[Subscription]) -> Result<(), StoreError> {
     let rows: Vec<Vec<Value>> = new.iter().map(row_of).collect();
-    tx.insert_many(&format!("insert into subscriptions ({COLUMNS})"), 19, &rows, "").await?;
+    tx.send_many(&format!("insert into subscriptions ({COLUMNS})"), 19, &rows, "").await?;
     insert_named(tx, new).await
 }
 
@@ -116,8 +118,7 @@ pub async fn set_states(
 async fn insert_named(tx: &mut Tx, of: &[Subscription]) -> Result<(), StoreError> {
     let named = of.iter().flat_map(|one| one.choice.projects.iter().map(move |project| (one, project)));
     let rows: Vec<Vec<Value>> = named.map(|(one, project)| values![one.organization, one.id, *project]).collect();
-    tx.insert_many("insert into subscription_projects (organization_id, subscription_id, project_id)", 3, &rows, "").await?;
-    Ok(())
+    tx.send_many("insert into subscription_projects (organization_id, subscription_id, project_id)", 3, &rows, "").await
 }
 
 /// Writes state, approver and times.
@@ -301,13 +302,20 @@ pub async fn last_of_service(
         None => ("project_id is null", values![organization, service]),
         Some(project) => ("(project_id is null or project_id = $3)", values![organization, service, project]),
     };
-    let sql = format!(
+    conn.fetch_optional(&last_sql(which), &values).await?.as_ref().map(last_of).transpose()
+}
+
+/// The query of [`last_of_service`] for those of the organization `$1` and the service `$2` that fit a condition.
+fn last_sql(which: &str) -> String {
+    format!(
         "select id, state from subscriptions where organization_id = $1 and service_id = $2 and {which}
          and (state in {LIVE} or activated_at is not null)
          order by case when state in {LIVE} then 0 else 1 end, id desc limit 1"
-    );
-    let row = conn.fetch_optional(&sql, &values).await?;
-    row.map(|row| Ok((row.get(0)?, row.parse(1)?))).transpose()
+    )
+}
+
+fn last_of(row: &Row) -> Result<(SubscriptionId, SubscriptionState), StoreError> {
+    Ok((row.get(0)?, row.parse(1)?))
 }
 
 /// The subscriptions of an organization that are in force and do something (grant or ask) with projects created later.
@@ -472,8 +480,11 @@ pub struct Candidate {
 /// Those of the database.
 pub async fn candidates(conn: &mut Conn, organization: OrganizationId) -> Result<Vec<Candidate>, StoreError> {
     let sql = "select id, handle, name, created_at from projects where organization_id = $1 and deleted_at is null order by name, id";
-    let rows = conn.fetch_all(sql, params![organization]).await?;
-    rows.iter().map(|row| Ok(Candidate { id: row.get(0)?, handle: row.get(1)?, name: row.get(2)?, created_at: row.get(3)? })).collect()
+    conn.fetch_all(sql, params![organization]).await?.iter().map(candidate).collect()
+}
+
+fn candidate(row: &Row) -> Result<Candidate, StoreError> {
+    Ok(Candidate { id: row.get(0)?, handle: row.get(1)?, name: row.get(2)?, created_at: row.get(3)? })
 }
 
 /// The names of projects of several organizations, deleted ones included, in one statement.
@@ -493,7 +504,7 @@ pub async fn project_names(conn: &mut Conn, organizations: &[OrganizationId], id
         );
         let values: Vec<Value> = organizations.iter().map(Value::from).chain(some.iter().map(Value::from)).collect();
         for row in conn.fetch_all(&sql, &values).await? {
-            found.push(Candidate { id: row.get(0)?, handle: row.get(1)?, name: row.get(2)?, created_at: row.get(3)? });
+            found.push(candidate(&row)?);
         }
     }
     Ok(found)

@@ -35,8 +35,7 @@ pub async fn insert_many(tx: &mut Tx, new: &[(OrganizationId, SubscriptionId, Te
     let head = "insert into subscription_terms (organization_id, subscription_id, since, contract_id, plan_id)";
     let tail = "on conflict (organization_id, subscription_id, since)
                 do update set contract_id = excluded.contract_id, plan_id = excluded.plan_id";
-    tx.insert_many(head, 5, &rows, tail).await?;
-    Ok(())
+    tx.send_many(head, 5, &rows, tail).await
 }
 
 /// Notes the terms of a new subscription, from when it was asked for.

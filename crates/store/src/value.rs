@@ -81,6 +81,16 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 }
 
 impl Value {
+    /// How much memory it takes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Null | Self::Int(_) => 0,
+                Self::Text(text) => text.len(),
+                Self::Bytes(bytes) => bytes.len(),
+            }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
@@ -254,13 +264,21 @@ impl Row {
         T::from_value(value).map_err(|reason| StoreError::Corrupt { column, reason })
     }
 
+    /// Reads a column of text in place.
+    fn text(&self, column: usize) -> Result<&str> {
+        match self.values.get(column) {
+            Some(Value::Text(text)) => Ok(text),
+            Some(other) => Err(StoreError::Corrupt { column, reason: format!("expected a text, found {}", other.kind()) }),
+            None => Err(StoreError::Corrupt { column, reason: format!("the row has {} columns", self.values.len()) }),
+        }
+    }
+
     /// Reads a word that stands for an enum, or any other text with a parser.
     pub fn parse<T: FromStr>(&self, column: usize) -> Result<T>
     where
         T::Err: Display,
     {
-        let text: String = self.get(column)?;
-        text.parse().map_err(|e| StoreError::Corrupt { column, reason: format!("{e}") })
+        self.text(column)?.parse().map_err(|e| StoreError::Corrupt { column, reason: format!("{e}") })
     }
 
     /// Like [`Row::parse`], for a column that may be empty.
@@ -268,23 +286,22 @@ impl Row {
     where
         T::Err: Display,
     {
-        match self.get::<Option<String>>(column)? {
-            None => Ok(None),
-            Some(_) => self.parse(column).map(Some),
+        match self.values.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.parse(column).map(Some),
         }
     }
 
     /// Reads a column of JSON text.
     pub fn json<T: DeserializeOwned>(&self, column: usize) -> Result<T> {
-        let text: String = self.get(column)?;
-        serde_json::from_str(&text).map_err(|e| StoreError::Corrupt { column, reason: format!("{e}") })
+        serde_json::from_str(self.text(column)?).map_err(|e| StoreError::Corrupt { column, reason: format!("{e}") })
     }
 
     /// Like [`Row::json`], for a column that may be empty.
     pub fn json_optional<T: DeserializeOwned>(&self, column: usize) -> Result<Option<T>> {
-        match self.get::<Option<String>>(column)? {
-            None => Ok(None),
-            Some(_) => self.json(column).map(Some),
+        match self.values.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.json(column).map(Some),
         }
     }
 }

@@ -38,9 +38,9 @@ async fn filled(db: &Db) -> Tx {
         User { id: mint(1), email: "ada@grid.example".into(), name: "Ada".into(), operator: false, created_at: at(1), suspended: false };
     users::insert(&mut tx, &user, None).await.unwrap();
     for (number, name) in [(CONSUMER, "grid"), (PROVIDER, "lens")] {
-        let sql = "insert into organizations (id, handle, name, name_key, description, created_at, updated_at, sequence, head_hash, last_event_at)
-                   values ($1, $2, $2, $2, '', 1, 1, 0, $3, 1)";
-        tx.execute(sql, params![mint::<OrganizationId>(number), name, vec![0_u8; 32]]).await.unwrap();
+        let sql =
+            "insert into organizations (id, handle, name, name_key, description, created_at, updated_at) values ($1, $2, $2, $2, '', 1, 1)";
+        tx.execute(sql, params![mint::<OrganizationId>(number), name]).await.unwrap();
     }
     let sql = "insert into applications (id, organization_id, name, description, redirect_uris, created_at, updated_at)
                values ($1, $2, 'Engine', '', '[]', 1, 1)";

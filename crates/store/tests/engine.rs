@@ -15,7 +15,7 @@ use stoa_domain::{
     ids::{Id, OrganizationId},
     time::{Day, Ts},
 };
-use stoa_store::{Conn, DatabaseUrl, Db, Engine, StoreError, Tx, Value, params, values};
+use stoa_store::{Conn, DatabaseUrl, Db, Engine, Hold, StoreError, Tx, Value, params, values};
 use stoa_testkit::{TestDb, both_engines, databases};
 
 async fn create(db: &Db, sql: &str) {
@@ -284,6 +284,104 @@ both_engines! {
         }
         let row = db.read().await.unwrap().fetch_one("select count(*) from log", &[]).await.unwrap();
         assert_eq!(row.get::<i64>(0).unwrap(), 16 * 15);
+    }
+
+    async fn what_takes_itself_back_leaves_its_neighbours_as_they_were(db: Db) {
+        counters(&db).await;
+        create(&db, "create table kept (id BIGINT not null primary key, place BIGINT not null, text TEXT not null)").await;
+        let long = "x".repeat(3 * 1024 * 1024);
+        let tasks: Vec<_> = (0..32_i64).map(|task| {
+            let (db, long) = (db.clone(), long.clone());
+            tokio::spawn(async move {
+                for round in 0..12 {
+                    let id = task * 100 + round;
+                    let mut tx = db.begin().await.unwrap();
+                    // What is written depends on what was written before, as the number of an event does.
+                    let rows = tx.lock("select n from counters where id = $1", params![1_i64]).await.unwrap();
+                    let place: i64 = rows[0].get::<i64>(0).unwrap() + 1;
+                    add(&mut tx, 1).await;
+                    // Two of these are more than is kept to be written again.
+                    let text = if (task + round) % 31 == 0 { long.as_str() } else { "short" };
+                    let row = vec![Value::from(id), Value::from(place), Value::from(text)];
+                    tx.insert_many("insert into kept (id, place, text)", 3, std::slice::from_ref(&row), "").await.unwrap();
+                    if round % 4 == 1 {
+                        let again = tx.insert_many("insert into kept (id, place, text)", 3, &[row], "").await;
+                        assert!(matches!(again, Err(StoreError::Duplicate { .. })));
+                    } else if round % 4 == 3 {
+                        tx.send("update kept set place = -1", &[]).await.unwrap();
+                    }
+                    if round % 2 == 0 {
+                        tx.commit().await.unwrap();
+                    } else {
+                        drop(tx);
+                    }
+                }
+            })
+        }).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let rows = db.read().await.unwrap().fetch_all("select place, id from kept order by place", &[]).await.unwrap();
+        let places: Vec<i64> = rows.iter().map(|row| row.get(0).unwrap()).collect();
+        assert_eq!(places, (1..=32 * 6).collect::<Vec<_>>(), "each number once, in the order of the commits");
+        assert!(rows.iter().all(|row| row.get::<i64>(1).unwrap() % 2 == 0), "what was taken back is gone");
+        assert_eq!(count(&db).await, 32 * 6);
+    }
+
+    async fn several_queries_are_answered_in_their_order(db: Db) {
+        counters(&db).await;
+        let query = |n: i64| ("select cast($1 as bigint), n from counters".to_owned(), values![n]);
+        let mut conn = db.read().await.unwrap();
+        let answers = conn.fetch_each((1..=40).map(query).collect()).await.unwrap();
+        let first: Vec<i64> = answers.iter().map(|rows| rows[0].get(0).unwrap()).collect();
+        assert_eq!(first, (1..=40).collect::<Vec<_>>());
+        let mut tx = db.begin().await.unwrap();
+        tx.send("update counters set n = n + $1", params![2_i64]).await.unwrap();
+        let seen = tx.fetch_each(vec![query(1)]).await.unwrap();
+        assert_eq!(seen[0][0].get::<i64>(1).unwrap(), 2, "what was sent before is seen");
+        assert!(tx.fetch_each(vec![query(1), ("select nothing".to_owned(), vec![])]).await.is_err());
+        assert!(tx.fetch_each(vec![query(1)]).await.is_err(), "after a failure only rolling back is left");
+        drop(tx);
+        assert_eq!(count(&db).await, 0);
+    }
+
+    async fn what_was_sent_and_fails_is_told_before_anything_counts(db: Db) {
+        counters(&db).await;
+        for ends_at_once in [false, true] {
+            let mut tx = db.begin().await.unwrap();
+            add(&mut tx, 1).await;
+            let sent = tx.send("insert into counters (id, n) values ($1, $2)", params![1_i64, 0_i64]).await;
+            let told = match sent {
+                Err(error) => error,
+                Ok(()) if ends_at_once => tx.commit().await.unwrap_err(),
+                Ok(()) => tx.fetch_one("select 1", &[]).await.unwrap_err(),
+            };
+            assert!(matches!(told, StoreError::Duplicate { .. }), "{told}");
+            assert_eq!(count(&db).await, 0);
+        }
+    }
+
+    async fn rows_are_shared_by_those_who_only_need_them_to_stay(db: Db) {
+        counters(&db).await;
+        if db.engine() == Engine::Sqlite {
+            return; // It has one writer.
+        }
+        let sql = "select n from counters where id = $1";
+        let mut first = db.begin().await.unwrap();
+        let shared = first.holding(sql, Hold::Shared);
+        first.fetch_one(&shared, params![1_i64]).await.unwrap();
+        let mut second = db.begin().await.unwrap();
+        second.fetch_one(&shared, params![1_i64]).await.unwrap();
+        let mut third = db.begin().await.unwrap();
+        let mut waits = Box::pin(async move {
+            third.lock(sql, params![1_i64]).await.unwrap();
+            third
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(100), &mut waits).await.is_err(), "two others hold it");
+        first.commit().await.unwrap();
+        assert!(tokio::time::timeout(Duration::from_millis(100), &mut waits).await.is_err(), "one other holds it");
+        second.commit().await.unwrap();
+        drop(waits.await);
     }
 
     async fn futures_that_are_given_up_leave_the_engine_usable(db: Db) {

@@ -12,7 +12,7 @@ use std::{
 use axum::http::HeaderName;
 use sha2::{Digest, Sha256};
 use stoa_access::Access;
-use stoa_actions::{Act, Caller, Clock, Entropy, Limits, Stoa, providers::Provider, resources, tokens, users};
+use stoa_actions::{Act, Caller, Clock, Entropy, Limits, Plans, Stoa, providers::Provider, resources, tokens, users};
 use stoa_domain::{
     events::{ChainCheck, EventFilter},
     ids::{MailId, UserId},
@@ -27,7 +27,7 @@ use stoa_server::{
 };
 use stoa_store::{
     blobs::{self, Blobs},
-    events, mail, organizations,
+    events, logs, mail,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -159,6 +159,7 @@ impl TestApp {
             db: database.db.clone(),
             blobs: Blobs::directory(folder.path()).expect("a folder for blobs"),
             access: Access::new(database.db.clone()),
+            plans: Plans::default(),
             clock: clock.clone(),
             entropy: Arc::new(TestEntropy(AtomicU64::new(0))),
             public_url: url.as_str().into(),
@@ -314,7 +315,7 @@ impl TestApp {
     pub async fn finish(mut self) {
         self.finished = true;
         let mut conn = self.stoa.db.read().await.expect("a connection");
-        for head in organizations::heads_since(&mut conn, Ts::from_micros(0)).await.expect("heads") {
+        for head in logs::heads_since(&mut conn, Ts::from_micros(0)).await.expect("heads") {
             let mut check = ChainCheck::default();
             let mut after = 0;
             loop {

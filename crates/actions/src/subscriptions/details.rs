@@ -20,7 +20,7 @@ use stoa_store::{
 };
 
 use super::{Concerned, effects::concerned_all};
-use crate::{Caller, Error, Result, Who, requests, seats, seats::Seat};
+use crate::{Act, Caller, Error, Result, Who, requests, seats, seats::Seat};
 
 /// A grant with names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +135,38 @@ pub async fn get(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, id
 pub async fn of_one(conn: &mut Conn, subscription: Subscription) -> Result<Details> {
     let mut all = details(conn, subscription.organization, vec![subscription]).await?;
     all.pop().ok_or(Error::NotFound("subscription"))
+}
+
+/// Everything about a subscription that its person has just made and that is in force, from what is known of it.
+pub(super) fn of_new(
+    act: &Act,
+    subscription: Subscription,
+    concerned: Concerned,
+    grants: Vec<KeptGrant>,
+    candidates: &[Candidate],
+) -> Result<Details> {
+    let person = act.caller.person()?;
+    let by = (person.id, person.name.clone());
+    let mut grants: Vec<_> = grants
+        .into_iter()
+        .filter_map(|grant| {
+            let project = candidates.iter().find(|one| one.id == grant.project)?.clone();
+            let approved_by = grant.approved_by.map(|_| by.clone());
+            Some(GrantDetails { grant, project, approved_by })
+        })
+        .collect();
+    grants.sort_by_key(|one| one.grant.id);
+    Ok(Details {
+        replaced_by: Vec::new(),
+        named: candidates.iter().filter(|one| subscription.choice.projects.contains(&one.id)).cloned().collect(),
+        subscription,
+        concerned,
+        requested_by: by,
+        grants,
+        requests: Vec::new(),
+        suspensions: Vec::new(),
+        endings: Vec::new(),
+    })
 }
 
 /// Everything about several subscriptions of one organization, in a fixed number of statements.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use stoa_domain::{
-    consents::ConsentKind,
+    consents::{ConsentKind, TextHash},
     events::{EventKind, Subject},
     ids::{ProjectId, RequestId, SubscriptionId, UserId},
     locks::GrantTerms,
@@ -114,14 +114,14 @@ pub(super) fn terms_data(terms: &BTreeMap<ProjectId, GrantTerms>, of: &BTreeSet<
     .collect()
 }
 
-/// Opens grants of these projects by the caller's approval.
+/// Opens grants of these projects by the caller's approval, and answers them.
 pub(super) async fn grant(
     act: &mut Act,
     subscription: &Subscription,
     projects: impl IntoIterator<Item = ProjectId>,
     terms: &BTreeMap<ProjectId, GrantTerms>,
     request: Option<RequestId>,
-) -> Result<()> {
+) -> Result<Vec<KeptGrant>> {
     let new: Vec<KeptGrant> = projects
         .into_iter()
         .map(|project| {
@@ -139,7 +139,8 @@ pub(super) async fn grant(
             }
         })
         .collect();
-    Ok(grants::insert_many(&mut act.tx, subscription.organization, &new).await?)
+    grants::insert_many(&mut act.tx, subscription.organization, &new).await?;
+    Ok(new)
 }
 
 /// Opens the grants of a subscription that has just come into force, and says so in both logs.
@@ -155,7 +156,32 @@ pub(super) async fn open_grants(
     request: Option<RequestId>,
 ) -> Result<()> {
     let all = locks::open_projects(&mut act.tx, subscription, candidates).await?;
-    let mut chosen = subscription.choice.chosen(&all);
+    let text = consents::text_of(&mut act.tx, subscription.provider, subscription.contract).await?;
+    let known = Known { candidates, all: &all, text };
+    open_known(act, subscription, concerned, &known, terms, request).await.map(drop)
+}
+
+/// What [`open_grants`] reads first.
+pub(super) struct Known<'a> {
+    /// The organization's projects.
+    pub candidates: &'a [Candidate],
+    /// Those that are not locked for the service.
+    pub all: &'a BTreeSet<ProjectId>,
+    /// The hash of the contract's words.
+    pub text: TextHash,
+}
+
+/// Like [`open_grants`], where what it reads is known; answers the grants.
+pub(super) async fn open_known(
+    act: &mut Act,
+    subscription: &Subscription,
+    concerned: &Concerned,
+    known: &Known<'_>,
+    terms: &BTreeMap<ProjectId, GrantTerms>,
+    request: Option<RequestId>,
+) -> Result<Vec<KeptGrant>> {
+    let candidates = known.candidates;
+    let mut chosen = subscription.choice.chosen(known.all);
     let mut later = BTreeSet::new();
     if subscription.choice.for_new_project() != IncludeFuture::Yes {
         later = candidates.iter().filter(|one| one.created_at > subscription.created_at).map(|one| one.id).collect();
@@ -165,10 +191,10 @@ pub(super) async fn open_grants(
     // What has an end that went by while it waited is not opened at all.
     let now = act.now();
     chosen.retain(|id| terms.get(id).and_then(|terms| terms.until).is_none_or(|until| until > now));
-    grant(act, subscription, chosen.iter().copied(), terms, request).await?;
+    let opened = grant(act, subscription, chosen.iter().copied(), terms, request).await?;
     let given = Given { kind: ConsentKind::Subscribed, accepted_by: subscription.requested_by, request };
     let projects = candidates.iter().filter(|one| chosen.contains(&one.id)).map(|one| (one.id, one.name.clone())).collect();
-    let consent = consents::keep(act, subscription, &concerned.offer, given, projects).await?;
+    let consent = consents::keep_of(act, subscription, &concerned.offer, given, projects, known.text).await?;
     let data = concerned.data(json!({
         "plan": {"id": subscription.plan, "name": concerned.offer.prices.name},
         "contract": {"id": subscription.contract, "version": concerned.offer.version},
@@ -185,7 +211,7 @@ pub(super) async fn open_grants(
         let asks = requests::for_projects(subscription, later);
         requests::open_all(act, vec![(asks, subscription.requested_by)]).await?;
     }
-    Ok(())
+    Ok(opened)
 }
 
 /// Brings a requested subscription into force. Whether it is [still offered](still_offered) was judged before.

@@ -104,7 +104,7 @@ pub(super) fn provider_approves(service: &Service, organization: OrganizationId)
 /// A service that the caller may know of: it has been on the marketplace (a private one for an organization of the caller's),
 /// one of the caller's organizations subscribes it, or the caller is a member of its provider.
 pub(crate) async fn seen(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<Service> {
-    let seen = services::find_for(conn, key, &caller.viewer()?).await?.ok_or(Error::NotFound("service"))?;
+    let seen = services::find_open_for(conn, key, &caller.viewer()?).await?.ok_or(Error::NotFound("service"))?;
     let listed = seen.service.published_at.is_some() && (seen.named || seen.service.visibility != Visibility::Private);
     if listed || seen.subscribed || seen.role.is_some() { Ok(seen.service) } else { Err(Error::NotFound("service")) }
 }

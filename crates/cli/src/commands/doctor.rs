@@ -6,7 +6,7 @@ use stoa_domain::{
     events::{Broken, ChainCheck, EventFilter},
     time::Ts,
 };
-use stoa_store::{Conn, Db, Engine, StoreError, events, organizations};
+use stoa_store::{Conn, Db, Engine, StoreError, events, logs};
 
 use super::{Outcome, failure::print, install};
 use crate::config::Config;
@@ -41,7 +41,7 @@ pub async fn run(config: &Config) -> Outcome {
 
 async fn look_at_logs(db: &Db) -> Result<usize, super::Failure> {
     let mut conn = db.read().await?;
-    let heads = organizations::heads_since(&mut conn, Ts::from_micros(i64::MIN)).await?;
+    let heads = logs::heads_since(&mut conn, Ts::from_micros(i64::MIN)).await?;
     let mut findings = 0;
     let mut events = 0;
     for head in &heads {
@@ -58,7 +58,7 @@ async fn look_at_logs(db: &Db) -> Result<usize, super::Failure> {
     Ok(findings)
 }
 
-async fn check(conn: &mut Conn, head: &organizations::Head) -> Result<(usize, Vec<Broken>), StoreError> {
+async fn check(conn: &mut Conn, head: &logs::Head) -> Result<(usize, Vec<Broken>), StoreError> {
     let mut chain = ChainCheck::default();
     let (mut after, mut read) = (0, 0);
     loop {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stoa_access::Access;
-use stoa_actions::{Limits, Stoa};
+use stoa_actions::{Limits, Plans, Stoa};
 use stoa_server::App;
 use stoa_store::{DatabaseUrl, Db, blobs::Blobs};
 
@@ -52,6 +52,7 @@ pub async fn stoa(config: &Config) -> Result<Stoa, Failure> {
     Ok(Stoa {
         blobs: blobs(config)?,
         access: Access::new(db.clone()),
+        plans: Plans::default(),
         db,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),

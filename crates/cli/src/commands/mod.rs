@@ -11,7 +11,7 @@ mod organizations;
 mod serve;
 mod users;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
@@ -21,6 +21,9 @@ use crate::{
 };
 
 pub use failure::{Failure, Outcome};
+
+/// How long a thread that only blocks is kept without work.
+const KEEP_THREADS: Duration = Duration::from_secs(2);
 
 /// A self-hosted marketplace of services for organizations that keep their data in projects.
 #[derive(Parser)]
@@ -83,7 +86,9 @@ impl Stoa {
         let config = Config::load(&self.options)?;
         logging::start(&config);
         install::crypto();
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::new)?;
+        // A thread that ends lets the allocator give memory back to the system: soon, and not ten seconds later.
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.enable_all().thread_keep_alive(KEEP_THREADS).build().map_err(Failure::new)?;
         runtime.block_on(async move {
             match self.command {
                 Command::Serve => serve::run(&config).await,

@@ -41,6 +41,9 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
     start_background(&mut background, &stoa, &stopping);
     background.spawn(send_mail(app.clone(), stopping.clone()));
     let router = stoa_server::router(app);
+    // What the start needed and nobody needs any more, such as the API's document, goes back to the system when this thread
+    // ends, which it does as soon as it was idle for a while.
+    drop(tokio::task::spawn_blocking(|| ()));
     let stopped = stopping.clone();
     let shutdown = async move {
         stop.await;

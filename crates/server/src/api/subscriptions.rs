@@ -13,6 +13,7 @@ use stoa_domain::{
     meters::{Plan, PlanInput},
     organizations::Key,
     periods::Period,
+    requests::Request,
     services::{DataPermission, Level},
     subscriptions::{ChoiceInput, IncludeFuture, Mode, Subscription, SubscriptionState},
     suspensions::Cause,
@@ -464,8 +465,19 @@ impl SubscriptionsQuery {
 }
 
 pub(crate) async fn answer_done(api: &Api, mut act: Act, done: Done, at_once: StatusCode, waiting: StatusCode) -> ApiResult {
-    let request = done.request.map(|request| request.id);
     let details = subscriptions::of_one(&mut act.tx, done.subscription).await?;
+    answer_details(api, act, details, done.request, at_once, waiting).await
+}
+
+async fn answer_details(
+    api: &Api,
+    act: Act,
+    details: Details,
+    request: Option<Request>,
+    at_once: StatusCode,
+    waiting: StatusCode,
+) -> ApiResult {
+    let request = request.map(|request| request.id);
     let mut view = SubscriptionView::new(&api.app.stoa.public_url, api.caller.now, details);
     view.request = view.requests.iter().find(|one| Some(one.id) == request).cloned();
     let status = if request.is_some() { waiting } else { at_once };
@@ -485,8 +497,11 @@ pub async fn create(api: Api, ApiPath(org): ApiPath<String>, ApiJson(body): ApiJ
         label: body.label.unwrap_or_default(),
         note: body.note.unwrap_or_default(),
     };
-    let done = subscriptions::subscribe(&mut act, &Key::read(&org), new).await?;
-    answer_done(&api, act, done, StatusCode::CREATED, StatusCode::CREATED).await
+    let (done, details) = subscriptions::subscribe_in_full(&mut act, &Key::read(&org), new).await?;
+    match details {
+        Some(details) => answer_details(&api, act, details, done.request, StatusCode::CREATED, StatusCode::CREATED).await,
+        None => answer_done(&api, act, done, StatusCode::CREATED, StatusCode::CREATED).await,
+    }
 }
 
 /// The subscriptions of an organization, newest first.

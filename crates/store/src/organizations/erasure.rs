@@ -32,7 +32,7 @@ pub const ERASED: [&str; 18] = [
 
 /// The tables of which rows stay under the organization's id: the ledger, what its rows refer to, and how far the log was
 /// read. Texts that people wrote into them are erased.
-pub const LEDGER: [&str; 26] = [
+pub const LEDGER: [&str; 27] = [
     "applications",
     "budgets",
     "consents",
@@ -45,6 +45,7 @@ pub const LEDGER: [&str; 26] = [
     "handovers",
     "level_change_parts",
     "level_changes",
+    "logs",
     "mail_positions",
     "plans",
     "project_locks",

@@ -25,8 +25,14 @@ impl ToSql for Value {
 
 /// Runs a statement and reads at most `limit` rows.
 pub(super) fn query(connection: &Connection, sql: &str, params: &[Value], limit: usize) -> Result<Vec<Row>> {
+    query_noting(connection, sql, params, limit).map(|(rows, _)| rows)
+}
+
+/// Like [`query`]; tells as well whether the statement may have changed anything.
+pub(super) fn query_noting(connection: &Connection, sql: &str, params: &[Value], limit: usize) -> Result<(Vec<Row>, bool)> {
     let failed = |e| failure(connection, e);
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let changes = !statement.readonly();
     bind(connection, &mut statement, params)?;
     let columns = statement.column_count();
     let mut rows = statement.raw_query();
@@ -40,7 +46,7 @@ pub(super) fn query(connection: &Connection, sql: &str, params: &[Value], limit:
         }
         read.push(Row::new(values));
     }
-    Ok(read)
+    Ok((read, changes))
 }
 
 /// Runs a statement and tells how many rows it touched.
