@@ -247,12 +247,9 @@ impl Conn {
         for _ in &queries {
             self.count()?;
         }
-        let in_place = |query: &mut dyn FnMut(&str, &[Value]) -> Result<Vec<Row>>| {
-            queries.iter().map(|(sql, values)| query(sql, values)).collect::<Result<Vec<_>>>()
-        };
         let result = match &mut self.session {
-            Session::Reader(reader) => in_place(&mut |sql, values| reader.query(sql, values, usize::MAX)),
-            Session::Writer(writing) => in_place(&mut |sql, values| writing.query(sql, values, usize::MAX)),
+            Session::Reader(reader) => queries.iter().map(|(sql, values)| reader.query(sql, values, usize::MAX)).collect(),
+            Session::Writer(writing) => queries.iter().map(|(sql, values)| writing.query(sql, values, usize::MAX)).collect(),
             Session::Postgres(client) => client.query_each(queries).await,
         };
         self.note(result)

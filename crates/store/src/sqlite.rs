@@ -133,8 +133,10 @@ impl Database {
         let Some(connection) = guard.close() else { return settled };
         blocking(|| {
             connection.busy_timeout(BUSY_FOR).map_err(|e| failure(&connection, e))?;
-            // Readers may still be at work; then the next process to open the file checkpoints.
-            if let Err(error) = connection.execute_batch("pragma optimize; pragma wal_checkpoint(truncate)") {
+            // Readers may still be at work; then the next process to open the file checkpoints. No `pragma optimize`: what it
+            // counts while there is little makes SQLite look through whole tables when there is much; without counts it takes the
+            // keys.
+            if let Err(error) = connection.execute_batch("pragma wal_checkpoint(truncate)") {
                 tracing::debug!(%error, "could not checkpoint before closing");
             }
             connection.close().map_err(|(connection, e)| failure(&connection, e))

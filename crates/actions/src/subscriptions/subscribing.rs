@@ -95,12 +95,6 @@ pub async fn subscribe_in_full(act: &mut Act, org: &Key<OrganizationId>, new: Ne
         let details = open(act, &subscription, &concerned, &ground, text, &checked.terms).await?;
         return Ok((Done { subscription, request: None }, details));
     }
-    let data = concerned.data(json!({
-        "plan": {"id": subscription.plan, "name": concerned.offer.prices.name},
-        "projects": effects::choice_data(&subscription.choice, candidates),
-        "note": subscription.note,
-    }));
-    concerned.record(act, EventKind::SubscriptionRequested, data);
     let asks = NewRequest {
         kind: RequestKind::Subscribe,
         step: if internal { Step::Internal } else { Step::Provider },
@@ -112,8 +106,19 @@ pub async fn subscribe_in_full(act: &mut Act, org: &Key<OrganizationId>, new: Ne
         note: subscription.note.clone(),
         rule: need.rule(),
     };
+    tell_requested(act, &subscription, &concerned, candidates);
     let request = requests::open(act, asks).await?;
     Ok((Done { subscription, request: Some(request) }, None))
+}
+
+/// Says in both logs that a subscription is asked for.
+fn tell_requested(act: &mut Act, subscription: &Subscription, concerned: &Concerned, candidates: &[Candidate]) {
+    let data = concerned.data(json!({
+        "plan": {"id": subscription.plan, "name": concerned.offer.prices.name},
+        "projects": effects::choice_data(&subscription.choice, candidates),
+        "note": subscription.note,
+    }));
+    concerned.record(act, EventKind::SubscriptionRequested, data);
 }
 
 /// Opens the grants of a subscription that is in force at once; what is to be shown of it, unless something is asked for
