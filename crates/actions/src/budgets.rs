@@ -180,7 +180,7 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<u64> {
                 let spent = spent.get(&(budget.subscription, budget.amount.currency())).copied().unwrap_or_default();
                 let is = held.iter().any(|one| one.subscription == budget.subscription && one.cause == Cause::Budget);
                 let alias = held.iter().any(|one| one.subscription == budget.subscription && one.cause == Cause::LevelChange);
-                if budget.is_used_up(spent).map_err(too_large)? != is && !(alias && !is) {
+                if (is || !alias) && budget.is_used_up(spent).map_err(too_large)? != is {
                     due.push((budget.organization, budget.subscription));
                 }
             }

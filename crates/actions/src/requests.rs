@@ -430,7 +430,9 @@ pub async fn approve(act: &mut Act, id: RequestId, comment: &str) -> Result<Requ
     tell(act, &locked, &request, EventKind::RequestApproved, &said);
     match (request.kind, locked.subscription) {
         (RequestKind::Publish, _) => drop(services::publish_now(act, &locked.service).await?),
-        (RequestKind::ChangeLevel, _) => drop(level_changes::resolve(act, &request).await?),
+        (RequestKind::ChangeLevel, _) => {
+            level_changes::resolve(act, &request).await?;
+        }
         (_, Some(subscription)) => drop(subscriptions::resolve(act, &request, subscription).await?),
         (_, None) => return Err(Error::NotFound("subscription")),
     }

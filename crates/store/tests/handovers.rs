@@ -217,6 +217,21 @@ async fn furnish(db: &Db, number: u8, many: u8) {
         .await;
         row(
             &mut tx,
+            "level_changes",
+            &consumer(&[
+                ("id", uid(key)),
+                ("provider_id", uid(OLD)),
+                ("service_id", service.clone()),
+                ("contract_id", uid(key)),
+                ("state", text("undone")),
+                ("until", zero()),
+                ("accepted_by", uid(CONSUMER)),
+                ("accepted_at", zero()),
+            ]),
+        )
+        .await;
+        row(
+            &mut tx,
             "contract_offers",
             &consumer(&[
                 ("subscription_id", uid(key)),
