@@ -6,14 +6,7 @@ import { after, before, describe } from "node:test";
 import { browserTest, signIn, startBrowser } from "../support/browser.mjs";
 import { inspect } from "../support/checks.mjs";
 import { engines, startStoa } from "../support/stoa.mjs";
-
-const password = "a long enough password";
-const people = {
-  owner: { email: "owner@grid.example", name: "Grid Owner", password },
-  viewer: { email: "viewer@grid.example", name: "Grid Viewer", password },
-  provider: { email: "provider@forecasts.example", name: "Forecast Provider", password },
-  reader: { email: "reader@forecasts.example", name: "Forecast Reader", password },
-};
+import { people, settleTrade } from "../support/trade.mjs";
 
 for (const engine of engines) {
   describe(`contracts on ${engine}`, { concurrency: false }, () => {
@@ -22,8 +15,6 @@ for (const engine of engines) {
     let owner;
     before(async () => {
       [browser, stoa] = await Promise.all([startBrowser(), startStoa(engine)]);
-      for (const person of Object.values(people)) await stoa.createUser(person);
-      owner = stoa.api(await stoa.token(people.owner.email));
       await prepare();
     });
     after(async () => {
@@ -31,25 +22,15 @@ for (const engine of engines) {
       await stoa?.stop();
     });
 
-    /** An organization that provides, one that subscribes three services for two projects. */
+    /** Two services, each subscribed for two projects. */
     async function prepare() {
-      const provider = stoa.api(await stoa.token(people.provider.email));
-      await provider("POST", "/api/v1/organizations", { name: "Forecasts" });
-      await provider("POST", "/api/v1/organizations/forecasts/members", { members: [{ email: people.reader.email, role: "viewer" }] });
-      const application = await provider("POST", "/api/v1/applications", { name: "Backend", organization: "forecasts" });
-      await owner("POST", "/api/v1/organizations", { name: "Grid" });
-      await owner("POST", "/api/v1/organizations/grid/members", { members: [{ email: people.viewer.email, role: "viewer" }] });
-      for (const name of ["North", "South"]) await owner("POST", "/api/v1/organizations/grid/projects", { name });
-      for (const name of ["Load", "Wind"]) {
-        const plans = [
-          { name: "Basic", currency: "EUR", monthly: "10", meters: [{ name: "calls", unit: "call", unit_price: "0.02" }] },
-          { name: "Plus", currency: "EUR", monthly: "40" },
-        ];
-        const contract = { level: "organization", permissions: ["resources:read", "resources:write"], plans };
-        const service = await provider("POST", "/api/v1/organizations/forecasts/services", {
-          application: application.id, name, summary: "Forecasts", description: "Forecasts", categories: ["energy"], visibility: "public", contract,
-        });
-        await provider("POST", `/api/v1/services/${service.id}/publish`, {});
+      const plans = [
+        { name: "Basic", currency: "EUR", monthly: "10", meters: [{ name: "calls", unit: "call", unit_price: "0.02" }] },
+        { name: "Plus", currency: "EUR", monthly: "40" },
+      ];
+      const trade = await settleTrade(stoa, ["Load", "Wind"], { level: "organization", permissions: ["resources:read", "resources:write"], plans });
+      owner = trade.owner;
+      for (const service of trade.services) {
         const projects = { mode: "selected", projects: ["north", "south"] };
         await owner("POST", "/api/v1/organizations/grid/subscriptions", { service: service.id, plan: "Basic", projects, accept_terms: true });
       }

@@ -7,14 +7,7 @@ import { browserTest, signIn, startBrowser } from "../support/browser.mjs";
 import { inspect } from "../support/checks.mjs";
 import { keyboardOf } from "../support/keyboard.mjs";
 import { engines, startStoa } from "../support/stoa.mjs";
-
-const password = "a long enough password";
-const people = {
-  owner: { email: "owner@grid.example", name: "Grid Owner", password },
-  viewer: { email: "viewer@grid.example", name: "Grid Viewer", password },
-  provider: { email: "provider@forecasts.example", name: "Forecast Provider", password },
-  reader: { email: "reader@forecasts.example", name: "Forecast Reader", password },
-};
+import { people, settleTrade } from "../support/trade.mjs";
 
 for (const engine of engines) {
   describe(`changes of level on ${engine}`, { concurrency: false }, () => {
@@ -23,8 +16,6 @@ for (const engine of engines) {
     let owner;
     before(async () => {
       [browser, stoa] = await Promise.all([startBrowser(), startStoa(engine)]);
-      for (const person of Object.values(people)) await stoa.createUser(person);
-      owner = stoa.api(await stoa.token(people.owner.email));
       await prepare();
     });
     after(async () => {
@@ -32,21 +23,12 @@ for (const engine of engines) {
       await stoa?.stop();
     });
 
-    /** An organization that provides two services at project level, one that subscribes them for two projects. */
+    /** Two services at project level, each subscribed for two projects. */
     async function prepare() {
-      const provider = stoa.api(await stoa.token(people.provider.email));
-      await provider("POST", "/api/v1/organizations", { name: "Forecasts" });
-      await provider("POST", "/api/v1/organizations/forecasts/members", { members: [{ email: people.reader.email, role: "viewer" }] });
-      const application = await provider("POST", "/api/v1/applications", { name: "Backend", organization: "forecasts" });
-      await owner("POST", "/api/v1/organizations", { name: "Grid" });
-      await owner("POST", "/api/v1/organizations/grid/members", { members: [{ email: people.viewer.email, role: "viewer" }] });
-      for (const name of ["North", "South"]) await owner("POST", "/api/v1/organizations/grid/projects", { name });
-      for (const name of ["Load", "Wind"]) {
-        const contract = { level: "project", permissions: ["resources:read"], plans: [{ name: "Basic", currency: "EUR", monthly: "10" }] };
-        const service = await provider("POST", "/api/v1/organizations/forecasts/services", {
-          application: application.id, name, summary: "Forecasts", description: "Forecasts", categories: ["energy"], visibility: "public", contract,
-        });
-        await provider("POST", `/api/v1/services/${service.id}/publish`, {});
+      const contract = { level: "project", permissions: ["resources:read"], plans: [{ name: "Basic", currency: "EUR", monthly: "10" }] };
+      const trade = await settleTrade(stoa, ["Load", "Wind"], contract);
+      owner = trade.owner;
+      for (const service of trade.services) {
         for (const project of ["north", "south"]) {
           await owner("POST", "/api/v1/organizations/grid/subscriptions", { service: service.id, project, accept_terms: true });
         }
