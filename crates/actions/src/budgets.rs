@@ -9,11 +9,10 @@ use stoa_domain::{
     events::EventKind,
     groupings::{CostWord, Grouping},
     ids::{OrganizationId, SubscriptionId},
-    money::Currency,
     organizations::Key,
     periods::Period,
     permissions::{Permission, Verdict, verdict},
-    subscriptions::{Subscription, SubscriptionState, WrongState},
+    subscriptions::Subscription,
     suspensions::Cause,
     text::Faults,
     time::Ts,
@@ -24,8 +23,11 @@ use crate::{
     Act, Caller, Error, Result, Stoa,
     costs::{self, too_large},
     seats::{self, Seat},
-    subscriptions::{self, concerned, state_at},
+    subscriptions::{self, concerned, in_force},
 };
+
+/// What is refused to a subscription that is not in force.
+const VERB: &str = "given a budget";
 
 /// A budget with what the month came to so far.
 #[derive(Debug, Clone)]
@@ -34,6 +36,16 @@ pub struct BudgetDetails {
     pub budget: Budget,
     /// What the calendar month (UTC) came to so far, in the currency of the budget.
     pub spent: Cost,
+}
+
+impl BudgetDetails {
+    /// Whether the month has used it up.
+    ///
+    /// # Errors
+    /// `amount_too_large` (422).
+    pub fn is_used_up(&self) -> Result<bool> {
+        self.budget.is_used_up(self.spent).map_err(too_large)
+    }
 }
 
 /// The budget of a subscription, if it has one.
@@ -52,20 +64,23 @@ pub async fn get(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, id
 /// # Errors
 /// Those of the database; `amount_too_large` (422).
 pub async fn of_one(conn: &mut Conn, subscription: &Subscription, now: Ts) -> Result<Option<BudgetDetails>> {
-    let Some(budget) = budgets::find(conn, subscription.organization, subscription.id).await? else { return Ok(None) };
-    let spent = spent(conn, std::slice::from_ref(&budget), now).await?;
-    let spent = spent.get(&(budget.subscription, budget.amount.currency())).copied().unwrap_or_default();
-    Ok(Some(BudgetDetails { budget, spent }))
+    let budget = budgets::find(conn, subscription.organization, subscription.id).await?;
+    Ok(with_spent(conn, budget.into_iter().collect(), now).await?.pop())
 }
 
-/// What the month came to so far, for the subscriptions of budgets of one organization.
-async fn spent(conn: &mut Conn, of: &[Budget], now: Ts) -> Result<BTreeMap<(SubscriptionId, Currency), Cost>> {
-    let Some(first) = of.first() else { return Ok(BTreeMap::new()) };
+/// Budgets of subscriptions of one organization, with what the month came to so far.
+async fn with_spent(conn: &mut Conn, of: Vec<Budget>, now: Ts) -> Result<Vec<BudgetDetails>> {
+    let Some(first) = of.first() else { return Ok(Vec::new()) };
     let ids: Vec<_> = of.iter().map(|one| one.subscription).collect();
     let part = costs::Part { subscriptions: Some(&ids), projects: None };
     let costs = costs::of_part(conn, first.organization, part, now, Period::month_of(now.day())).await?;
     let rows = costs.summary(&Grouping::by(&[CostWord::Subscription]))?.rows;
-    Ok(rows.into_iter().filter_map(|row| Some(((row.key.subscription?, row.key.currency), row.cost))).collect())
+    let spent: BTreeMap<_, _> = rows.into_iter().map(|row| ((row.key.subscription, row.key.currency), row.cost)).collect();
+    let details = |budget: Budget| {
+        let spent = spent.get(&(Some(budget.subscription), budget.amount.currency())).copied().unwrap_or_default();
+        BudgetDetails { budget, spent }
+    };
+    Ok(of.into_iter().map(details).collect())
 }
 
 /// Sets what a calendar month (UTC) of a subscription may cost. Allowing less takes what pausing takes; allowing more than the
@@ -77,7 +92,7 @@ async fn spent(conn: &mut Conn, of: &[Budget], now: Ts) -> Result<BTreeMap<(Subs
 pub async fn set(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, amount: &str) -> Result<Option<BudgetDetails>> {
     let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ReduceSubscription).await?;
     let subscription = subscriptions::locked(act, seat.organization.id, id).await?;
-    in_force(&subscription, act.now())?;
+    in_force(&subscription, act.now(), VERB)?;
     let concerned = concerned(&mut act.tx, &subscription).await?;
     let mut faults = Faults::new();
     let amount = faults.check("/amount", check_amount(amount, concerned.offer.prices.currency));
@@ -91,8 +106,11 @@ pub async fn set(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, a
     budgets::set(&mut act.tx, &new).await?;
     let data = json!({"amount": new.amount, "was": before.map(|before| before.amount)});
     concerned.record(act, EventKind::SubscriptionBudgetSet, concerned.data(data));
-    settle(act, subscription.clone(), Some(&new)).await?;
-    of_one(&mut act.tx, &subscription, new.set_at).await
+    let now = act.now();
+    let details = with_spent(&mut act.tx, vec![new], now).await?.pop();
+    // What goes on from today on costs something today.
+    let changed = settle(act, subscription.clone(), details.as_ref()).await?;
+    if changed { of_one(&mut act.tx, &subscription, now).await } else { Ok(details) }
 }
 
 /// Removes the budget of a subscription, which goes on at once where only that held it up.
@@ -102,20 +120,13 @@ pub async fn set(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, a
 pub async fn remove(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId) -> Result<()> {
     let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ReduceSubscription).await?;
     let subscription = subscriptions::locked(act, seat.organization.id, id).await?;
-    in_force(&subscription, act.now())?;
+    in_force(&subscription, act.now(), VERB)?;
     allows_more(&seat)?;
     let Some(before) = budgets::find(&mut act.tx, subscription.organization, id).await? else { return Ok(()) };
     budgets::remove(&mut act.tx, subscription.organization, id).await?;
     let concerned = concerned(&mut act.tx, &subscription).await?;
     concerned.record(act, EventKind::SubscriptionBudgetRemoved, concerned.data(json!({"was": before.amount})));
     settle(act, subscription, None).await.map(drop)
-}
-
-fn in_force(subscription: &Subscription, now: Ts) -> Result<()> {
-    match state_at(subscription, now) {
-        SubscriptionState::Active | SubscriptionState::Suspended | SubscriptionState::Ending => Ok(()),
-        state => Err(WrongState { state, verb: "given a budget" }.into()),
-    }
 }
 
 fn allows_more(seat: &Seat) -> Result<()> {
@@ -128,22 +139,14 @@ fn allows_more(seat: &Seat) -> Result<()> {
 
 /// Holds a subscription up where its budget is used up, and lets it go on where it is not; answers whether that changed anything.
 /// It was read under the locks of both organizations.
-async fn settle(act: &mut Act, subscription: Subscription, budget: Option<&Budget>) -> Result<bool> {
-    let now = act.now();
-    let used_up = match budget {
-        Some(budget) => {
-            let spent = spent(&mut act.tx, std::slice::from_ref(budget), now).await?;
-            let spent = spent.get(&(budget.subscription, budget.amount.currency())).copied().unwrap_or_default();
-            budget.is_used_up(spent).map_err(too_large)?
-        }
-        None => false,
-    };
+async fn settle(act: &mut Act, subscription: Subscription, budget: Option<&BudgetDetails>) -> Result<bool> {
+    let used_up = budget.map_or(Ok(false), BudgetDetails::is_used_up)?;
     let open = suspensions::open(&mut act.tx, subscription.organization, subscription.id).await?;
     let held = open.iter().any(|one| one.cause == Cause::Budget);
     let alias = open.iter().any(|one| one.cause == Cause::LevelChange);
     match (used_up, held) {
         (true, false) if !alias => {
-            let amount = budget.map(|budget| budget.amount.exact()).unwrap_or_default();
+            let amount = budget.map(|of| of.budget.amount.exact()).unwrap_or_default();
             subscriptions::hold(act, subscription, Cause::Budget, format!("{amount} a month are used up")).await?;
         }
         (false, true) => {
@@ -173,15 +176,14 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<u64> {
         after = Some((last.organization, last.subscription));
         let mut due = Vec::new();
         for of_one in page.chunk_by(|a, b| a.organization == b.organization) {
-            let spent = spent(&mut conn, of_one, now).await?;
             let ids: Vec<_> = of_one.iter().map(|one| (one.organization, one.subscription)).collect();
             let held = suspensions::open_of(&mut conn, &ids).await?;
-            for budget in of_one {
-                let spent = spent.get(&(budget.subscription, budget.amount.currency())).copied().unwrap_or_default();
-                let is = held.iter().any(|one| one.subscription == budget.subscription && one.cause == Cause::Budget);
-                let alias = held.iter().any(|one| one.subscription == budget.subscription && one.cause == Cause::LevelChange);
-                if (is || !alias) && budget.is_used_up(spent).map_err(too_large)? != is {
-                    due.push((budget.organization, budget.subscription));
+            for details in with_spent(&mut conn, of_one.to_vec(), now).await? {
+                let (organization, id) = (details.budget.organization, details.budget.subscription);
+                let held_by = |cause| held.iter().any(|one| one.subscription == id && one.cause == cause);
+                let is = held_by(Cause::Budget);
+                if (is || !held_by(Cause::LevelChange)) && details.is_used_up()? != is {
+                    due.push((organization, id));
                 }
             }
         }
@@ -197,11 +199,11 @@ async fn look_again(stoa: &Stoa, organization: OrganizationId, id: SubscriptionI
     let Some(found) = kept::find(&mut act.tx, organization, id).await? else { return Ok(false) };
     organizations::lock(&mut act.tx, &[organization, found.provider]).await?;
     let Some(found) = kept::find(&mut act.tx, organization, id).await? else { return Ok(false) };
-    let budget = budgets::find(&mut act.tx, organization, id).await?;
-    if in_force(&found, now).is_err() || budget.is_none() {
+    let details = of_one(&mut act.tx, &found, now).await?;
+    if in_force(&found, now, VERB).is_err() || details.is_none() {
         return Ok(false);
     }
-    let changed = settle(&mut act, found, budget.as_ref()).await?;
+    let changed = settle(&mut act, found, details.as_ref()).await?;
     act.commit().await?;
     Ok(changed)
 }

@@ -26,7 +26,7 @@ pub use stoa_store::costs::Billed;
 use crate::{Caller, Error, Result, seats};
 
 /// Amounts that cannot be calculated exactly are refused rather than rounded.
-pub fn too_large(overflow: Overflow) -> Error {
+pub(crate) fn too_large(overflow: Overflow) -> Error {
     Error::Unfit { code: "amount_too_large", detail: overflow.to_string() }
 }
 
@@ -212,6 +212,7 @@ async fn rated(conn: &mut Conn, organization: OrganizationId, part: Part<'_>, no
         }
     }
     let mut interned: BTreeSet<Arc<str>> = BTreeSet::new();
+    let mut relatives: HashMap<(SubscriptionId, ProjectId), BTreeSet<SubscriptionId>> = HashMap::new();
     for one in daily {
         let meter = interned.get(one.meter.as_str()).cloned().unwrap_or_else(|| {
             let meter: Arc<str> = one.meter.into();
@@ -219,11 +220,10 @@ async fn rated(conn: &mut Conn, organization: OrganizationId, part: Part<'_>, no
             meter
         });
         let used = DailyQuantity { project: one.project, meter, day: one.day, quantity: one.quantity };
-        if !kinship.is_empty() {
-            for relative in kinship.relatives(one.subscription, one.project) {
-                if let Some((_, terms)) = positions.get(&relative).and_then(|position| terms.get_mut(*position)) {
-                    terms.elsewhere.push(used.clone());
-                }
+        let of = (one.subscription, one.project);
+        for relative in relatives.entry(of).or_insert_with(|| kinship.relatives(of.0, of.1)).iter() {
+            if let Some((_, terms)) = positions.get(relative).and_then(|position| terms.get_mut(*position)) {
+                terms.elsewhere.push(used.clone());
             }
         }
         if let Some((_, terms)) = positions.get(&one.subscription).and_then(|position| terms.get_mut(*position)) {

@@ -8,36 +8,34 @@ mod details;
 mod moves;
 mod preview;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use stoa_domain::{
     consents::ConsentKind,
     events::{EventKind, Subject},
-    ids::{ContractId, OrganizationId, PlanId, ProjectId, RequestId, ServiceId, SubscriptionId, UserId},
+    ids::{ContractId, OrganizationId, PlanId, ProjectId, RequestId, ServiceId, UserId},
     level_changes::{LevelChange, LevelChangeState, Part, common_plan},
-    offers::OfferState,
+    offers::{OfferState, PlanPaths},
     organizations::Key,
     permissions::{Permission, verdict},
     requests::{Asked, Request, RequestKind, Step},
     services::{Contract, Level, Service},
     subscriptions::{IncludeFuture, Mode, ProjectChoice, Subscription, SubscriptionState},
-    suspensions::{Cause, Suspension},
+    suspensions::Cause,
     terms::TermsSince,
     text::{self, Faults},
     time::Ts,
 };
 use stoa_store::{
     grants::{self, KeptGrant},
-    level_changes as kept, offers,
-    organizations::{self, Named},
-    policies,
+    level_changes as kept, offers, organizations, policies,
     services::{self, KeptPlan},
     subscriptions::{self, Candidate},
     suspensions, terms,
 };
 
-pub use details::{Details, get, list, may_accept, may_move, of_one, of_service};
+pub use details::{Details, get, list, may_accept, movable, of_service};
 pub use moves::{switch, tick, undo};
 pub use preview::{Outlook, OutlookPart, Own, draft_outlooks, outlooks, own_outlooks};
 
@@ -47,7 +45,7 @@ use crate::{
     handovers,
     requests::{self, NewRequest},
     seats,
-    subscriptions::{Terms as PolicyTerms, check_plan, concerned, find, permission_of, state_at},
+    subscriptions::{Terms as PolicyTerms, check_plan, concerned, find, held_up, permission_of, state_at},
 };
 
 /// The longest note of a requester, in characters.
@@ -72,7 +70,7 @@ pub struct Accepting {
 #[derive(Debug, Clone)]
 pub struct Accepted {
     /// The change; `None` while the request waits.
-    pub change: Option<LevelChange>,
+    pub change: Option<Details>,
     /// The request; `None` when it happened at once.
     pub request: Option<Request>,
 }
@@ -201,20 +199,23 @@ async fn following(act: &mut Act, source: &Source) -> Result<Option<PlanId>> {
     let paths = offers::terms(&mut act.tx, source.service.provider, source.contract.id).await?.paths;
     let held: BTreeSet<_> = source.subscriptions.iter().map(|one| one.plan).collect();
     let held = subscriptions::offers(&mut act.tx, &[source.service.provider], &Vec::from_iter(held)).await?;
-    let next = |one: &Subscription| {
-        let name = &held.iter().find(|offer| offer.plan == one.plan)?.prices.name;
-        paths.next(name, &source.plans, |kept| &kept.plan).map(|kept| kept.id)
-    };
-    let next: Vec<_> = source.subscriptions.iter().filter_map(next).collect();
-    let plans: Vec<_> = source.plans.iter().map(|kept| kept.id).collect();
-    Ok(common_plan(&next, &plans))
+    let name = |one: &Subscription| held.iter().find(|offer| offer.plan == one.plan).map(|offer| offer.prices.name.as_str());
+    Ok(leads_to(source.subscriptions.iter().filter_map(name), &paths, &source.plans).map(|kept| kept.id))
+}
+
+/// The plan to which the plans of these names lead, by the most of them; an only plan follows all.
+fn leads_to<'a, 'b>(names: impl Iterator<Item = &'b str>, paths: &PlanPaths, plans: &'a [KeptPlan]) -> Option<&'a KeptPlan> {
+    let next: Vec<_> = names.filter_map(|name| paths.next(name, plans, |kept| &kept.plan)).map(|kept| kept.id).collect();
+    let ids: Vec<_> = plans.iter().map(|kept| kept.id).collect();
+    let common = common_plan(&next, &ids);
+    plans.iter().find(|kept| common == Some(kept.id) || plans.len() == 1)
 }
 
 /// Does what an approved request to change the level asks for.
 ///
 /// # Errors
 /// `no_offer`, `offer_changed`, `already_accepted`, `nothing_consented` (409).
-pub(crate) async fn resolve(act: &mut Act, request: &Request) -> Result<LevelChange> {
+pub(crate) async fn resolve(act: &mut Act, request: &Request) -> Result<Details> {
     let (contract, plan) = request.asked.contract.zip(request.asked.plan).ok_or(Error::NotFound("contract"))?;
     let source = source(act, request.organization, request.service).await?;
     if source.contract.id != contract {
@@ -284,7 +285,7 @@ async fn apply(
     projects: &BTreeSet<ProjectId>,
     accepted_by: UserId,
     request: Option<RequestId>,
-) -> Result<LevelChange> {
+) -> Result<Details> {
     let now = act.now();
     let (new, parts) = followers(act, &source, plan, projects, accepted_by)?;
     let first = source.subscriptions.first().ok_or(Error::NotFound("subscription"))?;
@@ -309,7 +310,7 @@ async fn apply(
     let since = |one: &Subscription| (one.organization, one.id, TermsSince { since: now, contract: one.contract, plan: one.plan });
     terms::insert_many(&mut act.tx, &new.iter().map(since).collect::<Vec<_>>()).await?;
     let held: Vec<_> =
-        new.iter().map(|one| hold(act, one.organization, one.id, Cause::LevelChange, "", act.caller.user_id().ok())).collect();
+        new.iter().map(|one| held_up(act, one.organization, one.id, Cause::LevelChange, "", act.caller.user_id().ok())).collect();
     suspensions::insert_many(&mut act.tx, &held).await?;
     kept::insert(&mut act.tx, &change, &parts).await?;
     let going: BTreeSet<_> = parts.iter().map(|part| part.old).collect();
@@ -318,13 +319,7 @@ async fn apply(
     offers::set_states(&mut act.tx, change.organization, &olds, change.contract, OfferState::Accepted, decided).await?;
     withdraw_accepting(act, &change, request).await?;
     let consents = keep_consents(act, &source, &new, &parts, plan, accepted_by, request).await?;
-    let mut data = told(act, &change, &parts).await?;
-    if let Some(data) = data.as_object_mut() {
-        data.insert("consents".into(), Value::Array(consents));
-        data.insert("request".into(), json!(request));
-    }
-    record(act, &change, EventKind::LevelChangeAccepted, data);
-    Ok(change)
+    tell(act, change, EventKind::LevelChangeAccepted, json!({"consents": consents, "request": request})).await
 }
 
 /// Whoever asked for the same before has it now.
@@ -364,58 +359,14 @@ async fn keep_consents(
     Ok(kept)
 }
 
-/// A cause that holds a subscription up from now on.
-fn hold(
-    act: &Act,
-    organization: OrganizationId,
-    subscription: SubscriptionId,
-    cause: Cause,
-    reason: &str,
-    by: Option<UserId>,
-) -> Suspension {
-    Suspension {
-        id: act.mint(),
-        organization,
-        subscription,
-        cause,
-        since: act.now(),
-        until: None,
-        reason: reason.to_owned(),
-        set_by: by,
-        lifted_by: None,
+/// Records what became of a change in the logs of both organizations, and answers it with its names.
+async fn tell(act: &mut Act, change: LevelChange, kind: EventKind, more: Value) -> Result<Details> {
+    let details = details::of_one(&mut act.tx, change).await?;
+    let mut data = details.told();
+    if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
+        data.extend(more);
     }
-}
-
-/// What the events of a change tell: whose it is, and what goes where.
-async fn told(act: &mut Act, change: &LevelChange, parts: &[Part]) -> Result<Value> {
-    let mut names: BTreeMap<OrganizationId, Named> = BTreeMap::new();
-    for one in organizations::names(&mut act.tx, &[change.organization, change.provider]).await? {
-        names.insert(one.id, one);
-    }
-    let name = |id: OrganizationId| names.get(&id).map_or("", |one| one.name.as_str());
-    let service = services::find(&mut act.tx, &Key::Id(change.service)).await?.ok_or(Error::NotFound("service"))?;
-    let contract = services::find_contract(&mut act.tx, change.provider, change.contract).await?.ok_or(Error::NotFound("contract"))?;
-    let projects: BTreeSet<_> = parts.iter().map(|part| part.project).collect();
-    let projects = subscriptions::project_names(&mut act.tx, &[change.organization], &Vec::from_iter(projects)).await?;
-    let projects: BTreeMap<_, _> = projects.into_iter().map(|one| (one.id, one.name)).collect();
-    let part = |part: &Part| {
-        json!({
-            "from": part.old, "to": part.new,
-            "project": {"id": part.project, "name": projects.get(&part.project)},
-        })
-    };
-    Ok(json!({
-        "service": {"id": service.id, "name": service.name},
-        "organization": {"id": change.organization, "name": name(change.organization)},
-        "provider": {"id": change.provider, "name": name(change.provider)},
-        "contract": {"id": contract.id, "version": contract.version},
-        "level": contract.level,
-        "state": change.state,
-        "until": change.until,
-        "parts": parts.iter().map(part).collect::<Vec<_>>(),
-    }))
-}
-
-fn record(act: &mut Act, change: &LevelChange, kind: EventKind, data: Value) {
+    let change = &details.change;
     act.record(&[change.organization, change.provider], kind, Subject::new("level_change", change.id), data);
+    Ok(details)
 }

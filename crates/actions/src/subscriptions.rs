@@ -20,8 +20,7 @@ use stoa_domain::{
     policies::Need,
     requests::{Asked, Request, RequestKind, Step},
     services::{Contract, Level, Service, ServiceState},
-    subscriptions::{ChoiceChange, ChoiceInput, IncludeFuture, Mode, ProjectChoice, Subscription, SubscriptionState, WrongState},
-    suspensions::Cause,
+    subscriptions::{ChoiceChange, ChoiceInput, IncludeFuture, Mode, ProjectChoice, Subscription, SubscriptionState},
     text::{self, Faults},
     time::Ts,
 };
@@ -37,14 +36,14 @@ pub use details::{
     projects, provided,
 };
 pub use effects::{Concerned, concerned};
-pub(crate) use effects::{concerned_all, expire, final_of, lapse, reject, resolve, state_at, still_offered, withdraw};
+pub(crate) use effects::{concerned_all, expire, final_of, in_force, lapse, reject, resolve, state_at, still_offered, withdraw};
 pub use ending::{cancel, end_due, keep};
 pub use hooks::{close_due, lock_partners, organization_deleted, project_created, project_deleted};
 pub(crate) use hooks::{end_requested, lock_partners_and};
 pub(crate) use hooks::{project_end, take_in};
 pub use offering::{NeedOfPlan, Offering, allow_several, offering, several};
 pub(crate) use offering::{permission_of, seen};
-pub(crate) use pausing::{hold, lift};
+pub(crate) use pausing::{held_up, hold, lift};
 pub use pausing::{pause, pause_as_operator, pause_as_provider, resume, resume_as_operator, resume_as_provider};
 pub(crate) use resubmitting::{Changed, Terms, reask, resubmit, terms};
 pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
@@ -207,11 +206,7 @@ async fn no_alias(act: &mut Act, of: &Subscription) -> Result<()> {
     if of.state != SubscriptionState::Suspended {
         return Ok(());
     }
-    let open = stoa_store::suspensions::open(&mut act.tx, of.organization, of.id).await?;
-    if !open.iter().any(|one| one.cause == Cause::LevelChange) {
-        return Ok(());
-    }
-    let holders: BTreeSet<_> = level_changes::holders(&mut act.tx, of.id).await?.into_iter().map(|(holder, _)| holder).collect();
+    let Some(holders) = level_changes::stand_ins(&mut act.tx, &[of.id]).await?.remove(&of.id) else { return Ok(()) };
     let named = holders.iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let more = if holders.len() > 3 { format!(" and {} more", holders.len() - 3) } else { String::new() };
     let detail =
@@ -230,10 +225,7 @@ pub async fn change_projects(act: &mut Act, org: &Key<OrganizationId>, id: Subsc
         return Err(Error::conflict("project_level", "a subscription at project level serves its one project; subscribe another project"));
     }
     let now = act.now();
-    let state = effects::state_at(&subscription, now);
-    if !matches!(state, SubscriptionState::Active | SubscriptionState::Suspended | SubscriptionState::Ending) {
-        return Err(WrongState { state, verb: "changed" }.into());
-    }
+    in_force(&subscription, now, "changed")?;
     let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
     let mut faults = Faults::new();
     let checked = input.check("", |key| find(&candidates, key), &mut faults);
@@ -253,10 +245,7 @@ pub async fn change_terms(act: &mut Act, org: &Key<OrganizationId>, id: Subscrip
     let (seat, may_add) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::AddProjects).await?;
     let subscription = locked(act, seat.organization.id, id).await?;
     let now = act.now();
-    let state = effects::state_at(&subscription, now);
-    if !matches!(state, SubscriptionState::Active | SubscriptionState::Suspended | SubscriptionState::Ending) {
-        return Err(WrongState { state, verb: "changed" }.into());
-    }
+    in_force(&subscription, now, "changed")?;
     let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
     let mut faults = Faults::new();
     let terms = check_terms(details, "/details", now, |key| find(&candidates, key), &mut faults);

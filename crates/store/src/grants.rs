@@ -100,9 +100,7 @@ pub async fn insert_many(tx: &mut Tx, organization: OrganizationId, grants: &[Ke
 /// # Errors
 /// Those of the database.
 pub async fn close_all(tx: &mut Tx, organization: OrganizationId, subscription: SubscriptionId, now: Ts) -> Result<(), StoreError> {
-    let sql = format!("update grants set until = {CLOSED_AT} where organization_id = $1 and subscription_id = $2 and until is null");
-    tx.execute(&sql, params![organization, subscription, now]).await?;
-    Ok(())
+    close_all_of(tx, organization, &[subscription], now).await
 }
 
 /// Closes a subscription's live grants of these projects.

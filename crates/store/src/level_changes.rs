@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_domain::{
     ids::{LevelChangeId, OrganizationId, ProjectId, ServiceId, SubscriptionId},
-    level_changes::{LevelChange, Part},
+    level_changes::{LevelChange, LevelChangeState, Part, Side},
     services::Service,
     time::Ts,
 };
@@ -134,20 +134,22 @@ pub async fn find_open(conn: &mut Conn, organization: OrganizationId, service: S
     conn.fetch_optional(&sql, params![organization, service]).await?.as_ref().map(change).transpose()
 }
 
-/// All changes of an organization, the newest first; `before` is the id of the last one before.
+/// The changes of an organization, of one service or of all, the newest first; `before` is the id of the last one before.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn list(
     conn: &mut Conn,
     organization: OrganizationId,
+    service: Option<ServiceId>,
     before: Option<LevelChangeId>,
     limit: i64,
 ) -> Result<Vec<LevelChange>, StoreError> {
     let sql = format!(
-        "select {COLUMNS} from level_changes where organization_id = $1 and (cast($2 as bytea) is null or id < $2) order by id desc limit $3"
+        "select {COLUMNS} from level_changes where organization_id = $1 and (cast($2 as bytea) is null or id < $2)
+         and (cast($3 as bytea) is null or service_id = $3) order by id desc limit $4"
     );
-    conn.fetch_all(&sql, params![organization, before, limit]).await?.iter().map(change).collect()
+    conn.fetch_all(&sql, params![organization, before, service, limit]).await?.iter().map(change).collect()
 }
 
 /// All changes of the subscribers of a service, the newest first; `before` is the id of the last one before.
@@ -236,23 +238,39 @@ pub async fn kin(conn: &mut Conn, ids: &[SubscriptionId]) -> Result<Vec<Part>, S
     Ok(parts.into_iter().collect())
 }
 
+/// The states in which one side holds the projects, as they stand in SQL.
+fn held_by(side: Side) -> String {
+    let states: Vec<_> = LevelChangeState::ALL.iter().filter(|state| state.holder() == side).map(|state| format!("'{state}'")).collect();
+    format!("({})", states.join(", "))
+}
+
+/// From some subscriptions, for which project, to those that stand in for them at present by one change of level; always in one
+/// statement.
+async fn ways(
+    conn: &mut Conn,
+    from: impl IntoIterator<Item = SubscriptionId>,
+) -> Result<Vec<(SubscriptionId, SubscriptionId, ProjectId)>, StoreError> {
+    let given: Vec<Vec<Value>> = from.into_iter().map(|id| values![id]).collect();
+    let tied = "level_change_parts p cross join level_changes c";
+    let same = "c.organization_id = p.organization_id and c.id = p.change_id";
+    let sql = format!(
+        "with given (id) as ({{rows}})
+         select p.old_id, p.new_id, p.project_id from given cross join {tied} where p.old_id = given.id and {same} and c.state in {}
+         union select p.new_id, p.old_id, p.project_id from given cross join {tied} where p.new_id = given.id and {same} and c.state in {}",
+        held_by(Side::New),
+        held_by(Side::Old)
+    );
+    conn.fetch_given(&sql, &given).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
+}
+
 /// Which subscriptions stand in for some others at present, so that those are their aliases; always in one statement.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn stand_ins(conn: &mut Conn, of: &[SubscriptionId]) -> Result<BTreeMap<SubscriptionId, BTreeSet<SubscriptionId>>, StoreError> {
     let mut found: BTreeMap<SubscriptionId, BTreeSet<SubscriptionId>> = BTreeMap::new();
-    let given: Vec<Vec<Value>> = of.iter().map(|id| values![*id]).collect();
-    let (tied, same) = ("level_change_parts p cross join level_changes c", "c.organization_id = p.organization_id and c.id = p.change_id");
-    let sql = format!(
-        "with given (id) as ({{rows}})
-         select p.old_id, p.new_id from given cross join {tied}
-           where p.old_id = given.id and {same} and c.state in ('switched', 'settled')
-         union select p.new_id, p.old_id from given cross join {tied}
-           where p.new_id = given.id and {same} and c.state in ('accepted', 'undone')"
-    );
-    for row in conn.fetch_given(&sql, &given).await? {
-        found.entry(row.get(0)?).or_default().insert(row.get(1)?);
+    for (from, to, _) in ways(conn, of.iter().copied()).await? {
+        found.entry(from).or_default().insert(to);
     }
     Ok(found)
 }
@@ -273,21 +291,7 @@ pub async fn holders(conn: &mut Conn, id: SubscriptionId) -> Result<Vec<(Subscri
             break;
         }
         let asked: BTreeSet<_> = open.iter().map(|(id, _)| *id).collect();
-        let given: Vec<Vec<Value>> = asked.iter().map(|id| values![*id]).collect();
-        let tied = "level_change_parts p cross join level_changes c";
-        let same = "c.organization_id = p.organization_id and c.id = p.change_id";
-        let sql = format!(
-            "with given (id) as ({{rows}})
-             select p.old_id, p.new_id, p.project_id from given cross join {tied}
-               where p.old_id = given.id and {same} and c.state in ('switched', 'settled')
-             union select p.new_id, p.old_id, p.project_id from given cross join {tied}
-               where p.new_id = given.id and {same} and c.state in ('accepted', 'undone')"
-        );
-        let rows = conn.fetch_given(&sql, &given).await?;
-        let mut ways: Vec<(SubscriptionId, SubscriptionId, ProjectId)> = Vec::with_capacity(rows.len());
-        for row in &rows {
-            ways.push((row.get(0)?, row.get(1)?, row.get(2)?));
-        }
+        let ways = ways(conn, asked).await?;
         let mut next = BTreeSet::new();
         for (at, project) in open {
             let on: Vec<_> = ways.iter().filter(|(from, _, of)| *from == at && project.is_none_or(|project| project == *of)).collect();

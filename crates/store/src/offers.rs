@@ -158,13 +158,8 @@ pub async fn insert_many(tx: &mut Tx, offers: &[ContractOffer]) -> Result<(), St
 /// # Errors
 /// Those of the database.
 pub async fn set_state(tx: &mut Tx, changed: &ContractOffer) -> Result<(), StoreError> {
-    tx.execute(
-        "update contract_offers set state = $4, decided_by = $5, decided_at = $6
-         where organization_id = $1 and subscription_id = $2 and contract_id = $3",
-        params![changed.organization, changed.subscription, changed.contract, changed.state.word(), changed.decided_by, changed.decided_at],
-    )
-    .await?;
-    Ok(())
+    let decided = changed.decided_by.zip(changed.decided_at);
+    set_states(tx, changed.organization, &[changed.subscription], changed.contract, changed.state, decided).await
 }
 
 /// Writes one state and decision of a contract's offers to several subscriptions of an organization.

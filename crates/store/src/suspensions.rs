@@ -45,20 +45,7 @@ fn ending(row: &Row) -> Result<Ending, StoreError> {
 /// # Errors
 /// Those of the database.
 pub async fn insert(tx: &mut Tx, new: &Suspension) -> Result<(), StoreError> {
-    let sql = format!("insert into subscription_suspensions ({SUSPENSION}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
-    let values = params![
-        new.organization,
-        new.subscription,
-        new.id,
-        new.cause.word(),
-        new.since,
-        new.until,
-        &new.reason,
-        new.set_by,
-        new.lifted_by,
-    ];
-    tx.execute(&sql, values).await?;
-    Ok(())
+    insert_many(tx, std::slice::from_ref(new)).await
 }
 
 /// Adds several suspensions in one statement.

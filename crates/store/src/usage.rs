@@ -99,7 +99,7 @@ pub async fn meter_names(
 /// What tells events apart.
 pub type EventKey = (SubscriptionId, String, String);
 
-/// How many events one statement of [`known`] looks for.
+/// For how many events or subscriptions one statement looks.
 const LOOKED_FOR: usize = 4_000;
 
 /// The body hashes of those of the events that were received before, in one statement for so many.
@@ -338,16 +338,22 @@ pub async fn daily(
 /// Those of the database.
 pub async fn daily_of(conn: &mut Conn, of: &[(OrganizationId, SubscriptionId)], from: Day, to: Day) -> Result<Vec<Daily>, StoreError> {
     let given: Vec<Vec<Value>> = of.iter().map(|(organization, id)| values![organization, id, from, to]).collect();
-    let rows = conn
-        .fetch_given(
-            "with given (organization_id, subscription_id, first_day, end_day) as ({rows})
-             select distinct d.subscription_id, d.project_id, d.meter, d.day, d.quantity from given cross join usage_days d
-             where d.organization_id = given.organization_id and d.subscription_id = given.subscription_id
-               and d.day >= given.first_day and d.day < given.end_day",
-            &given,
-        )
-        .await?;
-    rows.iter().map(daily_row).collect()
+    let mut found = Vec::new();
+    for some in given.chunks(LOOKED_FOR) {
+        let rows = conn
+            .fetch_given(
+                "with given (organization_id, subscription_id, first_day, end_day) as ({rows})
+                 select distinct d.subscription_id, d.project_id, d.meter, d.day, d.quantity from given cross join usage_days d
+                 where d.organization_id = given.organization_id and d.subscription_id = given.subscription_id
+                   and d.day >= given.first_day and d.day < given.end_day",
+                some,
+            )
+            .await?;
+        for row in &rows {
+            found.push(daily_row(row)?);
+        }
+    }
+    Ok(found)
 }
 
 fn daily_row(row: &Row) -> Result<Daily, StoreError> {

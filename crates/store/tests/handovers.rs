@@ -7,25 +7,17 @@ use std::collections::BTreeSet;
 use stoa_domain::{
     handovers::{Direction, Handover, HandoverState, Step, TIME_TO_DECIDE},
     ids::{HandoverId, Id, OrganizationId, ServiceId, UserId},
-    organizations::{Details, Organization},
     permissions::Role,
-    time::{DAY, Ts},
-    users::User,
+    time::Ts,
 };
 use stoa_store::{
     Db, Engine, StoreError, Tx, Value,
     handovers::{self, MOVED, STAYING, Wanted},
-    members, organizations, users,
 };
-use stoa_testkit::both_engines;
-
-fn at(day: i64) -> Ts {
-    Ts::from_micros(1_790_000_000_000_000 + day * DAY)
-}
-
-fn id<I: Id>(number: u8) -> I {
-    I::mint(at(0), [number; 10])
-}
+use stoa_testkit::{
+    both_engines,
+    rows::{at, company, id},
+};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
@@ -35,27 +27,8 @@ const CONSUMER: u8 = 3;
 async fn organizations_of(db: &Db) {
     let mut tx = db.begin().await.unwrap();
     for number in [OLD, NEW, CONSUMER] {
-        let organization = Organization {
-            id: id(number),
-            handle: format!("organization-{number}"),
-            name: format!("Organization {number}"),
-            description: String::new(),
-            details: Details::default(),
-            created_at: at(0),
-            updated_at: at(0),
-            suspension: None,
-        };
-        organizations::insert(&mut tx, &organization).await.unwrap();
-        let user = User {
-            id: id(number),
-            email: format!("person{number}@grid.example"),
-            name: format!("Person {number}"),
-            operator: false,
-            created_at: at(0),
-            suspended: false,
-        };
-        users::insert(&mut tx, &user, None).await.unwrap();
-        members::insert(&mut tx, organization.id, user.id, Role::Maintainer, at(0)).await.unwrap();
+        let (handle, name) = (format!("organization-{number}"), format!("Organization {number}"));
+        company(&mut tx, number, (&handle, &name), &[(number, Role::Maintainer)]).await.unwrap();
     }
     tx.commit().await.unwrap();
 }

@@ -6,57 +6,27 @@ use std::collections::BTreeSet;
 
 use stoa_domain::{
     delegations::Delegation,
-    ids::{DelegationId, Id, OrganizationId, ProjectId, RequestId, ServiceId, UserId},
-    organizations::{Details, Organization},
+    ids::{DelegationId, OrganizationId, ProjectId, RequestId, ServiceId, UserId},
     permissions::Role,
     policies::{Policy, Rule},
     requests::{Asked, Decision, DecisionRecord, Request, RequestKind, RequestState, Step},
-    time::{DAY, Ts},
-    users::User,
 };
 use stoa_store::{
-    Db, Viewer, delegations, members, organizations, policies,
+    Db, Viewer, delegations, members, policies,
     requests::{self, Counts, Wanted, Whose},
-    users,
 };
-use stoa_testkit::both_engines;
-
-fn at(day: i64) -> Ts {
-    Ts::from_micros(1_790_000_000_000_000 + day * DAY)
-}
-
-fn id<I: Id>(number: u8) -> I {
-    I::mint(at(0), [number; 10])
-}
+use stoa_testkit::{
+    both_engines,
+    rows::{at, company, id},
+};
 
 /// An organization with the maintainer 1, the reviewer 2, the editor 3 and the viewer 4.
 async fn grid(db: &Db) -> OrganizationId {
     let mut tx = db.begin().await.unwrap();
-    let organization = Organization {
-        id: id(9),
-        handle: "grid".into(),
-        name: "Grid".into(),
-        description: String::new(),
-        details: Details::default(),
-        created_at: at(0),
-        updated_at: at(0),
-        suspension: None,
-    };
-    organizations::insert(&mut tx, &organization).await.unwrap();
-    for (number, role) in [(1, Role::Maintainer), (2, Role::Reviewer), (3, Role::Editor), (4, Role::Viewer)] {
-        let user = User {
-            id: id(number),
-            email: format!("person{number}@grid.example"),
-            name: format!("Person {number}"),
-            operator: false,
-            created_at: at(0),
-            suspended: false,
-        };
-        users::insert(&mut tx, &user, None).await.unwrap();
-        members::insert(&mut tx, organization.id, user.id, role, at(0)).await.unwrap();
-    }
+    let people = [(1, Role::Maintainer), (2, Role::Reviewer), (3, Role::Editor), (4, Role::Viewer)];
+    let organization = company(&mut tx, 9, ("grid", "Grid"), &people).await.unwrap();
     tx.commit().await.unwrap();
-    organization.id
+    organization
 }
 
 fn request(number: u8, requested_by: u8) -> Request {

@@ -7,6 +7,7 @@ pub mod databases;
 pub mod mailbox;
 mod membership;
 mod openid;
+pub mod rows;
 mod totp;
 
 pub use app::{Node, PASSWORD, Person, Setup, TakenMail, TestApp, TestClock};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
 use stoa_domain::{
     ids::{LevelChangeId, OrganizationId, ServiceId},
     level_changes::{LevelChange, Part},
@@ -10,7 +11,7 @@ use stoa_domain::{
     services::{Level, Service},
 };
 use stoa_store::{
-    Conn, level_changes as kept,
+    Conn, access, level_changes as kept,
     organizations::{self, Named},
     services, subscriptions,
 };
@@ -43,7 +44,26 @@ pub struct Details {
     pub accepted_by: String,
 }
 
-/// A page of an organization's changes of level, the newest first.
+impl Details {
+    /// What an event of the change tells: whose it is, and what goes where.
+    pub(super) fn told(&self) -> Value {
+        let change = &self.change;
+        let part =
+            |(part, project): &(Part, String)| json!({"from": part.old, "to": part.new, "project": {"id": part.project, "name": project}});
+        json!({
+            "service": {"id": change.service, "name": self.service.1},
+            "organization": {"id": self.organization.id, "name": self.organization.name},
+            "provider": {"id": self.provider.id, "name": self.provider.name},
+            "contract": {"id": change.contract, "version": self.version},
+            "level": self.level,
+            "state": change.state,
+            "until": change.until,
+            "parts": self.parts.iter().map(part).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// A page of an organization's changes of level, of one service or of all, the newest first.
 ///
 /// # Errors
 /// 401, 404.
@@ -51,11 +71,12 @@ pub async fn list(
     conn: &mut Conn,
     caller: &Caller,
     org: &Key<OrganizationId>,
+    service: Option<ServiceId>,
     before: Option<LevelChangeId>,
     limit: i64,
 ) -> Result<(Seat, Vec<Details>)> {
     let seat = seats::allowed(conn, caller, org, Permission::View).await?;
-    let page = kept::list(conn, seat.organization.id, before, limit).await?;
+    let page = kept::list(conn, seat.organization.id, service, before, limit).await?;
     Ok((seat, details(conn, page).await?))
 }
 
@@ -102,11 +123,8 @@ pub async fn get(conn: &mut Conn, caller: &Caller, id: LevelChangeId) -> Result<
     of_one(conn, change).await
 }
 
-/// A change that an action has just answered, with names.
-///
-/// # Errors
-/// Those of the database.
-pub async fn of_one(conn: &mut Conn, change: LevelChange) -> Result<Details> {
+/// A change with its names, for those who were let see or make it.
+pub(super) async fn of_one(conn: &mut Conn, change: LevelChange) -> Result<Details> {
     details(conn, vec![change]).await?.pop().ok_or(Error::NotFound("change of level"))
 }
 
@@ -147,15 +165,26 @@ async fn details(conn: &mut Conn, page: Vec<LevelChange>) -> Result<Vec<Details>
         .collect()
 }
 
-/// What the caller may do with a change, for pages: nothing that would be refused is offered.
+/// Which of some changes the caller may move, for pages: nothing that would be refused is offered. In one statement.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn may_move(conn: &mut Conn, caller: &Caller, details: &Details) -> Result<bool> {
-    if !details.change.state.is_open() {
-        return Ok(false);
-    }
-    Ok(moves::right(conn, caller, &details.change, details.level).await.is_ok())
+pub async fn movable(conn: &mut Conn, caller: &Caller, of: &[Details]) -> Result<BTreeSet<LevelChangeId>> {
+    let viewer = caller.viewer()?;
+    let places = access::places(conn, &[viewer.user], &[]).await?;
+    let may = |organization: OrganizationId, permission: Permission| {
+        places.iter().any(|place| {
+            place.organization == organization
+                && viewer.sees(organization)
+                && !place.suspended
+                && verdict(place.role, permission) == Verdict::Allowed
+        })
+    };
+    let movable = |one: &&Details| {
+        let sides = moves::sides(&one.change, one.level);
+        one.change.state.is_open() && sides.into_iter().any(|(organization, permission)| may(organization, permission))
+    };
+    Ok(of.iter().filter(movable).map(|one| one.change.id).collect())
 }
 
 /// Whether a role may accept at once, may only ask, or neither.

@@ -23,10 +23,10 @@ use stoa_store::{
     services, subscriptions, suspensions,
 };
 
-use super::{hold, record, told};
+use super::{Details, tell};
 use crate::{
     Act, Caller, Error, Result, Stoa, handovers, requests, seats,
-    subscriptions::{permission_of, state_at},
+    subscriptions::{held_up, permission_of, state_at},
 };
 
 /// How many changes one round of [`tick`] looks at; the next round goes on.
@@ -36,17 +36,20 @@ const ROUND: i64 = 200;
 /// the provider.
 pub(super) async fn right(conn: &mut Conn, caller: &Caller, change: &LevelChange, level: Level) -> Result<()> {
     let viewer = caller.viewer()?;
-    let consumer = organizations::find_for(conn, &Key::Id(change.organization), &viewer, caller.now).await?;
-    let provider = organizations::find_for(conn, &Key::Id(change.provider), &viewer, caller.now).await?;
-    let sides = [(consumer, permission_of(level)), (provider, Permission::PublishServices)];
     let mut refusal: Option<Error> = None;
-    for (seat, permission) in sides.into_iter().filter_map(|(seat, permission)| Some((seat?, permission))) {
+    for (organization, permission) in sides(change, level) {
+        let Some(seat) = organizations::find_for(conn, &Key::Id(organization), &viewer, caller.now).await? else { continue };
         match judge(&seat, permission) {
             Ok(()) => return Ok(()),
             Err(error) => refusal = Some(error),
         }
     }
     Err(refusal.unwrap_or(Error::NotFound("change of level")))
+}
+
+/// Both organizations, and what it takes in each.
+pub(super) const fn sides(change: &LevelChange, level: Level) -> [(OrganizationId, Permission); 2] {
+    [(change.organization, permission_of(level)), (change.provider, Permission::PublishServices)]
 }
 
 fn judge(seat: &Seat, permission: Permission) -> Result<()> {
@@ -74,9 +77,10 @@ async fn locked(act: &mut Act, id: LevelChangeId) -> Result<(LevelChange, Level)
 ///
 /// # Errors
 /// 401, 404, 403; `wrong_state`, `nothing_to_switch` (409).
-pub async fn switch(act: &mut Act, id: LevelChangeId) -> Result<LevelChange> {
+pub async fn switch(act: &mut Act, id: LevelChangeId) -> Result<Details> {
     let (change, _) = locked(act, id).await?;
-    switch_now(act, change).await
+    let detail = "no subscription of before is active any more, so that nothing can be switched; undo the change of level";
+    switch_now(act, change).await?.ok_or_else(|| Error::conflict("nothing_to_switch", detail))
 }
 
 /// Both sides of a change as they are now.
@@ -110,7 +114,8 @@ fn ids<'a>(of: impl IntoIterator<Item = &'a SubscriptionId>) -> Vec<Subscription
     of.into_iter().copied().collect()
 }
 
-async fn switch_now(act: &mut Act, mut change: LevelChange) -> Result<LevelChange> {
+/// Switches what can go along; `None` when nothing can.
+async fn switch_now(act: &mut Act, mut change: LevelChange) -> Result<Option<Details>> {
     let now = act.now();
     change.state = change.state.after(LevelMove::Switch, change.until, now)?;
     let sides = Sides::read(act, &change).await?;
@@ -121,13 +126,12 @@ async fn switch_now(act: &mut Act, mut change: LevelChange) -> Result<LevelChang
     };
     let (going, staying): (Vec<Part>, Vec<Part>) = sides.parts.iter().partition(|part| goes(part));
     if going.is_empty() {
-        let detail = "no subscription of before is active any more, so that nothing can be switched; undo the change of level";
-        return Err(Error::conflict("nothing_to_switch", detail));
+        return Ok(None);
     }
     let (olds, news): (BTreeSet<_>, BTreeSet<_>) = going.iter().map(|part| (part.old, part.new)).unzip();
     stay_behind(act, &change, &staying, &olds, &news).await?;
     let by = act.caller.user_id().ok();
-    let held: Vec<_> = olds.iter().map(|id| hold(act, change.organization, *id, Cause::LevelChange, "", by)).collect();
+    let held: Vec<_> = olds.iter().map(|id| held_up(act, change.organization, *id, Cause::LevelChange, "", by)).collect();
     suspensions::insert_many(&mut act.tx, &held).await?;
     let (olds, news) = (ids(&olds), ids(&news));
     subscriptions::set_states(&mut act.tx, change.organization, &olds, SubscriptionState::Suspended, None).await?;
@@ -143,12 +147,8 @@ async fn switch_now(act: &mut Act, mut change: LevelChange) -> Result<LevelChang
     withdraw_requests(act, change.organization, &olds, "another subscription stands in for this one since a change of level").await?;
     (change.switched_at, change.switched_by) = (Some(now), by);
     kept::set_state(&mut act.tx, &change).await?;
-    let mut data = told(act, &change, &going).await?;
-    if let Some(data) = data.as_object_mut() {
-        data.insert("left_behind".into(), json!(staying.iter().map(|part| part.old).collect::<BTreeSet<_>>()));
-    }
-    record(act, &change, EventKind::LevelChangeSwitched, data);
-    Ok(change)
+    let left_behind: BTreeSet<_> = staying.iter().map(|part| part.old).collect();
+    tell(act, change, EventKind::LevelChangeSwitched, json!({"left_behind": left_behind})).await.map(Some)
 }
 
 /// What cannot go along is no part of the change any more: the offer waits again, and what should have followed ends.
@@ -179,12 +179,12 @@ async fn withdraw_requests(act: &mut Act, organization: OrganizationId, of: &[Su
 ///
 /// # Errors
 /// 401, 404, 403; `wrong_state`, `too_late`, `already_ending` (409).
-pub async fn undo(act: &mut Act, id: LevelChangeId) -> Result<LevelChange> {
+pub async fn undo(act: &mut Act, id: LevelChangeId) -> Result<Details> {
     let (change, level) = locked(act, id).await?;
     undo_now(act, change, level, LevelMove::Undo).await
 }
 
-async fn undo_now(act: &mut Act, mut change: LevelChange, level: Level, step: LevelMove) -> Result<LevelChange> {
+async fn undo_now(act: &mut Act, mut change: LevelChange, level: Level, step: LevelMove) -> Result<Details> {
     let now = act.now();
     let before = change.state;
     change.state = change.state.after(step, change.until, now)?;
@@ -200,7 +200,7 @@ async fn undo_now(act: &mut Act, mut change: LevelChange, level: Level, step: Le
     let ending: Vec<_> = sides.news.values().filter(|one| one.state.is_live()).map(|one| one.id).collect();
     if before == LevelChangeState::Switched {
         // The day belongs to those of before, and so does its fee.
-        let held: Vec<_> = ending.iter().map(|id| hold(act, change.organization, *id, Cause::LevelChange, "", by)).collect();
+        let held: Vec<_> = ending.iter().map(|id| held_up(act, change.organization, *id, Cause::LevelChange, "", by)).collect();
         suspensions::insert_many(&mut act.tx, &held).await?;
     }
     subscriptions::set_states(&mut act.tx, change.organization, &ending, SubscriptionState::Ended, Some(now)).await?;
@@ -209,13 +209,7 @@ async fn undo_now(act: &mut Act, mut change: LevelChange, level: Level, step: Le
     offer_again(act, &change, &going_on).await?;
     (change.undone_at, change.undone_by) = (Some(now), by);
     kept::set_state(&mut act.tx, &change).await?;
-    let mut data = told(act, &change, &sides.parts).await?;
-    if let Some(data) = data.as_object_mut() {
-        data.insert("was".into(), json!(before));
-        data.insert("ended".into(), json!(over));
-    }
-    record(act, &change, EventKind::LevelChangeUndone, data);
-    Ok(change)
+    tell(act, change, EventKind::LevelChangeUndone, json!({"was": before, "ended": over})).await
 }
 
 /// The contract waits for consent again, or the newer one does that came meanwhile.
@@ -251,7 +245,7 @@ async fn go_back(act: &mut Act, change: &LevelChange, sides: &Sides, level: Leve
     for part in &back {
         for one in causes.iter().filter(|one| one.subscription == part.new && one.cause != Cause::LevelChange) {
             held.entry((part.old, one.cause))
-                .or_insert_with(|| hold(act, change.organization, part.old, one.cause, &one.reason, one.set_by));
+                .or_insert_with(|| held_up(act, change.organization, part.old, one.cause, &one.reason, one.set_by));
         }
     }
     let paused: BTreeSet<_> = held.keys().map(|(id, _)| *id).collect();
@@ -319,14 +313,13 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<u64> {
 async fn settle(act: &mut Act, mut change: LevelChange) -> Result<()> {
     let now = act.now();
     if change.state == LevelChangeState::Accepted {
-        change = match switch_now(act, change.clone()).await {
-            Ok(switched) => switched,
-            Err(Error::Conflict { code: "nothing_to_switch", .. }) => {
+        change = match switch_now(act, change.clone()).await? {
+            Some(switched) => switched.change,
+            None => {
                 let contract = services::find_contract(&mut act.tx, change.provider, change.contract).await?;
                 let level = contract.ok_or(Error::NotFound("contract"))?.level;
                 return undo_now(act, change, level, LevelMove::GiveUp).await.map(drop);
             }
-            Err(other) => return Err(other),
         };
     }
     change.state = change.state.after(LevelMove::Settle, change.until, now)?;
@@ -339,7 +332,5 @@ async fn settle(act: &mut Act, mut change: LevelChange) -> Result<()> {
     withdraw_requests(act, change.organization, &olds, "the subscription is over").await?;
     change.settled_at = Some(at);
     kept::set_state(&mut act.tx, &change).await?;
-    let data = told(act, &change, &sides.parts).await?;
-    record(act, &change, EventKind::LevelChangeSettled, data);
-    Ok(())
+    tell(act, change, EventKind::LevelChangeSettled, json!({})).await.map(drop)
 }

@@ -7,7 +7,6 @@ use stoa_domain::{
     contracts::NewContract,
     costs::{DailyQuantity, PlanSince, RatingError, SubscriptionTerms, rate},
     ids::{OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId},
-    level_changes::common_plan,
     meters::Plan,
     money::Currency,
     offers::PlanPaths,
@@ -27,6 +26,7 @@ use stoa_store::{
     usage::{self, Daily},
 };
 
+use super::leads_to;
 use crate::{
     Act, Caller, Error, Result,
     costs::too_large,
@@ -230,10 +230,8 @@ struct Compared<'a> {
 impl Compared<'_> {
     fn outlook(&self, organization: Named, parts: Vec<OutlookPart>) -> Result<Outlook> {
         let going: Vec<_> = parts.iter().filter(|part| part.state == SubscriptionState::Active).collect();
-        let next: Vec<&str> = going.iter().filter_map(|part| part.to.as_deref()).collect();
-        let names: Vec<&str> = self.proposed.plans.iter().map(|kept| kept.plan.name.as_str()).collect();
-        let plan = common_plan(&next, &names).and_then(|name| self.proposed.plans.iter().find(|kept| kept.plan.name == name)).cloned();
-        let plan = plan.or_else(|| if let [only] = self.proposed.plans { Some(only.clone()) } else { None });
+        let leading: BTreeMap<_, _> = going.iter().map(|part| (part.subscription, part.from.as_str())).collect();
+        let plan = leads_to(leading.into_values(), self.proposed.paths, self.proposed.plans).cloned();
         let mut before: BTreeMap<Currency, Cost> = BTreeMap::new();
         for one in self.own {
             let Some(offer) = self.held.get(&one.plan) else { continue };

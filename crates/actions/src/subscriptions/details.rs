@@ -63,6 +63,11 @@ impl Details {
         self.suspensions.iter().filter(move |one| in_force && one.suspension.until.is_none())
     }
 
+    /// Whether it is in force as an alias of others by a change of level.
+    pub fn is_alias(&self) -> bool {
+        self.subscription.state.in_force() && !self.replaced_by.is_empty()
+    }
+
     /// The state at an instant: over from the decided end on.
     pub fn state_at(&self, now: Ts) -> SubscriptionState {
         super::effects::state_at(&self.subscription, now)

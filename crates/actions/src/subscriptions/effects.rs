@@ -311,16 +311,15 @@ pub(super) async fn adopt(
     Ok(subscription)
 }
 
-/// Whether a subscription can be given more projects.
+/// Whether a subscription came into force and is not over; `verb` is what is wanted of it, as a participle.
 ///
 /// # Errors
 /// `wrong_state` (409).
-pub(super) fn takes_projects(subscription: &Subscription, now: Ts) -> Result<()> {
-    let state = state_at(subscription, now);
-    if matches!(state, SubscriptionState::Active | SubscriptionState::Suspended | SubscriptionState::Ending) {
-        return Ok(());
+pub(crate) fn in_force(subscription: &Subscription, now: Ts, verb: &'static str) -> Result<()> {
+    match state_at(subscription, now) {
+        SubscriptionState::Active | SubscriptionState::Suspended | SubscriptionState::Ending => Ok(()),
+        state => Err(WrongState { state, verb }.into()),
     }
-    Err(WrongState { state, verb: "given more projects" }.into())
 }
 
 /// Adds the projects that an approved request asks for, as far as they are still there and were not taken out meanwhile.
@@ -329,7 +328,7 @@ pub(super) fn takes_projects(subscription: &Subscription, now: Ts) -> Result<()>
 /// `wrong_state` (409) when the subscription is over.
 pub(crate) async fn extend(act: &mut Act, subscription: Subscription, request: &Request) -> Result<Subscription> {
     let now = act.now();
-    takes_projects(&subscription, now)?;
+    in_force(&subscription, now, "given more projects")?;
     let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
     let all = locks::open_projects(&mut act.tx, &subscription, &candidates).await?;
     let history = grants::history(&mut act.tx, subscription.organization, &[subscription.id]).await?;

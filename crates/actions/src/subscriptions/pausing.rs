@@ -3,7 +3,7 @@
 use serde_json::json;
 use stoa_domain::{
     events::EventKind,
-    ids::{OrganizationId, ServiceId, SubscriptionId},
+    ids::{OrganizationId, ServiceId, SubscriptionId, UserId},
     organizations::Key,
     permissions::Permission,
     subscriptions::Subscription,
@@ -111,6 +111,28 @@ async fn operated(act: &mut Act, id: SubscriptionId) -> Result<Subscription> {
     locked(act, found.organization, id).await
 }
 
+/// A cause that holds a subscription up from now on, not yet kept.
+pub(crate) fn held_up(
+    act: &Act,
+    organization: OrganizationId,
+    subscription: SubscriptionId,
+    cause: Cause,
+    reason: &str,
+    by: Option<UserId>,
+) -> Suspension {
+    Suspension {
+        id: act.mint(),
+        organization,
+        subscription,
+        cause,
+        since: act.now(),
+        until: None,
+        reason: reason.to_owned(),
+        set_by: by,
+        lifted_by: None,
+    }
+}
+
 /// Lets a cause hold a subscription up from now on. The subscription was read under the locks of both organizations.
 ///
 /// # Errors
@@ -118,17 +140,7 @@ async fn operated(act: &mut Act, id: SubscriptionId) -> Result<Subscription> {
 pub(crate) async fn hold(act: &mut Act, mut subscription: Subscription, cause: Cause, reason: String) -> Result<Subscription> {
     let now = act.now();
     let after = standing(act, &subscription).await?.after(Turn::Pause(cause), now)?;
-    let suspension = Suspension {
-        id: act.mint(),
-        organization: subscription.organization,
-        subscription: subscription.id,
-        cause,
-        since: now,
-        until: None,
-        reason: reason.clone(),
-        set_by: act.caller.user_id().ok(),
-        lifted_by: None,
-    };
+    let suspension = held_up(act, subscription.organization, subscription.id, cause, &reason, act.caller.user_id().ok());
     suspensions::insert(&mut act.tx, &suspension).await?;
     subscription.state = after.state;
     subscriptions::set_state(&mut act.tx, &subscription).await?;

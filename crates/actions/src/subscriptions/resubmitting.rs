@@ -243,7 +243,7 @@ pub(crate) async fn reask(
     input: Option<&ChoiceInput>,
 ) -> Result<(Asked, Changed)> {
     let now = act.now();
-    effects::takes_projects(subscription, now)?;
+    effects::in_force(subscription, now, "given more projects")?;
     let offer = concerned(&mut act.tx, subscription).await?.offer;
     let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
     let all = locks::open_projects(&mut act.tx, subscription, &candidates).await?;

@@ -14,7 +14,7 @@ use stoa_domain::{
     policies::Need,
     requests::{Asked, Request, RequestKind, Step},
     services::Contract,
-    subscriptions::{IncludeFuture, Mode, ProjectChoice, Subscription, SubscriptionState, WrongState},
+    subscriptions::{IncludeFuture, Mode, ProjectChoice, Subscription},
     text::{self, Faults},
     time::Ts,
 };
@@ -28,7 +28,7 @@ use stoa_store::{
 use super::{
     Done, NOTE, Terms as PolicyTerms, check_plan,
     details::{self, Details},
-    effects::{self, Adopted, concerned},
+    effects::{self, Adopted, concerned, in_force},
     find, locked, offering,
 };
 use crate::{
@@ -93,13 +93,6 @@ pub struct ContractStanding {
     pub consents: Vec<ConsentDetails>,
     /// What the caller may do with plan and contract: at once, or by asking.
     pub verdict: Verdict,
-}
-
-fn in_force(subscription: &Subscription, now: Ts, verb: &'static str) -> Result<()> {
-    match effects::state_at(subscription, now) {
-        SubscriptionState::Active | SubscriptionState::Suspended | SubscriptionState::Ending => Ok(()),
-        state => Err(WrongState { state, verb }.into()),
-    }
 }
 
 /// What the seat may do with the contract of a subscription: as with subscribing it.

@@ -45,9 +45,10 @@ pub struct BudgetView {
 
 impl BudgetView {
     fn of(details: BudgetDetails) -> Result<Self, stoa_actions::Error> {
+        let used_up = details.is_used_up()?;
         let BudgetDetails { budget, spent } = details;
         Ok(Self {
-            used_up: budget.is_used_up(spent).map_err(stoa_actions::costs::too_large)?,
+            used_up,
             amount: budget.amount,
             spent: AmountView { amount: spent, currency: budget.amount.currency() },
             set_by: budget.set_by,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use stoa_actions::level_changes::{self, Accepting, Details, Outlook, OutlookPart};
 use stoa_domain::{
     ids::{ContractId, LevelChangeId, OrganizationId, RequestId, SubscriptionId},
-    level_changes::{LevelChange, LevelChangeState},
+    level_changes::LevelChangeState,
     organizations::Key,
     services::{Contract, DataPermission, Level},
     subscriptions::SubscriptionState,
@@ -262,7 +262,7 @@ pub async fn own_outlook(api: Api, ApiPath(org): ApiPath<String>, ApiQuery(query
 pub async fn list(api: Api, ApiPath(org): ApiPath<String>, ApiQuery(paging): ApiQuery<Paging>) -> ApiResult {
     let (limit, before) = (paging.limit()?, paging.cursor()?);
     let mut conn = api.read().await?;
-    let (_, page) = level_changes::list(&mut conn, &api.caller, &Key::read(&org), before, limit + 1).await?;
+    let (_, page) = level_changes::list(&mut conn, &api.caller, &Key::read(&org), None, before, limit + 1).await?;
     Ok(Json(Page::cut(page, limit, |one: &Details| one.change.id, LevelChangeView::from)).into_response())
 }
 
@@ -279,10 +279,7 @@ pub async fn accept(api: Api, ApiPath(org): ApiPath<String>, ApiJson(body): ApiJ
         note: body.note.unwrap_or_default(),
     };
     let done = level_changes::accept(&mut act, &Key::read(&org), &given).await?;
-    let change = match done.change {
-        Some(change) => Some(LevelChangeView::from(level_changes::of_one(&mut act.tx, change).await?)),
-        None => None,
-    };
+    let change = done.change.map(LevelChangeView::from);
     let status = if change.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
     answer(act, status, &AcceptedView { change, request: done.request.map(|request| request.id) }).await
 }
@@ -295,17 +292,12 @@ pub async fn get(api: Api, ApiPath(id): ApiPath<LevelChangeId>) -> ApiResult {
     Ok(Json(LevelChangeView::from(details)).into_response())
 }
 
-async fn answer_change(mut act: stoa_actions::Act, change: LevelChange) -> ApiResult {
-    let details = level_changes::of_one(&mut act.tx, change).await?;
-    answer(act, StatusCode::OK, &LevelChangeView::from(details)).await
-}
-
 /// Lets the subscriptions that follow take over, in one transaction: by either side. Those of before answer as their aliases.
 #[utoipa::path(post, path = "/api/v1/level-changes/{change}/switch", tag = "level changes", params(("change" = String, Path, description = "lvl_…")), responses((status = 200, description = "The change, switched", body = LevelChangeView), Refusals))]
 pub async fn switch(api: Api, ApiPath(id): ApiPath<LevelChangeId>) -> ApiResult {
     let mut act = api.begin().await?;
-    let change = level_changes::switch(&mut act, id).await?;
-    answer_change(act, change).await
+    let changed = level_changes::switch(&mut act, id).await?;
+    answer(act, StatusCode::OK, &LevelChangeView::from(changed)).await
 }
 
 /// Takes a change of level back, until the announced day: by either side. The subscriptions of before go on as they were; what
@@ -313,8 +305,8 @@ pub async fn switch(api: Api, ApiPath(id): ApiPath<LevelChangeId>) -> ApiResult 
 #[utoipa::path(post, path = "/api/v1/level-changes/{change}/undo", tag = "level changes", params(("change" = String, Path, description = "lvl_…")), responses((status = 200, description = "The change, undone", body = LevelChangeView), Refusals))]
 pub async fn undo(api: Api, ApiPath(id): ApiPath<LevelChangeId>) -> ApiResult {
     let mut act = api.begin().await?;
-    let change = level_changes::undo(&mut act, id).await?;
-    answer_change(act, change).await
+    let changed = level_changes::undo(&mut act, id).await?;
+    answer(act, StatusCode::OK, &LevelChangeView::from(changed)).await
 }
 
 /// The changes of level of a service's subscribers, the newest first: for members of its provider.

@@ -56,12 +56,12 @@ impl BudgetCard {
 pub(super) async fn card(page: &Page, conn: &mut Conn, seat: &Seat, details: &subscriptions::Details) -> PageResult<BudgetCard> {
     let found = budgets::of_one(conn, &details.subscription, page.caller.now).await?;
     let state = details.state_at(page.caller.now);
-    let open = state.in_force() && details.replaced_by.is_empty();
+    let open = state.in_force() && !details.is_alias();
     let raises = may(seat, Permission::AddProjects);
     let (text, used_up) = match &found {
         None => ("It may cost whatever it comes to.".to_owned(), false),
-        Some(BudgetDetails { budget, spent }) => {
-            let used_up = budget.is_used_up(*spent).map_err(stoa_actions::costs::too_large)?;
+        Some(details @ BudgetDetails { budget, spent }) => {
+            let used_up = details.is_used_up()?;
             let spent = spent.shown(budget.amount.currency());
             let then = if used_up { "It is used up: nothing is open to the service until it is raised or the month is over." } else { "" };
             (format!("{} of {} this month. {then}", spent, budget.amount.exact()).trim_end().to_owned(), used_up)

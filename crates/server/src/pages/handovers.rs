@@ -217,40 +217,36 @@ async fn finish(page: &Page, mut act: Act, org: &str, done: Handover) -> PageRes
     page.done(act, place, Flash::ok(told)).await
 }
 
+/// Where a decision leads, or the page again with why it was refused.
+async fn answered(page: &Page, act: Act, (org, id): (&str, HandoverId), done: Result<Handover, Error>) -> PageResult {
+    match done {
+        Ok(done) => finish(page, act, org, done).await,
+        Err(error) => {
+            drop(act);
+            refused(page, org, id, error).await
+        }
+    }
+}
+
 /// `POST /organizations/{org}/handovers/{handover}/accept`.
 pub async fn accept(page: Page, ApiPath((org, id)): ApiPath<(String, HandoverId)>) -> PageResult {
     let mut act = page.begin().await?;
-    match handovers::accept(&mut act, id).await {
-        Ok(done) => finish(&page, act, &org, done).await,
-        Err(error) => {
-            drop(act);
-            refused(&page, &org, id, error).await
-        }
-    }
+    let done = handovers::accept(&mut act, id).await;
+    answered(&page, act, (&org, id), done).await
 }
 
 /// `POST /organizations/{org}/handovers/{handover}/decline`.
 pub async fn decline(page: Page, ApiPath((org, id)): ApiPath<(String, HandoverId)>) -> PageResult {
     let mut act = page.begin().await?;
-    match handovers::decline(&mut act, id).await {
-        Ok(done) => finish(&page, act, &org, done).await,
-        Err(error) => {
-            drop(act);
-            refused(&page, &org, id, error).await
-        }
-    }
+    let done = handovers::decline(&mut act, id).await;
+    answered(&page, act, (&org, id), done).await
 }
 
 /// `POST /organizations/{org}/handovers/{handover}/withdraw`.
 pub async fn withdraw(page: Page, ApiPath((org, id)): ApiPath<(String, HandoverId)>) -> PageResult {
     let mut act = page.begin().await?;
-    match handovers::withdraw(&mut act, id).await {
-        Ok(done) => finish(&page, act, &org, done).await,
-        Err(error) => {
-            drop(act);
-            refused(&page, &org, id, error).await
-        }
-    }
+    let done = handovers::withdraw(&mut act, id).await;
+    answered(&page, act, (&org, id), done).await
 }
 
 fn note_of(page: &Page, one: &Details, org: &str, incoming: bool) -> HandoverNote {

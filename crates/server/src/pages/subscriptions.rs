@@ -414,7 +414,7 @@ pub(crate) async fn whole(
     let state = details.state_at(now);
     let paused = details.held_by().any(|one| one.suspension.cause == Cause::Consumer);
     // An alias is changed where its projects are.
-    let alias = is_alias(details);
+    let alias = details.is_alias();
     let reduces = super::page::may(seat, Permission::ReduceSubscription) && !alias;
     let cancel_label = match state {
         state if !state.is_live() || alias => "",
@@ -452,11 +452,6 @@ pub(crate) async fn whole(
         contract_note,
         tab,
     })
-}
-
-/// Whether another subscription holds its projects, by a change of level.
-fn is_alias(details: &Details) -> bool {
-    details.held_by().any(|one| one.suspension.cause == Cause::LevelChange)
 }
 
 /// What a page says of an alias, and where the change of level is.
@@ -508,7 +503,7 @@ async fn projects_tab(
     let adds = verdict(seat.role, Permission::AddProjects) == Verdict::Allowed;
     let reduces = verdict(seat.role, Permission::ReduceSubscription) == Verdict::Allowed;
     let now = page.caller.now;
-    let open = details.state_at(now).in_force() && subscription.project.is_none() && !is_alias(details);
+    let open = details.state_at(now).in_force() && subscription.project.is_none() && !details.is_alias();
     let locked = locks::keeping_out(conn, seat, subscription.service).await?;
     let named = |one: &Candidate| Choice::new(one.handle.as_str(), one.name.as_str(), subscription.choice.projects.contains(&one.id));
     let mut picker = ProjectPicker {
