@@ -5,9 +5,11 @@ pub mod catalogue;
 use stoa_domain::{
     events::CHAIN_START,
     ids::{GrantId, Id, OrganizationId, ProjectId, ServiceId, SubscriptionId, TeamId, UserId},
+    members::Member,
+    permissions::Role,
     time::{DAY, Day, Ts},
 };
-use stoa_store::{Db, Tx, Value, params, values};
+use stoa_store::{Db, Engine, Tx, Value, members, params, users, values};
 
 use crate::Failure;
 
@@ -48,9 +50,12 @@ impl Bulk {
         Ok(self.db.close().await?)
     }
 
+    /// As PostgreSQL does by itself, sooner or later; SQLite files have no statistics unless somebody makes them.
     async fn analyze(&self) -> Result<(), Failure> {
         let mut tx = self.db.begin().await?;
-        tx.execute("analyze", &[]).await?;
+        if tx.engine() == Engine::Postgres {
+            tx.execute("analyze", &[]).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -82,10 +87,16 @@ impl Bulk {
             values![person(number), Self::address(&tag, number), format!("Person {number}"), 0_i64, now]
         })
         .await?;
-        self.insert("insert into memberships (organization_id, user_id, role, since)", 4, count, |number| {
-            values![organization, person(number), if number % 3 == 0 { "editor" } else { "viewer" }, now]
-        })
-        .await
+        let member = |number: usize| Member {
+            user: person(number),
+            email: Self::address(&tag, number),
+            name: format!("Person {number}"),
+            role: if number.is_multiple_of(3) { Role::Editor } else { Role::Viewer },
+            since: now,
+        };
+        let mut tx: Tx = self.db.begin().await?;
+        members::insert(&mut tx, organization, &(0..count).map(member).collect::<Vec<_>>()).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Adds teams to an organization whose members [`Bulk::members`] made: each with five of the `members` people.
@@ -117,8 +128,13 @@ impl Bulk {
         self.insert(head, 6, count, |number| values![ids[number], format!("bulk-{number}"), format!("Bulk {number}"), "", now, now])
             .await?;
         self.logs(count, |number| ids[number]).await?;
-        let head = "insert into memberships (organization_id, user_id, role, since)";
-        self.insert(head, 4, count, |number| values![ids[number], owner, "maintainer", now]).await?;
+        let mut tx: Tx = self.db.begin().await?;
+        if let Some(user) = users::find(&mut tx, owner).await? {
+            for id in &ids {
+                members::insert(&mut tx, *id, &[Member::new(&user, Role::Maintainer, now)]).await?;
+            }
+        }
+        tx.commit().await?;
         let head = "insert into projects (organization_id, id, handle, name, description, created_at, updated_at)";
         self.insert(head, 7, count, |number| values![ids[number], id::<ProjectId>(now, 202, number), "field", "Field", "", now, now])
             .await?;
@@ -128,7 +144,7 @@ impl Bulk {
     /// Begins the logs of organizations.
     async fn logs(&self, count: usize, of: impl Fn(usize) -> OrganizationId) -> Result<(), Failure> {
         let head = "insert into logs (organization_id, sequence, head_hash, last_event_at)";
-        self.insert(head, 4, count, |number| values![of(number), 0_i64, CHAIN_START, self.now]).await
+        self.insert(head, 4, count, |number| values![of(number), 0_i64, CHAIN_START, self.now.plus(-DAY)]).await
     }
 
     /// Adds projects to an organization; their ids.

@@ -1,4 +1,4 @@
-//! A server of the release build with its own database, and what a figure needs to be there before it is measured.
+//! A server of the program as it is published, with its own database, and what a figure needs to be there before it is measured.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -72,14 +72,14 @@ pub struct Subscription {
     pub token: String,
 }
 
-/// The program that is measured: the release build beside this one.
+/// The program that is measured: the one beside this one.
 ///
 /// # Errors
 /// When it is not built.
 pub fn program() -> Result<PathBuf, Failure> {
     let own = std::env::current_exe()?;
     let stoa = own.with_file_name("stoa");
-    if stoa.is_file() { Ok(stoa) } else { Err(Failure::new(format!("{} is not built: cargo build --release", stoa.display()))) }
+    if stoa.is_file() { Ok(stoa) } else { Err(Failure::new(format!("{} is not built: cargo build --profile dist", stoa.display()))) }
 }
 
 impl Stage {

@@ -29,9 +29,9 @@ pub fn programs(root: &Path) -> std::path::PathBuf {
     target(root).join("debug")
 }
 
-/// Where cargo puts the programs of the release build.
-pub fn release_programs(root: &Path) -> std::path::PathBuf {
-    target(root).join("release")
+/// Where cargo puts the programs of a profile that is called like its folder.
+pub fn programs_of(root: &Path, profile: &str) -> std::path::PathBuf {
+    target(root).join(profile)
 }
 
 fn target(root: &Path) -> std::path::PathBuf {

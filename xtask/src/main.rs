@@ -34,7 +34,7 @@ enum Command {
     },
     /// Write the generated files of the tree anew.
     Generate,
-    /// Measure the release build against yardsticks of the same run, on SQLite and on PostgreSQL.
+    /// Measure the program as it is published (profile `dist`) against yardsticks of the same run, on SQLite and on PostgreSQL.
     Bench {
         /// Options of the benchmark, such as `--quick`, `--only reading`, `--engine sqlite`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]

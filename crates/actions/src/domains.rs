@@ -6,6 +6,7 @@ use stoa_domain::{
     events::{EventKind, Subject},
     ids::OrganizationId,
     mail::Mail,
+    members::Member,
     organizations::Key,
     permissions::{Permission, Role},
     text::Faults,
@@ -168,8 +169,8 @@ pub(crate) async fn join(act: &mut Act, user: &User) -> Result<()> {
     if members::find(&mut act.tx, one.organization, user.id).await?.is_some() {
         return Ok(());
     }
-    let now = act.now();
-    members::insert(&mut act.tx, one.organization, user.id, one.role, now).await?;
+    let member = Member::new(user, one.role, act.now());
+    members::insert(&mut act.tx, one.organization, &[member]).await?;
     let data = json!({"role": one.role, "domain": one.domain});
     act.record(&[one.organization], EventKind::MemberAdded, Subject::new("user", user.id), data);
     Ok(())

@@ -101,10 +101,10 @@ async fn enrol(act: &mut Act, organization: &Organization, new: &ImportedOrganiz
     let mut added = Vec::new();
     for user in people.iter().filter(|user| !present.contains(&user.id)) {
         let Some(role) = new.members.get(&user.email).copied() else { continue };
-        added.push(Member { user: user.id, email: user.email.clone(), name: user.name.clone(), role, since: act.now() });
+        added.push(Member::new(user, role, act.now()));
         act.record(&[organization.id], EventKind::MemberAdded, Subject::new("user", user.id), json!({"role": role, "imported": true}));
     }
-    members::insert_many(&mut act.tx, organization.id, &added).await?;
+    members::insert(&mut act.tx, organization.id, &added).await?;
     imported.members = added.len();
     Ok(people)
 }

@@ -197,10 +197,11 @@ async fn take_up(act: &mut Act, invitation: &Invitation, user: &User) -> Result<
     if let Some(member) = members::find(&mut act.tx, organization, user.id).await? {
         return Ok(member);
     }
-    members::insert(&mut act.tx, organization, user.id, accepted.role, now).await?;
+    let member = Member::new(user, accepted.role, now);
+    members::insert(&mut act.tx, organization, std::slice::from_ref(&member)).await?;
     let data = json!({"role": accepted.role, "invitation": accepted.id, "invited_by": accepted.invited_by});
     act.record(&[organization], EventKind::MemberAdded, Subject::new("user", user.id), data);
-    Ok(Member { user: user.id, email: user.email.clone(), name: user.name.clone(), role: accepted.role, since: now })
+    Ok(member)
 }
 
 /// Turns an invitation down.

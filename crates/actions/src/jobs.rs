@@ -4,8 +4,8 @@ use stoa_domain::time::Ts;
 use stoa_store::{ceremonies, idempotency, limits, links, organizations, sessions, tokens};
 
 use crate::{
-    KEEP_ANSWERS, Result, Stoa, budgets, contracts, handovers, invitations, level_changes, mail, marketplace, organizations::erase_next,
-    requests, resources, subscriptions,
+    KEEP_ANSWERS, Result, Stoa, budgets, contracts, handovers, invitations, level_changes, mail, marketplace, members,
+    organizations::erase_next, requests, resources, subscriptions,
 };
 
 /// How many batches of an erasure one round does; the next round goes on.
@@ -38,6 +38,10 @@ pub struct Swept {
     pub handovers: u64,
     /// Services that were indexed anew.
     pub indexed: u64,
+    /// Subscriptions that were not set up in time.
+    pub setups: u64,
+    /// Members who are found by their words from now on.
+    pub worded: u64,
     /// Subscriptions whose decided end has come.
     pub subscriptions: u64,
     /// Grants whose end has come.
@@ -76,7 +80,9 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
         invitations: 0,
         handovers: 0,
         indexed: 0,
+        worded: 0,
         subscriptions: 0,
+        setups: 0,
         grants: 0,
         requests: 0,
         reminders: 0,
@@ -95,7 +101,9 @@ pub async fn tick(stoa: &Stoa, now: Ts) -> Result<Swept> {
     swept.invitations = invitations::expire(stoa, now).await?;
     swept.handovers = handovers::expire(stoa, now).await?;
     swept.indexed = marketplace::index_queued(stoa).await?;
+    swept.worded = members::keep_words(stoa).await?;
     swept.subscriptions = subscriptions::end_due(stoa, now).await?;
+    swept.setups = subscriptions::fail_due(stoa, now).await?;
     swept.grants = subscriptions::close_due(stoa, now).await?;
     let due = requests::act_on_due(stoa, now).await?;
     (swept.requests, swept.reminders) = (due.expired, due.reminded);

@@ -5,6 +5,7 @@ mod follow;
 mod handovers;
 mod of_services;
 mod requests;
+mod setups;
 
 use stoa_domain::{
     ids::MailId,

@@ -18,7 +18,7 @@ use stoa_domain::{
 use stoa_store::{Conn, invitations as kept, members, requests, sharing as shared, teams, tokens, users};
 
 use crate::{
-    Act, Caller, Error, Result, delegations,
+    Act, Caller, Error, Result, Stoa, delegations,
     invitations::{self, Invitee},
     seats, sharing,
 };
@@ -81,7 +81,8 @@ pub enum Added {
     },
 }
 
-/// A page of an organization's members, all or those with `search` in name or address; `after` is the last user of the page before.
+/// A page of an organization's members, all or those who have words in name or address that begin with each word of
+/// `search`; `after` is the last user of the page before.
 ///
 /// # Errors
 /// 401, 404.
@@ -96,6 +97,27 @@ pub async fn list(
     let seat = seats::allowed(conn, caller, key, Permission::View).await?;
     let page = members::list(conn, seat.organization.id, search, after, limit).await?;
     Ok((seat, page))
+}
+
+/// How many members get their words in one transaction.
+const TOGETHER: i64 = 500;
+
+/// Keeps the words of members who have none yet, such as those who came before members were found by words; answers of how
+/// many.
+///
+/// # Errors
+/// Those of the database; the next round does what was left.
+pub async fn keep_words(stoa: &Stoa) -> Result<u64> {
+    let mut worded = 0;
+    loop {
+        let mut tx = stoa.db.begin().await?;
+        let some = members::keep_some(&mut tx, TOGETHER).await?;
+        tx.commit().await?;
+        worded += some as u64;
+        if some == 0 {
+            return Ok(worded);
+        }
+    }
 }
 
 /// The members of an organization with these addresses.
@@ -149,7 +171,7 @@ pub async fn add(act: &mut Act, key: &Key<OrganizationId>, new: &[NewMember], mo
             Planned::AlreadyMember(_) | Planned::Invalid { .. } => {}
         }
     }
-    members::insert_many(&mut act.tx, organization, &added).await?;
+    members::insert(&mut act.tx, organization, &added).await?;
     let mut invited = invitations::invite(act, organization, invitees).await?.into_iter();
     let result = |one: Planned| match one {
         Planned::Add(member) => Added::Added(member),
@@ -212,7 +234,7 @@ async fn plan(
             planned.push(Planned::AlreadyMember(member.clone()));
             continue;
         }
-        let member = Member { user: user.id, email, name: user.name.clone(), role, since: now };
+        let member = Member::new(user, role, now);
         present.push(member.clone());
         planned.push(Planned::Add(member));
     }

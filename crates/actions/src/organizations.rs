@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use stoa_domain::{
     events::{EventKind, Subject},
     ids::OrganizationId,
+    members::Member,
     naming,
     organizations::{Details, Key, NewOrganization, OLD_HANDLE, Organization, OrganizationChange},
     permissions::{Permission, Role},
@@ -26,12 +27,12 @@ use crate::{Act, Caller, Error, Result, seats};
 /// # Errors
 /// What is wrong with the input; `handle_taken` (409) when the handle that was asked for is taken.
 pub async fn create(act: &mut Act, new: NewOrganization) -> Result<Seat> {
-    let user = act.caller.whole_person()?.id;
+    let user = act.caller.whole_person()?.clone();
     let organization = add(act, new).await?;
-    let now = act.now();
-    members::insert(&mut act.tx, organization.id, user, Role::Maintainer, now).await?;
+    let member = Member::new(&user, Role::Maintainer, act.now());
+    members::insert(&mut act.tx, organization.id, &[member]).await?;
     let data = json!({"role": Role::Maintainer});
-    act.record(&[organization.id], EventKind::MemberAdded, Subject::new("user", user), data);
+    act.record(&[organization.id], EventKind::MemberAdded, Subject::new("user", user.id), data);
     Ok(Seat { organization, role: Role::Maintainer })
 }
 

@@ -7,6 +7,7 @@ mod hooks;
 mod offering;
 mod pausing;
 mod resubmitting;
+mod setting_up;
 mod subscribing;
 mod terms;
 
@@ -32,8 +33,8 @@ use stoa_store::{
 };
 
 pub use details::{
-    Details, EndingDetails, GrantDetails, Provided, SuspensionDetails, get, list, list_of_service, of_one, of_service, one_of_service,
-    projects, provided,
+    Details, EndingDetails, GrantDetails, Provided, SetupDetails, SuspensionDetails, get, list, list_of_service, of_one, of_service,
+    one_of_service, projects, provided,
 };
 pub use effects::{Concerned, concerned};
 pub(crate) use effects::{concerned_all, expire, final_of, in_force, lapse, reject, resolve, state_at, still_offered, withdraw};
@@ -41,11 +42,12 @@ pub use ending::{cancel, end_due, keep};
 pub use hooks::{close_due, lock_partners, organization_deleted, project_created, project_deleted};
 pub(crate) use hooks::{end_requested, lock_partners_and};
 pub(crate) use hooks::{project_end, take_in};
-pub use offering::{NeedOfPlan, Offering, allow_several, offering, several};
+pub use offering::{MannerChange, NeedOfPlan, Offering, manner, offering, set_manner};
 pub(crate) use offering::{permission_of, seen};
 pub(crate) use pausing::{held_up, hold, lift};
 pub use pausing::{pause, pause_as_operator, pause_as_provider, resume, resume_as_operator, resume_as_provider};
 pub(crate) use resubmitting::{Changed, Terms, reask, resubmit, terms};
+pub use setting_up::{fail, fail_due, ready};
 pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
 pub use subscribing::{subscribe, subscribe_in_full};
 pub use terms::{Acceptance, ContractStanding, Held, Waiting, accept, change_plan, refuse, side_of, standing, waiting_of};

@@ -150,6 +150,12 @@ words! {
         SubscriptionContractRefused = "subscription.contract_refused",
         /// The day comes near on which a subscription without consent ends.
         SubscriptionContractReminded = "subscription.contract_reminded",
+        /// A subscription is approved; its provider sets it up.
+        SubscriptionProvisioning = "subscription.provisioning",
+        /// The provider, or the service itself, has set a subscription up.
+        SubscriptionReady = "subscription.ready",
+        /// The provider could not set a subscription up.
+        SubscriptionFailed = "subscription.failed",
         /// A subscription was not approved.
         SubscriptionRejected = "subscription.rejected",
         /// A subscription was taken back before it came into force.

@@ -54,6 +54,18 @@ words! {
     }
 }
 
+/// What is new of a subscription that its provider sets up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetupNews {
+    /// It waits for the provider.
+    Waits,
+    /// It is in force.
+    Ready,
+    /// It could not be set up.
+    Failed,
+}
+
 /// A message with all it tells. Names and links are those of the moment at which it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -156,6 +168,23 @@ pub enum Mail {
         /// Which budget.
         reason: String,
         /// The page of the subscription.
+        link: String,
+    },
+    /// A subscription waits to be set up, or that is done.
+    Setup {
+        /// The organization that is told, by name.
+        organization: String,
+        /// The service's name.
+        service: String,
+        /// The other side, by name: who subscribed for the provider, the provider for who subscribed.
+        other: String,
+        /// What is new.
+        news: SetupNews,
+        /// Why it failed.
+        reason: String,
+        /// Until when the provider has time.
+        until: Option<Ts>,
+        /// Where it is looked at.
         link: String,
     },
     /// A subscription ended because a new contract was not accepted.
@@ -431,6 +460,9 @@ impl Mail {
             Self::ContractLapsed { .. } => "contract_lapsed",
             Self::LevelChanged { .. } => "level_changed",
             Self::BudgetUsedUp { .. } => "budget_used_up",
+            Self::Setup { news: SetupNews::Waits, .. } => "setup_waits",
+            Self::Setup { news: SetupNews::Ready, .. } => "setup_ready",
+            Self::Setup { news: SetupNews::Failed, .. } => "setup_failed",
             Self::OrganizationDeleted { .. } => "organization_deleted",
             Self::ServiceReviewAsked { .. } => "service_review_asked",
             Self::ServiceReviewed { .. } => "service_reviewed",
@@ -475,6 +507,9 @@ impl Mail {
             }
             Self::LevelChanged { service, subscriber, level, .. } => format!("{service} runs at {level} level for {subscriber} now"),
             Self::BudgetUsedUp { service, organization, .. } => format!("The budget of {service} for {organization} is used up"),
+            Self::Setup { service, other, news: SetupNews::Waits, .. } => format!("{other} waits for you to set up {service}"),
+            Self::Setup { service, organization, news: SetupNews::Ready, .. } => format!("{service} is set up for {organization}"),
+            Self::Setup { service, organization, .. } => format!("{service} could not be set up for {organization}"),
             Self::ContractLapsed { service, organization, .. } => format!("{organization} no longer subscribes {service}"),
             Self::OrganizationDeleted { organization, .. } => format!("{organization} was deleted"),
             Self::ServiceReviewAsked { organization, service, .. } => format!("{service} of {organization} waits for your review"),
@@ -516,6 +551,7 @@ impl Mail {
             | Self::ContractOffered { .. }
             | Self::LevelChanged { .. }
             | Self::BudgetUsedUp { .. }
+            | Self::Setup { .. }
             | Self::ContractLapsed { .. } => None,
         }
     }

@@ -76,6 +76,15 @@ impl DataPermission {
     }
 }
 
+/// How a service is subscribed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Whether an organization may have several subscriptions of it at the same time.
+    pub several: bool,
+    /// Whether subscriptions of it come into force only once the provider has set them up.
+    pub setup: bool,
+}
+
 /// A service as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {

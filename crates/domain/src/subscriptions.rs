@@ -17,7 +17,7 @@ words! {
     SubscriptionState, NotASubscriptionState, "a subscription's state" {
         /// Waits for an approval.
         Requested = "requested",
-        /// The provider is being told.
+        /// Approved; the provider sets it up. It opens nothing yet.
         Provisioning = "provisioning",
         /// In force: its grants open projects.
         Active = "active",
@@ -78,6 +78,12 @@ pub struct WrongState {
 pub enum Move {
     /// All approvals are there.
     Approve,
+    /// All approvals are there; the provider sets it up first.
+    Provision,
+    /// The provider has set it up.
+    Ready,
+    /// The provider could not set it up.
+    Fail,
     /// An approver said no.
     Reject,
     /// The requester took it back.
@@ -95,15 +101,19 @@ impl SubscriptionState {
     /// [`WrongState`] when the move is not possible from here; nothing ended is revived.
     pub fn after(self, step: Move) -> Result<Self, WrongState> {
         match (self, step) {
-            (Self::Requested, Move::Approve) => Ok(Self::Active),
+            (Self::Requested, Move::Approve) | (Self::Provisioning, Move::Ready) => Ok(Self::Active),
+            (Self::Requested, Move::Provision) => Ok(Self::Provisioning),
             (Self::Requested, Move::Reject) => Ok(Self::Rejected),
-            (Self::Requested, Move::Withdraw | Move::Cancel) => Ok(Self::Withdrawn),
+            (Self::Requested | Self::Provisioning, Move::Withdraw | Move::Cancel) => Ok(Self::Withdrawn),
             (Self::Requested, Move::Expire) => Ok(Self::Expired),
-            (Self::Provisioning | Self::Active | Self::Suspended | Self::Ending, Move::Cancel) => Ok(Self::Ended),
+            (Self::Provisioning, Move::Fail) => Ok(Self::Failed),
+            (Self::Active | Self::Suspended | Self::Ending, Move::Cancel) => Ok(Self::Ended),
             (state, step) => Err(WrongState {
                 state,
                 verb: match step {
-                    Move::Approve => "approved",
+                    Move::Approve | Move::Provision => "approved",
+                    Move::Ready => "reported as set up",
+                    Move::Fail => "reported as failed",
                     Move::Reject => "rejected",
                     Move::Withdraw => "withdrawn",
                     Move::Expire => "expired",
@@ -118,9 +128,14 @@ impl SubscriptionState {
         matches!(self, Self::Requested | Self::Provisioning | Self::Active | Self::Suspended | Self::Ending)
     }
 
+    /// Whether it has not come into force yet and still may: nothing is granted, and whoever asked for it takes it back.
+    pub const fn is_ahead(self) -> bool {
+        matches!(self, Self::Requested | Self::Provisioning)
+    }
+
     /// Whether it came into force and is not over.
     pub const fn in_force(self) -> bool {
-        matches!(self, Self::Provisioning | Self::Active | Self::Suspended | Self::Ending)
+        matches!(self, Self::Active | Self::Suspended | Self::Ending)
     }
 
     /// Whether its grants open projects now.
@@ -411,12 +426,17 @@ mod tests {
         }
 
         #[test]
-        fn nothing_terminal_ever_moves_again(moves in prop::collection::vec(prop::sample::select(vec![Move::Approve, Move::Reject, Move::Withdraw, Move::Expire, Move::Cancel]), 0..20)) {
+        fn nothing_terminal_ever_moves_again(moves in prop::collection::vec(prop::sample::select(vec![Move::Approve, Move::Provision, Move::Ready, Move::Fail, Move::Reject, Move::Withdraw, Move::Expire, Move::Cancel]), 0..20)) {
             let mut state = SubscriptionState::Requested;
             for step in moves {
-                let live = state.is_live();
+                let (live, ahead) = (state.is_live(), state.is_ahead());
                 match state.after(step) {
-                    Ok(next) => { prop_assert!(live); state = next; }
+                    Ok(next) => {
+                        prop_assert!(live);
+                        prop_assert!(ahead || !next.is_ahead(), "what came into force never waits again");
+                        prop_assert!(!next.opens() || matches!(step, Move::Approve | Move::Ready));
+                        state = next;
+                    }
                     Err(refusal) => prop_assert_eq!(refusal.state, state),
                 }
             }

@@ -253,7 +253,8 @@ mod tests {
     fn turns() -> impl Strategy<Value = Turn> {
         let cause = || prop::sample::select(Cause::ALL);
         prop_oneof![
-            prop::sample::select(vec![Move::Approve, Move::Reject, Move::Withdraw, Move::Cancel]).prop_map(Turn::Move),
+            prop::sample::select(vec![Move::Approve, Move::Provision, Move::Ready, Move::Fail, Move::Reject, Move::Withdraw, Move::Cancel])
+                .prop_map(Turn::Move),
             cause().prop_map(Turn::Pause),
             cause().prop_map(Turn::Resume),
             (1..20_i64).prop_map(|steps| Turn::EndAt(Ts::from_micros(steps * STEP))),

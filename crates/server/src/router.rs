@@ -153,7 +153,10 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::services::operating::reject))
         .routes(routes!(api::services::operating::suspend))
         .routes(routes!(api::services::operating::unsuspend))
-        .routes(routes!(api::several::get, api::several::set))
+        .routes(routes!(api::manner::several, api::manner::set_several))
+        .routes(routes!(api::manner::setup, api::manner::set_setup))
+        .routes(routes!(api::setups::ready))
+        .routes(routes!(api::setups::fail))
         .routes(routes!(api::marketplace::search))
         .routes(routes!(api::marketplace::suggestions))
         .routes(routes!(api::marketplace::get))
@@ -282,6 +285,11 @@ fn pages() -> Router<App> {
             get(pages::suspensions::ask_provided).post(pages::suspensions::pause_provided),
         )
         .route("/organizations/{org}/services/{service}/subscriptions/{subscription}/resume", post(pages::suspensions::resume_provided))
+        .route("/organizations/{org}/services/{service}/subscriptions/{subscription}/ready", post(pages::setups::ready))
+        .route(
+            "/organizations/{org}/services/{service}/subscriptions/{subscription}/fail",
+            get(pages::setups::ask_fail).post(pages::setups::fail),
+        )
         .route("/organizations/{org}/map", get(pages::map::show))
         .route("/organizations/{org}/map/export", get(pages::map::export))
         .route("/organizations/{org}/subscriptions/{subscription}/contract", get(pages::subscription_contract::show))
@@ -350,7 +358,7 @@ fn pages() -> Router<App> {
         .route("/organizations/{org}/services/{service}/screenshots/{number}/remove", post(pages::service_pictures::remove_screenshot))
         .route("/organizations/{org}/services/{service}/audience", get(pages::service_audience::show).post(pages::service_audience::add))
         .route("/organizations/{org}/services/{service}/audience/{named}/remove", post(pages::service_audience::remove))
-        .route("/organizations/{org}/services/{service}/several", post(pages::services::allow_several))
+        .route("/organizations/{org}/services/{service}/manner", post(pages::setups::set_manner))
         .route("/organizations/{org}/services/{service}/contracts", get(pages::contracts::list))
         .route("/organizations/{org}/services/{service}/level-changes", get(pages::level_changes::list))
         .route("/organizations/{org}/services/{service}/level-changes/{change}/switch", post(pages::level_changes::switch_provided))

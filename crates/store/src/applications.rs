@@ -12,8 +12,8 @@ use stoa_domain::{
 use crate::{
     Conn, Row, StoreError, Tx, Value, Viewer, params,
     sharing::{reached, ties},
-    teams::contains,
     users::placeholders,
+    value::contains,
     values,
 };
 

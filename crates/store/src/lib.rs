@@ -40,6 +40,7 @@ pub mod resources;
 pub mod second_factors;
 pub mod services;
 pub mod sessions;
+pub mod setups;
 pub mod sharing;
 mod sqlite;
 pub mod subscriptions;

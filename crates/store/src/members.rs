@@ -1,28 +1,39 @@
 //! Memberships.
 
+mod words;
+
 use stoa_domain::{
     ids::{OrganizationId, UserId},
-    members::Member,
+    members::{Member, typed},
     permissions::Role,
-    time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, teams::contains, users::placeholders, values};
+pub use self::words::keep_some;
+pub(crate) use self::words::renew;
+use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
 
 pub(crate) fn member(row: &Row) -> Result<Member, StoreError> {
     Ok(Member { user: row.get(0)?, email: row.get(1)?, name: row.get(2)?, role: row.parse(3)?, since: row.get(4)? })
 }
 
-/// Adds a member.
+/// Adds members, with the words by which they are found. The organization is to be locked.
 ///
 /// # Errors
-/// [`StoreError::Duplicate`] when the user is a member already.
-pub async fn insert(tx: &mut Tx, organization: OrganizationId, user: UserId, role: Role, since: Ts) -> Result<(), StoreError> {
-    tx.execute(
-        "insert into memberships (organization_id, user_id, role, since) values ($1, $2, $3, $4)",
-        params![organization, user, role.word(), since],
-    )
-    .await?;
+/// [`StoreError::Duplicate`] when one is a member already.
+pub async fn insert(tx: &mut Tx, organization: OrganizationId, members: &[Member]) -> Result<(), StoreError> {
+    if members.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<Vec<Value>> =
+        members.iter().map(|member| values![organization, member.user, member.role.word(), member.since, true]).collect();
+    tx.insert_many("insert into memberships (organization_id, user_id, role, since, worded)", 5, &rows, "").await?;
+    words::keep(tx, organization, members).await?;
+    count(tx, organization, rows.len() as i64).await
+}
+
+/// Counts so many more members of an organization.
+async fn count(tx: &mut Tx, organization: OrganizationId, more: i64) -> Result<(), StoreError> {
+    tx.execute("update organizations set members = members + $2 where id = $1", params![organization, more]).await?;
     Ok(())
 }
 
@@ -36,13 +47,13 @@ pub async fn set_role(tx: &mut Tx, organization: OrganizationId, user: UserId, r
     Ok(())
 }
 
-/// Ends a membership.
+/// Ends a membership. The organization is to be locked.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn delete(tx: &mut Tx, organization: OrganizationId, user: UserId) -> Result<(), StoreError> {
-    tx.execute("delete from memberships where organization_id = $1 and user_id = $2", params![organization, user]).await?;
-    Ok(())
+    let gone = tx.execute("delete from memberships where organization_id = $1 and user_id = $2", params![organization, user]).await?;
+    count(tx, organization, -(gone as i64)).await
 }
 
 /// One member.
@@ -61,8 +72,8 @@ pub async fn find(conn: &mut Conn, organization: OrganizationId, user: UserId) -
     .transpose()
 }
 
-/// A page of members in the order in which they came, all or those with some text in their name or address; `after` is the
-/// last user of the page before.
+/// A page of members in the order in which they came, all or those who have words in name or address that begin with each of
+/// those that were typed; `after` is the last user of the page before.
 ///
 /// # Errors
 /// Those of the database.
@@ -74,24 +85,19 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Member>, StoreError> {
     let mut values = values![organization, limit];
-    let mut filter = String::new();
+    let mut found = Some(words::Found::default());
     if let Some(search) = search {
-        values.push(contains(&search.to_lowercase()).into());
-        let folded = values.len();
-        // SQLite folds ASCII letters only, so that others are also looked for as they were typed.
-        values.push(contains(search).into());
-        let typed = values.len();
-        filter.push_str(&format!(
-            " and (u.email like ${folded} escape '!' or lower(u.name) like ${folded} escape '!' or u.name like ${typed} escape '!')"
-        ));
+        found = words::find(conn, organization, &typed(search), &mut values).await?;
     }
+    let Some(words::Found { table, condition }) = found else { return Ok(Vec::new()) };
+    let mut filter = condition;
     if let Some(after) = after {
         values.push(after.into());
         filter.push_str(&format!(" and m.user_id > ${}", values.len()));
     }
     // Written with `cross join`, SQLite begins with the organization's members, however many people of others there are.
     let sql = format!(
-        "select u.id, u.email, u.name, m.role, m.since from memberships m cross join users u
+        "select u.id, u.email, u.name, m.role, m.since from {table}memberships m cross join users u
          where m.organization_id = $1 and u.id = m.user_id{filter} order by m.user_id limit $2"
     );
     conn.fetch_all(&sql, &values).await?.iter().map(member).collect()
@@ -130,16 +136,6 @@ pub async fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<(OrganizationI
         )
         .await?;
     rows.iter().map(|row| Ok((row.get(5)?, member(row)?))).collect()
-}
-
-/// Adds members, in one statement.
-///
-/// # Errors
-/// [`StoreError::Duplicate`] when one is a member already.
-pub async fn insert_many(tx: &mut Tx, organization: OrganizationId, members: &[Member]) -> Result<(), StoreError> {
-    let rows: Vec<Vec<Value>> = members.iter().map(|member| values![organization, member.user, member.role.word(), member.since]).collect();
-    tx.insert_many("insert into memberships (organization_id, user_id, role, since)", 4, &rows, "").await?;
-    Ok(())
 }
 
 /// Those of the users who are members, in one statement.

@@ -14,11 +14,7 @@ use stoa_domain::{
 pub use erasure::{ERASED, LEDGER, claim_erasure, erase_some, finish_erasure, renew_erasure};
 pub use operating::{Kept, Wanted, find_kept, list_kept, restore, set_suspension};
 
-use crate::{
-    Conn, Row, StoreError, Tx, Value, Viewer, logs, params,
-    users::{contains, placeholders},
-    values,
-};
+use crate::{Conn, Row, StoreError, Tx, Value, Viewer, logs, params, users::placeholders, value::contains, values};
 
 /// An organization and the role of the user for whom it was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -363,7 +359,7 @@ pub async fn counts(conn: &mut Conn, id: OrganizationId) -> Result<Counts, Store
     let row = conn
         .fetch_one(
             "select
-               (select count(*) from memberships where organization_id = $1),
+               (select members from organizations where id = $1),
                (select count(*) from teams where organization_id = $1),
                (select count(*) from projects where organization_id = $1 and deleted_at is null),
                (select count(*) from applications where organization_id = $1 and deleted_at is null),
@@ -407,7 +403,7 @@ pub async fn sizes(conn: &mut Conn, ids: &[OrganizationId]) -> Result<Vec<(Organ
     }
     let sql = format!(
         "select o.id,
-           (select count(*) from memberships m where m.organization_id = o.id),
+           o.members,
            (select count(*) from projects p where p.organization_id = o.id and p.deleted_at is null),
            (select count(*) from subscriptions s where s.organization_id = o.id
              and s.state in ('requested', 'provisioning', 'active', 'suspended', 'ending'))

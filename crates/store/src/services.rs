@@ -2,8 +2,11 @@
 
 pub mod audience;
 pub mod images;
+mod manner;
 mod operating;
 
+pub(crate) use manner::manner_at;
+pub use manner::{manner, set_manner};
 pub use operating::{Operated, OperatedFilter, list_operated};
 
 use std::collections::{BTreeMap, HashMap};
@@ -357,25 +360,6 @@ pub async fn list(
         .collect()
 }
 
-/// Whether an organization may have several subscriptions of a service at the same time.
-///
-/// # Errors
-/// Those of the database.
-pub async fn allows_several(conn: &mut Conn, provider: OrganizationId, id: ServiceId) -> Result<bool, StoreError> {
-    let row = conn.fetch_optional("select several from services where organization_id = $1 and id = $2", params![provider, id]).await?;
-    Ok(row.map(|row| row.get::<i64>(0)).transpose()? == Some(1))
-}
-
-/// Writes whether an organization may have several subscriptions of a service at the same time.
-///
-/// # Errors
-/// Those of the database.
-pub async fn set_several(tx: &mut Tx, provider: OrganizationId, id: ServiceId, several: bool) -> Result<(), StoreError> {
-    tx.execute("update services set several = $3 where organization_id = $1 and id = $2", params![provider, id, i64::from(several)])
-        .await?;
-    Ok(())
-}
-
 /// Handles and names of several services, in one statement.
 ///
 /// # Errors
@@ -532,7 +516,7 @@ pub async fn demand(conn: &mut Conn, provider: OrganizationId, service: Option<S
     let sql = format!(
         "select service_id, cast(sum(live) as bigint), cast(sum(waiting) as bigint) from (
            select service_id, 1 as live, 0 as waiting from subscriptions
-           where provider_id = $1{only} and state in ('provisioning', 'active', 'suspended', 'ending')
+           where provider_id = $1{only} and state in ('active', 'suspended', 'ending')
            union all
            select service_id, 0 as live, 1 as waiting from requests
            where provider_id = $1{only} and step = 'provider' and state in ('open', 'needs_info')

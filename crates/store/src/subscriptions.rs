@@ -21,6 +21,9 @@ use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, value
 const COLUMNS: &str = "organization_id, id, provider_id, service_id, contract_id, plan_id, project_id, state, mode, include_future, \
                        note, requested_by, approved_by, created_at, activated_at, ends_at, ended_at, label, previous_id";
 
+/// The states in which a subscription has not come into force yet, as they stand in SQL.
+const AHEAD: &str = "('requested', 'provisioning')";
+
 /// The states in which a subscription is not over, as they stand in SQL.
 const LIVE: &str = "('requested', 'provisioning', 'active', 'suspended', 'ending')";
 
@@ -383,7 +386,7 @@ pub async fn partners(conn: &mut Conn, organization: OrganizationId) -> Result<V
 /// Those of the database.
 pub async fn end_all(tx: &mut Tx, organization: OrganizationId, now: Ts) -> Result<(), StoreError> {
     let sql = format!(
-        "update subscriptions set ended_at = $2, state = case when state = 'requested' then 'withdrawn' else 'ended' end
+        "update subscriptions set ended_at = $2, state = case when state in {AHEAD} then 'withdrawn' else 'ended' end
          where (organization_id = $1 or provider_id = $1) and state in {LIVE}"
     );
     tx.execute(&sql, params![organization, now]).await?;
@@ -396,7 +399,7 @@ pub async fn end_all(tx: &mut Tx, organization: OrganizationId, now: Ts) -> Resu
 /// Those of the database.
 pub async fn end_of_project(tx: &mut Tx, organization: OrganizationId, project: ProjectId, now: Ts) -> Result<(), StoreError> {
     let sql = format!(
-        "update subscriptions set ended_at = $3, state = case when state = 'requested' then 'withdrawn' else 'ended' end
+        "update subscriptions set ended_at = $3, state = case when state in {AHEAD} then 'withdrawn' else 'ended' end
          where organization_id = $1 and project_id = $2 and state in {LIVE}"
     );
     tx.execute(&sql, params![organization, project, now]).await?;

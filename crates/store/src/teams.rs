@@ -7,7 +7,7 @@ use stoa_domain::{
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, members::member, params, users::placeholders, values};
+use crate::{Conn, Row, StoreError, Tx, Value, members::member, params, users::placeholders, value::contains, values};
 
 const COLUMNS: &str = "t.id, t.name, t.description, t.created_at, t.updated_at";
 
@@ -134,12 +134,6 @@ pub async fn list(
     }
     let sql = format!("select {COLUMNS}{COUNTS} from teams t where t.organization_id = $1{filter} order by t.name_key limit $2");
     conn.fetch_all(&sql, &values).await?.iter().map(listed).collect()
-}
-
-/// A pattern of `like … escape '!'` for texts that contain this one.
-pub(crate) fn contains(text: &str) -> String {
-    let escaped = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-    format!("%{escaped}%")
 }
 
 /// Puts members into a team, in one statement; those who are in it stay. Answers how many came.

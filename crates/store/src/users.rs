@@ -6,7 +6,7 @@ use stoa_domain::{
     users::{DELETED, User},
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, values};
+use crate::{Conn, Row, StoreError, Tx, Value, members, params, value::contains, values};
 
 /// What [`user`] reads, of the table `users` as `u`.
 pub(crate) const COLUMNS: &str = "u.id, u.email, u.name, u.operator, u.created_at, u.suspended_at";
@@ -143,11 +143,6 @@ pub async fn list(conn: &mut Conn, search: &str, after: Option<&str>, limit: i64
     conn.fetch_all(&sql, &values).await?.iter().map(|row| user(row, 0)).collect()
 }
 
-/// A pattern for `like … escape '!'`: texts that contain this one.
-pub(crate) fn contains(text: &str) -> String {
-    format!("%{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"))
-}
-
 /// Locks all operators for the rest of the transaction, and answers which of them are not suspended.
 ///
 /// # Errors
@@ -206,7 +201,7 @@ pub async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<User>, StoreError> {
 /// Those of the database.
 pub async fn set_name(tx: &mut Tx, id: UserId, name: &str) -> Result<(), StoreError> {
     tx.execute("update users set name = $2 where id = $1", params![id, name]).await?;
-    Ok(())
+    members::renew(tx, id).await
 }
 
 /// Sets a password, or takes it away.
@@ -224,7 +219,7 @@ pub async fn set_password(tx: &mut Tx, id: UserId, password_hash: Option<&str>) 
 /// [`StoreError::Duplicate`] of `email` when the address has an account.
 pub async fn set_email(tx: &mut Tx, id: UserId, email: &str) -> Result<(), StoreError> {
     tx.execute("update users set email = $2 where id = $1", params![id, email]).await?;
-    Ok(())
+    members::renew(tx, id).await
 }
 
 /// Erases what is personal in an account. The row stays, because rows that tell what happened refer to it; its address, which

@@ -40,6 +40,11 @@ macro_rules! values {
     ($($value:expr),* $(,)?) => { ::std::vec![$($crate::Value::from($value)),*] };
 }
 
+/// A pattern of `like … escape '!'` for texts that contain this one.
+pub(crate) fn contains(text: &str) -> String {
+    format!("%{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"))
+}
+
 macro_rules! from {
     ($($type:ty => |$v:ident| $value:expr;)*) => {$(
         impl From<$type> for Value {

@@ -16,6 +16,7 @@ use stoa_actions::{Act, Caller, Clock, Entropy, Limits, Plans, Stoa, providers::
 use stoa_domain::{
     events::{ChainCheck, EventFilter},
     ids::{MailId, UserId},
+    looks::Looks,
     mail::{Mail, Outgoing},
     time::Ts,
     tokens::{LONGEST_DAYS, Lifetime},
@@ -247,7 +248,7 @@ impl TestApp {
 
     /// Writes the mails that the logs call for; nothing else does in a test.
     pub async fn write_mails(&self) {
-        letters::write(&self.stoa, None).await.expect("the logs");
+        letters::write(&self.stoa, &mut Looks::default()).await.expect("the logs");
     }
 
     /// Takes all mails of the outbox that were not taken before, oldest first. What nobody takes fails the test.

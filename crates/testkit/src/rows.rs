@@ -2,6 +2,7 @@
 
 use stoa_domain::{
     ids::{Id, OrganizationId},
+    members::Member,
     organizations::{Details, Organization},
     permissions::Role,
     time::{DAY, Ts},
@@ -45,7 +46,7 @@ pub async fn company(tx: &mut Tx, number: u8, (handle, name): (&str, &str), peop
             suspended: false,
         };
         users::insert(tx, &user, None).await?;
-        members::insert(tx, organization.id, user.id, *role, at(0)).await?;
+        members::insert(tx, organization.id, &[Member::new(&user, *role, at(0))]).await?;
     }
     Ok(organization.id)
 }

@@ -22,7 +22,7 @@ use stoa_store::{
     users,
 };
 
-use super::{of_services, requests::Requests};
+use super::{of_services, requests::Requests, setups};
 use crate::{Result, Stoa};
 
 /// How many events are read at a time.
@@ -35,7 +35,7 @@ const MOST_TOLD: i64 = 10_000;
 const LOGS: usize = 500;
 
 /// The events that somebody is told of by mail.
-const TOLD: [EventKind; 34] = [
+const TOLD: [EventKind; 37] = [
     EventKind::InvitationCreated,
     EventKind::InvitationResent,
     EventKind::MemberAdded,
@@ -66,6 +66,9 @@ const TOLD: [EventKind; 34] = [
     EventKind::SubscriptionContractReminded,
     EventKind::SubscriptionEnded,
     EventKind::SubscriptionPaused,
+    EventKind::SubscriptionProvisioning,
+    EventKind::SubscriptionReady,
+    EventKind::SubscriptionFailed,
     EventKind::LevelChangeAccepted,
     EventKind::LevelChangeSwitched,
     EventKind::LevelChangeUndone,
@@ -160,6 +163,7 @@ async fn letters(stoa: &Stoa, conn: &mut Conn, organization: OrganizationId, pag
             [event.actor_id.as_deref().unwrap_or_default(), &event.subject.id].into_iter().filter_map(|id| id.parse::<UserId>().ok()),
         );
         ids.extend(event.json()["delegate"]["id"].as_str().and_then(|id| id.parse::<UserId>().ok()));
+        ids.extend(setups::requester(event));
     }
     let ended = told.iter().any(|event| event.kind == EventKind::OrganizationDeleted.word());
     let members: BTreeSet<UserId> = match ended {
@@ -209,7 +213,10 @@ fn is_told(event: &Event) -> bool {
             EventKind::SubscriptionContractOffered
             | EventKind::SubscriptionContractReminded
             | EventKind::SubscriptionEnded
-            | EventKind::SubscriptionPaused,
+            | EventKind::SubscriptionPaused
+            | EventKind::SubscriptionProvisioning
+            | EventKind::SubscriptionReady
+            | EventKind::SubscriptionFailed,
         ) => is_about_a_contract(event),
         Ok(kind) => TOLD.contains(&kind) && of_services::is_told(event).unwrap_or(true) && event.json()["imported"] != true,
         Err(_) => false,
@@ -217,7 +224,7 @@ fn is_told(event: &Event) -> bool {
 }
 
 /// Whether the maintainers of an organization are told of an event of a subscription: a contract waits for them or they missed
-/// it, a change of level goes on, a budget is used up.
+/// it, a change of level goes on, a budget is used up, it waits to be set up or that is done.
 fn is_about_a_contract(event: &Event) -> bool {
     match event.kind.parse::<EventKind>() {
         // For a change of level one subscription of the organization speaks for all.
@@ -233,7 +240,7 @@ fn is_about_a_contract(event: &Event) -> bool {
             let data = event.json();
             data["cause"] == "contract_not_accepted" && data["organization"]["id"] == event.organization.to_string()
         }
-        _ => false,
+        _ => setups::news(event).is_some(),
     }
 }
 
@@ -317,6 +324,7 @@ impl Context<'_> {
             None => self.link(&format!("/subscriptions/{}/contract", event.subject.id)),
         };
         let mail = match event.kind.parse::<EventKind>() {
+            _ if setups::news(event).is_some() => setups::mail(event, &organization, |path| self.link(path)),
             Ok(EventKind::SubscriptionEnded) => Mail::ContractLapsed { organization, service, provider, link },
             Ok(EventKind::SubscriptionPaused) => {
                 let reason = data["reason"].as_str().unwrap_or_default().to_owned();
@@ -342,7 +350,8 @@ impl Context<'_> {
                 link,
             },
         };
-        let told = self.people.iter().filter(|user| self.maintainers.contains(&user.id));
+        let requester = setups::requester(event);
+        let told = self.people.iter().filter(|user| self.maintainers.contains(&user.id) || requester == Some(user.id));
         told.filter(|user| event.actor_id.as_deref() != Some(user.id.to_string().as_str()))
             .map(|user| (user.email.clone(), mail.clone()))
             .collect()

@@ -8,6 +8,7 @@ use stoa_domain::{
     events::{EventKind, Subject},
     groupings::Grouping,
     ids::{OrganizationId, ServiceId, UserId},
+    members::Member,
     money::Currency,
     organizations::{Key, Organization},
     periods::Period,
@@ -201,7 +202,7 @@ async fn make_maintainer(act: &mut Act, organization: &Organization, user: &User
             act.record(&[id], EventKind::MemberRoleChanged, subject, data);
         }
         None => {
-            members::insert(&mut act.tx, id, user.id, Role::Maintainer, now).await?;
+            members::insert(&mut act.tx, id, &[Member::new(user, Role::Maintainer, now)]).await?;
             let data = json!({"role": Role::Maintainer, "cause": "restored"});
             act.record(&[id], EventKind::MemberAdded, subject, data);
         }

@@ -7,6 +7,7 @@ use stoa_domain::{
     organizations::Key,
     permissions::Permission,
     services::Service,
+    setups::Setup,
     subscriptions::{Subscription, SubscriptionState},
     suspensions::{Ending, Suspension},
     time::Ts,
@@ -14,12 +15,15 @@ use stoa_domain::{
 use stoa_store::{
     Conn,
     grants::{self, KeptGrant},
-    level_changes, services,
+    level_changes, services, setups,
     subscriptions::{self, Candidate, Filter},
     suspensions, users,
 };
 
-use super::{Concerned, effects::concerned_all};
+use super::{
+    Concerned,
+    effects::{concerned_all, state_at},
+};
 use crate::{Act, Caller, Error, Result, Who, requests, seats, seats::Seat};
 
 /// A grant with names.
@@ -54,6 +58,8 @@ pub struct Details {
     pub endings: Vec<EndingDetails>,
     /// The subscriptions that hold its projects, where it is their alias by a change of level.
     pub replaced_by: Vec<SubscriptionId>,
+    /// Its setting up, as long as that goes on and where it failed.
+    pub setup: Option<SetupDetails>,
 }
 
 impl Details {
@@ -68,9 +74,20 @@ impl Details {
         self.subscription.state.in_force() && !self.replaced_by.is_empty()
     }
 
+    /// The same at an instant at which its decided end may have come without being written down yet: it is over then.
+    #[must_use]
+    fn as_of(mut self, now: Ts) -> Self {
+        if let Some(end) = end_come(&mut self.subscription, now) {
+            for one in &mut self.grants {
+                one.grant.until = Some(one.grant.end().map_or(end, |until| until.min(end)));
+            }
+        }
+        self
+    }
+
     /// The state at an instant: over from the decided end on.
     pub fn state_at(&self, now: Ts) -> SubscriptionState {
-        super::effects::state_at(&self.subscription, now)
+        state_at(&self.subscription, now)
     }
 }
 
@@ -83,6 +100,15 @@ pub struct SuspensionDetails {
     pub set_by: Option<(UserId, String)>,
     /// Who lifted it.
     pub lifted_by: Option<(UserId, String)>,
+}
+
+/// The setting up of a subscription, with names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetupDetails {
+    /// The setting up.
+    pub setup: Setup,
+    /// Who said how it went; `None` for the service itself, and where the time was over.
+    pub by: Option<(UserId, String)>,
 }
 
 /// An end that was decided for later, with names.
@@ -109,6 +135,26 @@ pub struct Provided {
     pub held_by: Vec<Suspension>,
     /// The subscriptions that hold its projects, where it is their alias by a change of level.
     pub replaced_by: Vec<SubscriptionId>,
+    /// Its setting up, as long as that goes on and where it failed.
+    pub setup: Option<SetupDetails>,
+}
+
+/// Takes a subscription for ended whose decided end has come by now without being written down yet; answers that end.
+fn end_come(subscription: &mut Subscription, now: Ts) -> Option<Ts> {
+    let state = state_at(subscription, now);
+    if state == subscription.state {
+        return None;
+    }
+    (subscription.state, subscription.ended_at) = (state, subscription.ends_at.take());
+    subscription.ended_at
+}
+
+/// The setting up of those of some subscriptions that are not past it.
+async fn setups_of(conn: &mut Conn, all: &[Subscription]) -> Result<BTreeMap<SubscriptionId, SetupDetails>> {
+    let concerned = |one: &&Subscription| matches!(one.state, SubscriptionState::Provisioning | SubscriptionState::Failed);
+    let ids: Vec<_> = all.iter().filter(concerned).map(|one| (one.organization, one.id)).collect();
+    let found = setups::of(conn, &ids).await?;
+    Ok(found.into_iter().map(|(id, (setup, by))| (id, SetupDetails { setup, by })).collect())
 }
 
 /// A page of an organization's subscriptions, newest first.
@@ -119,7 +165,7 @@ pub async fn list(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, f
     let seat = seats::allowed(conn, caller, org, Permission::View).await?;
     let page = subscriptions::list(conn, seat.organization.id, filter, limit).await?;
     let details = details(conn, seat.organization.id, page).await?;
-    Ok((seat, details))
+    Ok((seat, details.into_iter().map(|one| one.as_of(caller.now)).collect()))
 }
 
 /// One subscription of an organization.
@@ -129,7 +175,7 @@ pub async fn list(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, f
 pub async fn get(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, id: SubscriptionId) -> Result<(Seat, Details)> {
     let seat = seats::allowed(conn, caller, org, Permission::View).await?;
     let found = subscriptions::find(conn, seat.organization.id, id).await?.ok_or(Error::NotFound("subscription"))?;
-    let details = of_one(conn, found).await?;
+    let details = of_one(conn, found).await?.as_of(caller.now);
     Ok((seat, details))
 }
 
@@ -162,6 +208,7 @@ pub(super) fn of_new(
         .collect();
     grants.sort_by_key(|one| one.grant.id);
     Ok(Details {
+        setup: None,
         replaced_by: Vec::new(),
         named: candidates.iter().filter(|one| subscription.choice.projects.contains(&one.id)).cloned().collect(),
         subscription,
@@ -186,6 +233,7 @@ async fn details(conn: &mut Conn, organization: OrganizationId, all: Vec<Subscri
     let suspensions = suspensions::history(conn, organization, &ids).await?;
     let endings = suspensions::endings(conn, organization, &ids).await?;
     let mut stand_ins = level_changes::stand_ins(conn, &ids).await?;
+    let mut setups = setups_of(conn, &all).await?;
     let people: BTreeSet<_> = history
         .iter()
         .filter_map(|one| one.approved_by)
@@ -218,6 +266,7 @@ async fn details(conn: &mut Conn, organization: OrganizationId, all: Vec<Subscri
                 requested_by: person(one.requested_by),
                 named: projects.iter().filter(|project| one.choice.projects.contains(&project.id)).cloned().collect(),
                 grants: of.remove(&one.id).unwrap_or_default(),
+                setup: setups.remove(&one.id),
                 replaced_by: stand_ins.remove(&one.id).into_iter().flatten().collect(),
                 requests: requests.extract_if(.., |request| request.request.subscription == Some(one.id)).collect(),
                 subscription: one,
@@ -293,12 +342,16 @@ async fn provided_all(conn: &mut Conn, page: Vec<Subscription>, now: Ts) -> Resu
     let projects: BTreeSet<_> = live.iter().map(|one| one.project).collect();
     let projects = subscriptions::project_names(conn, &Vec::from_iter(organizations), &Vec::from_iter(projects)).await?;
     let granted: BTreeSet<_> = live.iter().map(|one| (one.subscription, one.project)).collect();
+    let mut setups = setups_of(conn, &page).await?;
     let mut found = Vec::with_capacity(page.len());
-    for one in page {
+    for mut one in page {
+        let over = end_come(&mut one, now).is_some();
+        let has = |project: &&Candidate| !over && granted.contains(&(one.id, project.id));
         found.push(Provided {
             concerned: concerned.remove(&one.id).ok_or(Error::NotFound("subscription"))?,
-            granted: projects.iter().filter(|project| granted.contains(&(one.id, project.id))).cloned().collect(),
+            granted: projects.iter().filter(has).cloned().collect(),
             replaced_by: stand_ins.remove(&one.id).into_iter().flatten().collect(),
+            setup: setups.remove(&one.id),
             held_by: held.iter().filter(|held| held.subscription == one.id && one.state.in_force()).cloned().collect(),
             subscription: one,
         });

@@ -22,7 +22,7 @@ use stoa_store::{
     subscriptions::{self, Candidate, Offer},
 };
 
-use super::ending;
+use super::{ending, setting_up};
 use crate::{
     Act, Error, Result,
     consents::{self, Given},
@@ -214,17 +214,22 @@ pub(super) async fn open_known(
     Ok(opened)
 }
 
-/// Brings a requested subscription into force. Whether it is [still offered](still_offered) was judged before.
+/// Brings a requested subscription into force, or lets its provider set it up. Whether it is [still offered](still_offered) was judged before.
 ///
 /// # Errors
 /// `wrong_state` (409).
 pub(crate) async fn activate(act: &mut Act, mut subscription: Subscription, request: &Request) -> Result<Subscription> {
-    let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
-    subscription.state = subscription.state.after(Move::Approve)?;
-    subscription.activated_at = Some(act.now());
+    let setup = services::manner(&mut act.tx, subscription.provider, subscription.service).await?.setup;
+    subscription.state = subscription.state.after(if setup { Move::Provision } else { Move::Approve })?;
+    subscription.activated_at = (!setup).then(|| act.now());
     subscription.approved_by = Some(act.caller.user_id()?);
     subscriptions::set_state(&mut act.tx, &subscription).await?;
     let concerned = concerned(&mut act.tx, &subscription).await?;
+    if setup {
+        setting_up::begin(act, &subscription, &concerned, request.asked.details.clone(), Some(request.id)).await?;
+        return Ok(subscription);
+    }
+    let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
     open_grants(act, &subscription, &concerned, &candidates, &request.asked.details, Some(request.id)).await?;
     Ok(subscription)
 }
@@ -316,10 +321,8 @@ pub(super) async fn adopt(
 /// # Errors
 /// `wrong_state` (409).
 pub(crate) fn in_force(subscription: &Subscription, now: Ts, verb: &'static str) -> Result<()> {
-    match state_at(subscription, now) {
-        SubscriptionState::Active | SubscriptionState::Suspended | SubscriptionState::Ending => Ok(()),
-        state => Err(WrongState { state, verb }.into()),
-    }
+    let state = state_at(subscription, now);
+    if state.in_force() { Ok(()) } else { Err(WrongState { state, verb }.into()) }
 }
 
 /// Adds the projects that an approved request asks for, as far as they are still there and were not taken out meanwhile.
@@ -371,6 +374,15 @@ pub(crate) async fn reject(act: &mut Act, subscription: Subscription) -> Result<
     finish(act, subscription, Move::Reject, EventKind::SubscriptionRejected).await
 }
 
+/// Closes a subscription that could not be set up.
+///
+/// # Errors
+/// `wrong_state` (409).
+pub(super) async fn fail(act: &mut Act, subscription: Subscription, by: Option<UserId>, reason: &str) -> Result<Subscription> {
+    let more = json!({"reason": reason, "requested_by": subscription.requested_by});
+    close(act, subscription, Closing { step: Move::Fail, kind: EventKind::SubscriptionFailed, by, more }).await
+}
+
 /// Closes a subscription that nobody approved in time.
 ///
 /// # Errors
@@ -405,7 +417,7 @@ pub(super) async fn finish_for(act: &mut Act, subscription: Subscription, step: 
 /// `wrong_state` (409) when it is over.
 pub(crate) async fn lapse(act: &mut Act, subscription: Subscription, more: Value) -> Result<Subscription> {
     let kind = match subscription.state {
-        SubscriptionState::Requested => EventKind::SubscriptionWithdrawn,
+        state if state.is_ahead() => EventKind::SubscriptionWithdrawn,
         _ => EventKind::SubscriptionEnded,
     };
     close(act, subscription, Closing { step: Move::Cancel, kind, by: None, more }).await

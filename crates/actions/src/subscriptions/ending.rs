@@ -6,7 +6,7 @@ use stoa_domain::{
     organizations::Key,
     permissions::{Permission, Verdict},
     requests::{Asked, RequestKind, Step},
-    subscriptions::{Move, Subscription, SubscriptionState},
+    subscriptions::{Move, Subscription},
     suspensions::{Ending, Standing, Turn, When, period_end},
     text::{self, Faults},
     time::Ts,
@@ -27,7 +27,7 @@ pub(super) async fn standing(act: &mut Act, of: &Subscription) -> Result<Standin
 }
 
 /// Cancels a subscription: it ends at once or with the calendar month, or by a request where the caller may only ask. One
-/// that is only asked for is withdrawn by whoever asked, or by a maintainer.
+/// that is only asked for or being set up is withdrawn by whoever asked, or by a maintainer.
 ///
 /// # Errors
 /// 401, 404, 403; `wrong_state`, `already_ending`, `already_requested` (409).
@@ -38,7 +38,7 @@ pub async fn cancel(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId
     let now = act.now();
     let allowed = may == Verdict::Allowed;
     let standing = standing(act, &subscription).await?;
-    if subscription.state == SubscriptionState::Requested {
+    if subscription.state.is_ahead() {
         if !allowed && subscription.requested_by != user {
             return Err(seats::refusal(&seat, Permission::CancelSubscription));
         }

@@ -198,7 +198,7 @@ async fn close_over(act: &mut Act, mut subscription: Subscription, over: &[KeptG
 
 fn record_end(act: &mut Act, one: &Subscription, concerned: &super::Concerned, cause: &str) {
     let (kind, state) = match one.state {
-        SubscriptionState::Requested => (EventKind::SubscriptionWithdrawn, SubscriptionState::Withdrawn),
+        state if state.is_ahead() => (EventKind::SubscriptionWithdrawn, SubscriptionState::Withdrawn),
         _ => (EventKind::SubscriptionEnded, SubscriptionState::Ended),
     };
     concerned.record(act, kind, concerned.data(json!({"state": state, "cause": cause})));

@@ -8,7 +8,7 @@ use stoa_domain::{
     permissions::{Permission, Verdict, verdict},
     policies::{Need, Policy},
     requests::RequestKind,
-    services::{Contract, Level, Service, Visibility},
+    services::{Contract, Level, Manner, Service, Visibility},
 };
 use stoa_store::{
     Conn, organizations,
@@ -41,8 +41,8 @@ pub struct Offering {
     pub chosen: Option<Seat>,
     /// The projects of the chosen organization.
     pub projects: Vec<Candidate>,
-    /// Whether an organization may have several subscriptions of it at the same time.
-    pub several: bool,
+    /// How it is subscribed.
+    pub manner: Manner,
     /// Why it takes no subscriptions at present.
     pub closed: Option<String>,
     /// Which plans need an approval of the chosen organization itself, and why.
@@ -125,14 +125,14 @@ pub(super) async fn offered_to(conn: &mut Conn, service: &Service, organization:
     Err(Error::conflict("not_offered", detail))
 }
 
-/// Whether an organization may have several subscriptions of a service at the same time, for members of its provider.
+/// How a service is subscribed, for members of its provider.
 ///
 /// # Errors
 /// 401, 404.
-pub async fn several(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<bool> {
+pub async fn manner(conn: &mut Conn, caller: &Caller, key: &Key<ServiceId>) -> Result<Manner> {
     let service = services::find(conn, key).await?.ok_or(Error::NotFound("service"))?;
     own(conn, caller, &service, Permission::View).await?;
-    Ok(services::allows_several(conn, service.provider, service.id).await?)
+    Ok(services::manner(conn, service.provider, service.id).await?)
 }
 
 /// The provider's seat for a service, unseen by others.
@@ -143,20 +143,36 @@ async fn own(conn: &mut Conn, caller: &Caller, service: &Service, permission: Pe
     }
 }
 
-/// Lets an organization have several subscriptions of a service at the same time, or not any more; those there are stay.
+/// What is to change of how a service is subscribed; `None` stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MannerChange {
+    /// Whether an organization may have several subscriptions of it at the same time; those there are stay.
+    pub several: Option<bool>,
+    /// Whether subscriptions come into force only once the provider has set them up; those approved before are not asked.
+    pub setup: Option<bool>,
+}
+
+/// Changes how a service is subscribed from now on.
 ///
 /// # Errors
 /// 401, 404, 403.
-pub async fn allow_several(act: &mut Act, key: &Key<ServiceId>, several: bool) -> Result<()> {
+pub async fn set_manner(act: &mut Act, key: &Key<ServiceId>, change: MannerChange) -> Result<()> {
     let service = services::find(&mut act.tx, key).await?.ok_or(Error::NotFound("service"))?;
     own(&mut act.tx, &act.caller, &service, Permission::DraftServices).await?;
     let service = crate::services::locked(act, &service).await?;
-    let before = services::allows_several(&mut act.tx, service.provider, service.id).await?;
-    if before == several {
+    let before = services::manner(&mut act.tx, service.provider, service.id).await?;
+    let after = Manner { several: change.several.unwrap_or(before.several), setup: change.setup.unwrap_or(before.setup) };
+    if before == after {
         return Ok(());
     }
-    services::set_several(&mut act.tx, service.provider, service.id, several).await?;
-    let data = json!({"service": {"id": service.id, "name": service.name}, "changes": {"several": {"from": before, "to": several}}});
+    services::set_manner(&mut act.tx, service.provider, service.id, after).await?;
+    let both = [("several", before.several, after.several), ("setup", before.setup, after.setup)];
+    let changes: serde_json::Map<_, _> = both
+        .into_iter()
+        .filter(|(_, from, to)| from != to)
+        .map(|(name, from, to)| (name.to_owned(), json!({"from": from, "to": to})))
+        .collect();
+    let data = json!({"service": {"id": service.id, "name": service.name}, "changes": changes});
     act.record(&[service.provider], EventKind::ServiceUpdated, Subject::new("service", service.id), data);
     Ok(())
 }
@@ -186,7 +202,7 @@ pub async fn offering(
         Some(seat) => subscriptions::candidates(conn, seat.organization.id).await?,
         None => Vec::new(),
     };
-    let several = services::allows_several(conn, service.provider, service.id).await?;
+    let manner = services::manner(conn, service.provider, service.id).await?;
     let needs = match &chosen {
         Some(seat) => {
             let policy = policies::find(conn, seat.organization.id).await?;
@@ -195,7 +211,7 @@ pub async fn offering(
         None => Vec::new(),
     };
     let closed = super::takes_subscriptions(&service, lives).err().map(|refusal| refusal.to_string());
-    Ok(Offering { service, provider, contract, plans, seats, chosen, projects, several, closed, needs })
+    Ok(Offering { service, provider, contract, plans, seats, chosen, projects, manner, closed, needs })
 }
 
 /// The least number of projects with which a plan needs an approval of the organization itself. More projects never need

@@ -54,7 +54,7 @@ pub async fn resume(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId
 }
 
 /// A subscription of a service, for those who decide subscriptions on the provider's side; locked.
-async fn provided(act: &mut Act, service: &Key<ServiceId>, id: SubscriptionId) -> Result<Subscription> {
+pub(super) async fn provided(act: &mut Act, service: &Key<ServiceId>, id: SubscriptionId) -> Result<Subscription> {
     let viewer = act.caller.viewer()?;
     let service = services::find(&mut act.tx, service).await?.ok_or(Error::NotFound("service"))?;
     let provider = Key::Id(service.provider);

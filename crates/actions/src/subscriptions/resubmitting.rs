@@ -143,7 +143,7 @@ async fn answer_offer(act: &mut Act, of: &Subscription) -> Result<()> {
 
 /// `already_subscribed` when the project that an answer chooses is served by another subscription.
 async fn nothing_else_subscribes(act: &mut Act, of: &Subscription, service: &Service, project: Option<ProjectId>) -> Result<()> {
-    if services::allows_several(&mut act.tx, service.provider, service.id).await? {
+    if services::manner(&mut act.tx, service.provider, service.id).await?.several {
         return Ok(());
     }
     let other = subscriptions::last_of_service(&mut act.tx, of.organization, service.id, project).await?;

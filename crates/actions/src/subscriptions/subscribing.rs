@@ -22,7 +22,8 @@ use stoa_store::{
 };
 
 use super::{
-    Checked, Concerned, Details, Done, NewSubscription, Terms, check, details, effects, ending, named_by, offering, takes_subscriptions,
+    Checked, Concerned, Details, Done, NewSubscription, Terms, check, details, effects, ending, named_by, offering, setting_up,
+    takes_subscriptions,
 };
 use crate::{
     Act, Error, Result, consents, locks,
@@ -50,12 +51,12 @@ pub async fn subscribe_in_full(act: &mut Act, org: &Key<OrganizationId>, new: Ne
     if !ground.own.live {
         return Err(Error::NotFound("organization"));
     }
-    let Offered { service, contract, text, several } = open_to_all(&service, &ground)?;
+    let Offered { service, contract, text, manner } = open_to_all(&service, &ground)?;
     offering::offered_to(&mut act.tx, &service, seat.organization.id).await?;
     let plans = act.stoa().plans.clone().of(&mut act.tx, service.provider, contract.id).await?;
     let candidates = &ground.candidates;
     let checked = check(&new, &contract, &plans, candidates, act.now())?;
-    let last = free_to_subscribe(act, &seat, &service, &checked, several, ground.last).await?;
+    let last = free_to_subscribe(act, &seat, &service, &checked, manner.several, ground.last).await?;
 
     let need = need(&ground.policy, &seat, &contract, &plans, &checked, candidates)?;
     let internal = need.is_needed();
@@ -70,13 +71,17 @@ pub async fn subscribe_in_full(act: &mut Act, org: &Key<OrganizationId>, new: Ne
         contract: contract.id,
         plan: checked.plan,
         project: checked.project,
-        state: if at_once { SubscriptionState::Active } else { SubscriptionState::Requested },
+        state: match (at_once, manner.setup) {
+            (false, _) => SubscriptionState::Requested,
+            (true, true) => SubscriptionState::Provisioning,
+            (true, false) => SubscriptionState::Active,
+        },
         choice: checked.choice,
         note: checked.note,
         requested_by: user,
         approved_by: at_once.then_some(user),
         created_at: act.now(),
-        activated_at: at_once.then(|| act.now()),
+        activated_at: (at_once && !manner.setup).then(|| act.now()),
         ends_at: None,
         ended_at: None,
         label: checked.label,
@@ -91,6 +96,10 @@ pub async fn subscribe_in_full(act: &mut Act, org: &Key<OrganizationId>, new: Ne
         provider: ground.provider.named.clone(),
         offer: offer(&service, &contract, &plans, checked.plan)?,
     };
+    if at_once && manner.setup {
+        setting_up::begin(act, &subscription, &concerned, checked.terms, None).await?;
+        return Ok((Done { subscription, request: None }, None));
+    }
     if at_once {
         let details = open(act, &subscription, &concerned, &ground, text, &checked.terms).await?;
         return Ok((Done { subscription, request: None }, details));

@@ -3,7 +3,7 @@
 use std::{future::Future, net::SocketAddr, process::ExitCode, time::Duration};
 
 use stoa_actions::{Stoa, jobs};
-use stoa_domain::time::{SECOND, Ts};
+use stoa_domain::looks::Looks;
 use stoa_server::{App, mail};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -95,9 +95,7 @@ const LAST_MAIL: Duration = Duration::from_secs(10);
 
 /// Writes the mails that the logs call for, and sends what is due, until told to stop.
 async fn send_mail(app: App, stop: CancellationToken) {
-    /// How often all logs are looked at, however old they say they are.
-    const WHOLE: i64 = 60 * SECOND;
-    let (mut looked, mut looked_at_all): (Option<Ts>, Ts) = (None, Ts::from_micros(0));
+    let mut looks = Looks::default();
     let mut ticks = tokio::time::interval(mail::EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut failing = false;
@@ -106,10 +104,8 @@ async fn send_mail(app: App, stop: CancellationToken) {
             () = stop.cancelled() => break,
             _ = ticks.tick() => {}
         }
-        let now = app.stoa.clock.now();
-        let since = looked.filter(|_| (0..WHOLE).contains(&(now.micros() - looked_at_all.micros())));
         let round = async {
-            mail::write(&app.stoa, since).await?;
+            mail::write(&app.stoa, &mut looks).await?;
             if let Some(mailer) = &app.mailer {
                 mailer.deliver(&app.stoa, || !stop.is_cancelled()).await?;
             }
@@ -125,11 +121,7 @@ async fn send_mail(app: App, stop: CancellationToken) {
             outcome = round => outcome,
         };
         match outcome {
-            Ok(()) => {
-                failing = false;
-                looked_at_all = if since.is_none() { now } else { looked_at_all };
-                looked = Some(now);
-            }
+            Ok(()) => failing = false,
             Err(error) if failing => tracing::debug!(%error, "mails are still not written or sent"),
             Err(error) => {
                 failing = true;

@@ -23,7 +23,7 @@ use stoa_store::{organizations::Named, subscriptions::Candidate};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::{self, costs::CostsView, requests::RequestView, suspensions::SuspensionView},
+    api::{self, costs::CostsView, requests::RequestView, setups::SetupView, suspensions::SuspensionView},
     extract::{Api, ApiJson, ApiPath, ApiQuery, ApiResult, answer},
     paging::{Page, Paging},
     problem::Refusals,
@@ -286,6 +286,8 @@ pub struct SubscriptionView {
     pub requests: Vec<RequestView>,
     /// What held it up, oldest first.
     pub suspensions: Vec<SuspensionView>,
+    /// Its setting up by the provider, while it is `provisioning` and where it `failed`.
+    pub setup: Option<SetupView>,
     /// What the requester wrote.
     pub note: String,
     /// Who asked for it.
@@ -320,6 +322,7 @@ impl SubscriptionView {
             paused_by,
             replaced_by: details.replaced_by,
             suspensions: suspensions.iter().map(SuspensionView::from).collect(),
+            setup: details.setup.map(SetupView::from),
             label: subscription.label,
             ends_at: subscription.ends_at,
             resource: Subscription::resource(public_url, subscription.id),
@@ -391,6 +394,8 @@ pub struct ProvidedView {
     pub plan: AcceptedPlanView,
     /// The projects granted now.
     pub projects: Vec<ProjectRef>,
+    /// Its setting up by the provider, while it is `provisioning` and where it `failed`.
+    pub setup: Option<SetupView>,
     /// What the requester wrote.
     pub note: String,
     /// When it was asked for.
@@ -409,13 +414,14 @@ pub struct ProvidedView {
 
 impl ProvidedView {
     pub(crate) fn new(public_url: &str, provided: Provided) -> Self {
-        let Provided { subscription, concerned, granted, held_by, replaced_by } = provided;
+        let Provided { subscription, concerned, granted, held_by, replaced_by, setup } = provided;
         let offer = concerned.offer;
         Self {
             id: subscription.id,
             state: subscription.state,
             paused_by: held_by.iter().map(|one| one.cause).collect(),
             replaced_by,
+            setup: setup.map(SetupView::from),
             ends_at: subscription.ends_at,
             resource: Subscription::resource(public_url, subscription.id),
             organization: concerned.organization.into(),

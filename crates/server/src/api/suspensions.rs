@@ -114,7 +114,7 @@ pub async fn resume(api: Api, ApiPath((org, id)): ApiPath<(String, SubscriptionI
     answer_done(&api, act, Done { subscription, request: None }, StatusCode::OK, StatusCode::OK).await
 }
 
-async fn answer_provided(api: &Api, mut act: Act, subscription: Subscription) -> ApiResult {
+pub(crate) async fn answer_provided(api: &Api, mut act: Act, subscription: Subscription) -> ApiResult {
     let provided = subscriptions::provided(&mut act.tx, subscription, api.caller.now).await?;
     let view = ProvidedView::new(&api.app.stoa.public_url, provided);
     answer(act, StatusCode::OK, &view).await

@@ -3,7 +3,7 @@
 use askama::Template;
 use stoa_domain::{
     level_changes::LevelChangeState,
-    mail::{HandoverNews, Mail, RequestNews},
+    mail::{HandoverNews, Mail, RequestNews, SetupNews},
 };
 
 use crate::pages::times::{long_day, moment};
@@ -81,6 +81,7 @@ fn letter(mail: &Mail) -> Letter {
         | Mail::ContractOffered { .. }
         | Mail::LevelChanged { .. }
         | Mail::BudgetUsedUp { .. }
+        | Mail::Setup { .. }
         | Mail::ContractLapsed { .. }
         | Mail::OrganizationDeleted { .. } => of_organization(mail),
         Mail::ServiceReviewAsked { .. } | Mail::ServiceReviewed { .. } | Mail::ServiceDeprecated { .. } | Mail::ServiceSuspended { .. } => {
@@ -237,6 +238,30 @@ fn of_organization(mail: &Mail) -> Letter {
                 "The service has no access until the budget is raised or the month is over, and no fee accrues.".to_owned(),
             ],
             Some(("Look at the budget", link)),
+            &[],
+        ),
+        Mail::Setup { service, other, news: SetupNews::Waits, until, link, .. } => letter_of(
+            &[
+                format!("A subscription of {service} by {other} is approved and comes into force once you have set it up."),
+                format!(
+                    "Say there when it is ready, or why it can’t be. Without a word from you it fails on {}.",
+                    until.map(moment).unwrap_or_default()
+                ),
+            ],
+            Some(("Look at the subscribers", link)),
+            &[],
+        ),
+        Mail::Setup { organization, service, other, news: SetupNews::Ready, link, .. } => letter_of(
+            &[format!("{other} has set up {service} for {organization}. From now on it may use the projects that were chosen.")],
+            Some(("Look at the subscription", link)),
+            &[],
+        ),
+        Mail::Setup { organization, service, other, reason, link, .. } => letter_of(
+            &[
+                format!("{service} of {other} could not be set up for {organization}: {reason}."),
+                "Nothing was granted and nothing is charged. It can be subscribed again.".to_owned(),
+            ],
+            Some(("Look at the subscription", link)),
             &[],
         ),
         Mail::LevelChanged { service, subscriber, state, level, until, by, link, .. } => {

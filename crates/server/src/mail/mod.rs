@@ -6,7 +6,7 @@ mod smtp;
 use std::time::Duration;
 
 use stoa_actions::{Result, Stoa, mail};
-use stoa_domain::{mail::MailState, time::Ts};
+use stoa_domain::{looks::Looks, mail::MailState};
 
 pub use letter::{Letter, Rendered, render};
 pub use smtp::{BadMailer, Mailer};
@@ -56,14 +56,14 @@ impl Mailer {
     }
 }
 
-/// Follows the logs as far as mails come of them; see [`mail::follow`]. Looks at all logs when `before` is `None`.
+/// Follows the logs as far as mails come of them; see [`mail::follow`].
 ///
 /// # Errors
-/// Those of the database.
-pub async fn write(stoa: &Stoa, before: Option<Ts>) -> Result<u64> {
-    /// Heads carry the time at which their change was asked for, by the clock of the node that made it.
-    const OVERLAP: i64 = 5 * 60 * stoa_domain::time::SECOND;
+/// Those of the database; then the next look reaches as far back.
+pub async fn write(stoa: &Stoa, looks: &mut Looks) -> Result<u64> {
     let now = stoa.clock.now();
-    let since = before.map_or(Ts::from_micros(i64::MIN), |before| before.plus(-OVERLAP));
-    mail::follow(stoa, since, now).await
+    let reach = looks.reach(now);
+    let written = mail::follow(stoa, reach.since(), now).await?;
+    looks.looked(reach, now);
+    Ok(written)
 }

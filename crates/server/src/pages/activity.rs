@@ -398,6 +398,13 @@ impl Sentence<'_> {
                     format!("reminded that version {version} of the contract of {service} waits for consent{}", self.until()),
                 )
             }
+            K::SubscriptionProvisioning => {
+                told("clock", "warn", format!("approved {}{}, which its provider sets up now", self.name("service"), self.parties()))
+            }
+            K::SubscriptionReady => told("circle-check", "ok", format!("has set up {}{}", self.name("service"), self.parties())),
+            K::SubscriptionFailed => {
+                told("circle-x", "danger", format!("could not set up {}{}: {}", self.name("service"), self.parties(), self.text("reason")))
+            }
             K::SubscriptionRejected => told("ban", "danger", format!("rejected the subscription of {}", self.name("service"))),
             K::SubscriptionWithdrawn => told("undo-2", "", format!("took back the subscription of {}", self.name("service"))),
             K::SubscriptionPaused => told("pause", "warn", format!("paused the subscription of {}{}", self.name("service"), self.side())),
@@ -560,6 +567,7 @@ impl Sentence<'_> {
             ("redirect_uris", "the redirect addresses"),
             ("categories", "the categories"),
             ("several", "how many subscriptions one organization may have"),
+            ("setup", "whether the provider sets subscriptions up"),
             ("visibility", "the visibility"),
             ("links", "the links"),
             ("support", "the support contact"),

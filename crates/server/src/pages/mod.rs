@@ -105,6 +105,7 @@ pub mod service_looks;
 pub mod service_pictures;
 pub mod services;
 pub mod settings;
+pub mod setups;
 pub mod sharing;
 pub mod sign_in;
 pub mod sign_up;

@@ -12,7 +12,8 @@ use stoa_domain::{
     offers::{ContractOffer, OfferState},
     organizations::Key,
     permissions::{Permission, Verdict, verdict},
-    services::ServiceState,
+    services::{Manner, ServiceState},
+    subscriptions::SubscriptionState,
     suspensions::Cause,
     time::Ts,
 };
@@ -24,9 +25,7 @@ use super::service_acts::{ActLink, acts, notes};
 use super::service_checklist::{LackRow, lack_row, summary};
 use super::service_looks::icon;
 use super::{
-    Badge, Choice, Field, Flash, Kpi, Link, OrgHead, Pager, Pair, PermissionLine, PlanView, Shell, filters,
-    form::PageForm,
-    hue, initials,
+    Badge, Choice, Field, Kpi, Link, OrgHead, Pager, Pair, PermissionLine, PlanView, Shell, filters, hue, initials,
     offers::{permission_lines, plan_view},
     page::{Page, PageResult, may},
     times,
@@ -201,8 +200,8 @@ pub struct ServicePage {
     pub checklist: Vec<LackRow>,
     /// What the checklist amounts to.
     pub checklist_note: String,
-    /// Whether one organization may have several subscriptions of it.
-    pub several: bool,
+    /// How it is subscribed.
+    pub manner: Manner,
     /// Figures such as subscribers, projects, income of this month.
     pub kpis: Vec<Kpi>,
     /// Requests waiting for the provider.
@@ -242,6 +241,10 @@ pub struct SubscriberRow {
     pub pause_href: String,
     /// Where it is resumed; empty where I may not, or it is not paused by us.
     pub resume_action: String,
+    /// Where it is said that it is set up; empty where I may not, or it is not being set up.
+    pub ready_action: String,
+    /// Where it is said that it can't be set up.
+    pub fail_href: String,
 }
 
 /// Which page of a list.
@@ -312,7 +315,7 @@ pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Qu
     let demand = services::demand(&mut conn, &seat, Some(service.id)).await?.get(&service.id).copied().unwrap_or_default();
     let filter = Filter { before, ..Filter::default() };
     let mut subscribers = subscriptions::of_service(&mut conn, service, filter, page.caller.now, SHOWN + 1).await?;
-    let several = subscriptions::several(&mut conn, &page.caller, &Key::Id(service.id)).await?;
+    let manner = subscriptions::manner(&mut conn, &page.caller, &Key::Id(service.id)).await?;
     let shown: Vec<_> = subscribers.iter().map(|one| one.subscription.id).collect();
     let waiting = contracts::waiting_for(&mut conn, service, &shown).await?;
     let mut org = page.org_head(&mut conn, &seat, "services").await?;
@@ -346,7 +349,7 @@ pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Qu
         notes: notes(service),
         checklist_note: summary(&missing).to_owned(),
         checklist: missing.iter().map(|lack| lack_row(*lack, &url)).collect(),
-        several,
+        manner,
         kpis: vec![
             Kpi { label: "Subscribers".into(), value: demand.live.to_string(), note: "subscriptions in force".into(), ..Kpi::default() },
             Kpi {
@@ -396,6 +399,8 @@ fn subscriber(one: &Provided, url: &str, waiting: &[ContractOffer], decides: boo
     let ours = one.held_by.iter().any(|held| held.cause == Cause::Provider);
     let in_force = decides && one.subscription.state.in_force();
     let mut notes: Vec<String> = one.held_by.iter().map(|held| format!("paused by {}", held.cause.who())).collect();
+    let sets_up = decides && one.subscription.state == SubscriptionState::Provisioning;
+    notes.extend(one.setup.as_ref().map(|setup| super::setups::note(&setup.setup)));
     let ends = one.subscription.ends_at.map(|at| format!("ends at the end of {}", times::long_day(at.plus(-1).day())));
     notes.extend(ends);
     let version = one.concerned.offer.version;
@@ -415,6 +420,8 @@ fn subscriber(one: &Provided, url: &str, waiting: &[ContractOffer], decides: boo
         note: notes.join(", "),
         pause_href: if in_force && !ours { format!("{action}/pause") } else { String::new() },
         resume_action: if in_force && ours { format!("{action}/resume") } else { String::new() },
+        ready_action: if sets_up { format!("{action}/ready") } else { String::new() },
+        fail_href: if sets_up { format!("{action}/fail") } else { String::new() },
     }
 }
 
@@ -431,25 +438,6 @@ fn facts(details: &ServiceDetails) -> Vec<Pair> {
     facts.extend(service.published_at.map(|at| Pair::new("Published", times::long_day(at.day()))));
     facts.extend(contract.terms_url.as_ref().map(|url| Pair::new("Terms", url.as_str())));
     facts
-}
-
-/// Whether one organization may have several subscriptions.
-#[derive(Debug, Default, Deserialize)]
-pub struct SeveralForm {
-    /// `true` when it may.
-    #[serde(default)]
-    pub several: String,
-}
-
-/// `POST /organizations/{org}/services/{service}/several`.
-pub async fn allow_several(
-    page: Page,
-    ApiPath((org, key)): ApiPath<(String, String)>,
-    PageForm(form): PageForm<SeveralForm>,
-) -> PageResult {
-    let mut act = page.begin().await?;
-    subscriptions::allow_several(&mut act, &Key::read(&key), form.several == "true").await?;
-    page.done(act, format!("/organizations/{org}/services/{key}"), Flash::ok("It is saved.")).await
 }
 
 #[cfg(test)]

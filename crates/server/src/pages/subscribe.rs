@@ -14,7 +14,9 @@ use stoa_domain::{
     organizations::Key,
     permissions::{Verdict, verdict},
     services::Level,
-    subscriptions::{ChoiceInput, Mode},
+    setups::TIME_TO_SET_UP,
+    subscriptions::{ChoiceInput, Mode, SubscriptionState},
+    time::DAY,
 };
 use stoa_store::Conn;
 
@@ -109,7 +111,7 @@ pub fn form(offering: &Offering) -> SubscribeForm {
     let roles: Vec<_> = offering.permission().allowed_roles().into_iter().map(|role| format!("a {role}")).collect();
     let project = |one: &subscriptions::Candidate| Choice::new(one.handle.as_str(), one.name.as_str(), false);
     SubscribeForm {
-        label: offering.several.then(super::Field::default),
+        label: offering.manner.several.then(super::Field::default),
         url: format!("/marketplace/{}", offering.service.handle),
         errors: offering.closed.iter().map(|cause| super::form::sentence(cause)).collect(),
         organizations: offering
@@ -143,12 +145,19 @@ pub fn form(offering: &Offering) -> SubscribeForm {
         terms_url: offering.contract.terms_url.clone().unwrap_or_default(),
         accepted: false,
         terms_error: None,
-        approval_note: if provider {
-            format!("{} approves each subscription of this service.", offering.provider.name)
-        } else {
-            String::new()
-        },
+        approval_note: approval_note(&offering.provider.name, provider, offering.manner.setup),
         button: if internal || provider { "Send request" } else { "Subscribe" }.to_owned(),
+    }
+}
+
+/// What the provider does before a subscription comes into force.
+fn approval_note(provider: &str, approves: bool, sets_up: bool) -> String {
+    let days = TIME_TO_SET_UP / DAY;
+    match (approves, sets_up) {
+        (true, true) => format!("{provider} approves each subscription of this service and then sets it up, within {days} days."),
+        (true, false) => format!("{provider} approves each subscription of this service."),
+        (false, true) => format!("{provider} sets each subscription of this service up, within {days} days. Until then it costs nothing."),
+        (false, false) => String::new(),
     }
 }
 
@@ -193,10 +202,14 @@ pub async fn submit(page: Page, ApiPath(service): ApiPath<String>, PageForm(sent
     };
     let name = &offering.service.name;
     let flash = match &done.request {
+        None if done.subscription.state == SubscriptionState::Provisioning => Flash::ok(format!(
+            "{} sets {name} up for {}. It is in force once that is done.",
+            offering.provider.name, seat.organization.name
+        )),
         None => Flash::ok(format!("{name} is active for {}.", seat.organization.name)),
         Some(_) => Flash::ok(format!("Your request for {name} is on its way. This page tells who decides it.")),
     };
-    let tab = if done.request.is_none() { "projects" } else { "permissions" };
+    let tab = if done.subscription.state.in_force() { "projects" } else { "permissions" };
     let to = format!("/organizations/{}/subscriptions/{}/{tab}", seat.organization.handle, done.subscription.id);
     page.done(act, to, flash).await
 }
@@ -221,7 +234,7 @@ async fn again(page: &Page, offering: &Offering, sent: &Sent, mut errors: FormEr
     form.accepted = sent.accept_terms == "true";
     form.terms_error = errors.take("/accept_terms");
     form.note = errors.field("/note", sent.note.as_str());
-    form.label = offering.several.then(|| errors.field("/label", sent.label.as_str()));
+    form.label = offering.manner.several.then(|| errors.field("/label", sent.label.as_str()));
     let status = errors.status;
     form.errors = errors.rest();
     let mut conn = page.read().await?;

@@ -117,7 +117,7 @@ pub struct SubscriptionPage {
     /// “Cancel subscription”, “Ask to cancel” or “Withdraw request”; empty where it cannot be cancelled.
     pub cancel_label: String,
     /// Whether it is only asked for, so that it is withdrawn without more ado.
-    pub is_requested: bool,
+    pub is_ahead: bool,
     /// Whether I may pause it now.
     pub can_pause: bool,
     /// Whether I may resume it now.
@@ -420,6 +420,8 @@ pub(crate) async fn whole(
         state if !state.is_live() || alias => "",
         SubscriptionState::Requested if cancels || subscription.requested_by == page.me().id => "Withdraw request",
         SubscriptionState::Requested => "",
+        SubscriptionState::Provisioning if cancels || subscription.requested_by == page.me().id => "Withdraw",
+        SubscriptionState::Provisioning => "",
         _ if cancels => "Cancel subscription",
         _ => "Ask to cancel",
     };
@@ -444,7 +446,7 @@ pub(crate) async fn whole(
         end_note: service.as_ref().map(end_note).unwrap_or_default(),
         successor: successor.map(|other| Link::new(other.name, format!("/marketplace/{}", other.handle))),
         cancel_label: cancel_label.to_owned(),
-        is_requested: state == SubscriptionState::Requested,
+        is_ahead: state.is_ahead(),
         can_pause: reduces && state.in_force() && !paused,
         can_resume: reduces && state.in_force() && paused,
         can_keep: state.in_force() && !alias && subscription.ends_at.is_some() && super::page::may(seat, Permission::CancelSubscription),
@@ -487,7 +489,8 @@ fn state_note(details: &Details, now: Ts) -> String {
         })
         .collect();
     let held = if details.state_at(now).in_force() { super::suspensions::notes(details) } else { Vec::new() };
-    held.into_iter().chain(waiting).collect::<Vec<_>>().join(" ")
+    let setup = Some(super::setups::sentence(details)).filter(|sentence| !sentence.is_empty());
+    held.into_iter().chain(waiting).chain(setup).collect::<Vec<_>>().join(" ")
 }
 
 async fn projects_tab(
@@ -585,7 +588,9 @@ fn approval(details: &Details) -> String {
     match (subscription.state, subscription.activated_at) {
         (SubscriptionState::Requested, _) => "Not approved yet.".to_owned(),
         (SubscriptionState::Rejected, _) => "It was rejected.".to_owned(),
-        (SubscriptionState::Withdrawn, _) => "It was taken back before anybody approved it.".to_owned(),
+        (SubscriptionState::Provisioning, _) => "Approved; its provider sets it up.".to_owned(),
+        (SubscriptionState::Failed, _) => "Approved, but its provider could not set it up.".to_owned(),
+        (SubscriptionState::Withdrawn, _) => "It was taken back before it came into force.".to_owned(),
         (_, Some(at)) => {
             let by = details.grants.iter().find_map(|one| one.approved_by.as_ref()).map_or(&details.requested_by.1, |(_, name)| name);
             format!("Approved by {by}, {}.", times::moment(at))
@@ -611,6 +616,14 @@ fn permissions_tab(page: &Page, details: &Details) -> PermissionsTab {
     }
     if let Some(at) = subscription.ended_at.filter(|_| subscription.activated_at.is_some()) {
         history.push(entry("circle-dot", "", &details.concerned.organization.name, "no longer subscribes it".to_owned(), at, ""));
+    }
+    if let Some(setup) = &details.setup {
+        let provider = details.concerned.provider.name.as_str();
+        history.push(entry("clock", "warn", provider, "began to set it up".to_owned(), setup.setup.since, ""));
+        if let Some((at, reason)) = setup.setup.outcome.as_ref().and_then(|outcome| Some((outcome.at, outcome.failed.as_ref()?))) {
+            let who = setup.by.as_ref().map_or(provider, |(_, name)| name);
+            history.push(entry("circle-x", "danger", who, "could not set it up".to_owned(), at, reason));
+        }
     }
     for one in &details.suspensions {
         let side = |who: &Option<(UserId, String)>| who.as_ref().map_or_else(|| "Stoa".to_owned(), |(_, name)| name.clone());
@@ -721,7 +734,7 @@ mod tests {
             end_note: String::new(),
             successor: None,
             cancel_label: "Cancel subscription".into(),
-            is_requested: false,
+            is_ahead: false,
             can_pause: true,
             can_resume: false,
             can_keep: false,

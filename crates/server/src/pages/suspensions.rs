@@ -140,23 +140,11 @@ async fn asked_provided(
     reason: Field,
     errors: Vec<String>,
 ) -> PageResult<AskPage> {
-    let mut conn = page.read().await?;
-    let (seat, found) =
-        offered::of_organization(&mut conn, &page.caller, &Key::read(org), &Key::read(service), Permission::DecideSubscriptions).await?;
-    let one = subscriptions::one_of_service(&mut conn, &found.service, id, page.caller.now).await?;
-    let mut head = page.org_head(&mut conn, &seat, "services").await?;
-    let list = format!("{}/services", head.url());
-    let url = format!("{list}/{}", found.service.handle);
-    head.crumbs = vec![Link::new("Services", list), Link::new(found.service.name.as_str(), url.as_str()), Link::new("Pause", "")];
-    let whom = one.concerned.organization.name;
+    let (about, whom) = about_provided(page, org, service, id, "Pause").await?;
     Ok(AskPage {
-        shell: page.shell(&mut conn, "organizations").await?,
-        org: head,
         heading: format!("Pause the subscription of {whom}"),
-        intro: format!("{} can’t use the data of {whom} from this moment on, and no fee accrues while it is paused.", found.service.name),
-        action: format!("{url}/subscriptions/{id}/pause"),
-        back: url,
-        back_label: "Back",
+        intro: format!("Nothing of {whom} is open to the service from this moment on, and no fee accrues while it is paused."),
+        action: format!("{}/subscriptions/{id}/pause", about.back),
         errors,
         reason: Some(reason),
         reason_hint: format!("{whom} reads it."),
@@ -164,8 +152,30 @@ async fn asked_provided(
         note: "A reviewer or maintainer of your organization can resume it; the subscriber can’t.".to_owned(),
         button: "Pause".to_owned(),
         tone: "primary",
-        ..AskPage::default()
+        ..about
     })
+}
+
+/// A page that asks something about one subscription of a service, for those who decide on the provider's side: what surrounds
+/// it, and the name of whoever subscribes.
+pub(super) async fn about_provided(
+    page: &Page,
+    org: &str,
+    service: &str,
+    id: SubscriptionId,
+    crumb: &str,
+) -> PageResult<(AskPage, String)> {
+    let mut conn = page.read().await?;
+    let (seat, found) =
+        offered::of_organization(&mut conn, &page.caller, &Key::read(org), &Key::read(service), Permission::DecideSubscriptions).await?;
+    let one = subscriptions::one_of_service(&mut conn, &found.service, id, page.caller.now).await?;
+    let mut head = page.org_head(&mut conn, &seat, "services").await?;
+    let list = format!("{}/services", head.url());
+    let url = format!("{list}/{}", found.service.handle);
+    head.crumbs = vec![Link::new("Services", list), Link::new(found.service.name.as_str(), url.as_str()), Link::new(crumb, "")];
+    let shell = page.shell(&mut conn, "organizations").await?;
+    let about = AskPage { shell, org: head, back: url, back_label: "Back", ..AskPage::default() };
+    Ok((about, one.concerned.organization.name))
 }
 
 /// `POST /organizations/{org}/services/{service}/subscriptions/{subscription}/pause`.

@@ -214,6 +214,10 @@ pub(crate) fn rows() -> Vec<Row> {
         row(get.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/consequences", ALL),
         row(get.clone(), "/api/v1/services/{service}/several", ALL),
         with(put.clone(), "/api/v1/services/{service}/several", EDIT, |_| json!({"several": true})),
+        row(get.clone(), "/api/v1/services/{service}/setup", ALL),
+        with(put.clone(), "/api/v1/services/{service}/setup", EDIT, |_| json!({"setup": false})),
+        row(post.clone(), "/api/v1/services/{service}/subscriptions/{subscription}/ready", Gate::Roles("rm")),
+        with(post.clone(), "/api/v1/services/{service}/subscriptions/{subscription}/fail", Gate::Roles("rm"), |_| json!({"reason": "x"})),
         with(post.clone(), "/api/v1/services/{service}/subscriptions/{subscription}/pause", Gate::Roles("rm"), |_| json!({"reason": "x"})),
         row(post.clone(), "/api/v1/services/{service}/subscriptions/{subscription}/resume", Gate::Roles("rm")),
         with(post.clone(), "/api/v1/operator/subscriptions/{subscription}/pause", Gate::Operator, |_| json!({"reason": "x"})),
@@ -315,6 +319,9 @@ pub(crate) struct World {
     pub(crate) subscription: String,
     /// Its subscription is paused by all sides, and ends.
     held_service: String,
+    /// A service whose subscriptions are set up first, and two of them that wait.
+    made_service: String,
+    made: Vec<String>,
     held: String,
     lock: String,
     /// A contract that waits for the consent of the subscription.
@@ -380,6 +387,8 @@ impl World {
             subscribed: String::new(),
             subscription: String::new(),
             held_service: String::new(),
+            made_service: String::new(),
+            made: Vec::new(),
             held: String::new(),
             lock: String::new(),
             offered: String::new(),
@@ -424,6 +433,7 @@ impl World {
         let request = world.editor.post(&cancel, json!({})).await.expect(202);
         world.request = text(&request["request"], "id");
         world.hold().await;
+        world.set_up().await;
         world.moving = world.moving("Moving service").await;
         let moved = world.moving("Moved service").await;
         let accepted = world.maintainer.post("/api/v1/organizations/grid/level-changes", json!({"service": moved})).await.expect(201);
@@ -476,6 +486,20 @@ impl World {
         self.operator.post(&format!("/api/v1/operator/subscriptions/{}/pause", self.held), why).await.expect(200);
     }
 
+    /// Makes two subscriptions of one service that wait to be set up.
+    async fn set_up(&mut self) {
+        self.made_service = self.draft("Made service").await;
+        let (m, path) = (&self.maintainer.client, format!("/api/v1/services/{}", self.made_service));
+        m.post(&format!("{path}/publish"), json!({})).await.expect(200);
+        m.put(&format!("{path}/setup"), json!({"setup": true})).await.expect(200);
+        m.put(&format!("{path}/several"), json!({"several": true})).await.expect(200);
+        for label in ["One", "Two"] {
+            let subscribe = json!({"service": self.made_service, "projects": {"mode": "selected", "projects": ["north"]}, "accept_terms": true,
+                "label": label});
+            self.made.push(text(&m.post("/api/v1/organizations/grid/subscriptions", subscribe).await.expect(201), "id"));
+        }
+    }
+
     /// A service at project level that is subscribed for a project and offers to change its level.
     async fn moving(&self, name: &str) -> String {
         let m = &self.maintainer.client;
@@ -517,6 +541,8 @@ impl World {
     fn fill(&self, path: &str) -> String {
         let (service, subscription) = match path {
             _ if path.ends_with("/handovers") => (&self.given, &self.subscription),
+            _ if path.ends_with("/ready") => (&self.made_service, &self.made[0]),
+            _ if path.ends_with("/fail") => (&self.made_service, &self.made[1]),
             _ if path.ends_with("/resume") || path.ends_with("/keep") => (&self.held_service, &self.held),
             _ if path.contains("/subscriptions/{subscription}/pause") => (&self.subscribed, &self.subscription),
             _ if OPEN.iter().any(|part| path.contains(part)) => (&self.open_service, &self.subscription),

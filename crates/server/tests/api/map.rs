@@ -1,12 +1,12 @@
 //! The map: which service runs on which project's data, now and at any time.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::{Value, json};
-use stoa_domain::time::Ts;
 use stoa_testkit::api_tests;
 
-use crate::trade::Trade;
+use crate::{
+    replay::{mapped, replay},
+    trade::Trade,
+};
 
 fn pairs(page: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value["name"].as_str().unwrap().to_owned();
@@ -157,60 +157,8 @@ api_tests! {
         assert_eq!(log["next_cursor"], Value::Null);
         let log = log["items"].as_array().unwrap();
         for at in &times {
-            let replayed = replay(log, at.parse().unwrap());
-            let page = trade.vic.get(&format!("/api/v1/organizations/grid/grants?at={at}&limit=200")).await.expect(200);
-            let text = |value: &Value| value.as_str().unwrap().to_owned();
-            let line = |line: &Value| (text(&line["subscription"]), text(&line["project"]["id"]), text(&line["state"]));
-            let mapped: BTreeSet<_> = page["items"].as_array().unwrap().iter().map(line).collect();
-            assert_eq!(mapped, replayed, "at {at}");
+            let at = at.parse().unwrap();
+            assert_eq!(mapped(&trade.vic, at).await, replay(log, at), "at {at}");
         }
     }
-}
-
-/// A subscription as the log tells of it.
-#[derive(Default)]
-struct Replayed {
-    projects: BTreeMap<String, Option<Ts>>,
-    paused_by: BTreeSet<String>,
-    ends_at: Option<Ts>,
-}
-
-/// What the log says was open at an instant: subscription, project and state.
-fn replay(log: &[Value], at: Ts) -> BTreeSet<(String, String, String)> {
-    let mut all: BTreeMap<String, Replayed> = BTreeMap::new();
-    let time = |value: &Value| value.as_str().map(|text| text.parse::<Ts>().unwrap());
-    for event in log.iter().filter(|event| time(&event["occurred_at"]).unwrap() <= at) {
-        let (data, subject) = (&event["data"], event["subject"]["id"].as_str().unwrap());
-        let of = all.entry(subject.to_owned()).or_default();
-        let id = |one: &Value| one["id"].as_str().unwrap().to_owned();
-        let end = |project: &str| data["terms"].as_array().and_then(|terms| time(&terms.iter().find(|one| one["id"] == project)?["until"]));
-        match event["type"].as_str().unwrap() {
-            "subscription.activated" => {
-                of.projects = data["projects"].as_array().unwrap().iter().map(|one| (id(one), end(&id(one)))).collect()
-            }
-            "subscription.projects_changed" => {
-                for one in data["removed"].as_array().unwrap() {
-                    of.projects.remove(&id(one));
-                }
-                of.projects.extend(data["added"].as_array().unwrap().iter().map(|one| (id(one), end(&id(one)))));
-            }
-            "subscription.paused" => drop(of.paused_by.insert(data["by"].as_str().unwrap().to_owned())),
-            "subscription.resumed" => drop(of.paused_by.remove(data["by"].as_str().unwrap())),
-            "subscription.ending" => of.ends_at = time(&data["ends_at"]),
-            "subscription.kept" => of.ends_at = None,
-            "subscription.ended" => drop(all.remove(subject)),
-            _ => {}
-        }
-    }
-    let mut open = BTreeSet::new();
-    for (subscription, of) in all.into_iter().filter(|(_, of)| of.ends_at.is_none_or(|end| end > at)) {
-        let state = match (of.paused_by.is_empty(), of.ends_at) {
-            (false, _) => "suspended",
-            (true, Some(_)) => "ending",
-            (true, None) => "active",
-        };
-        let live = of.projects.into_iter().filter(|(_, end)| end.is_none_or(|end| end > at));
-        open.extend(live.map(|(project, _)| (subscription.clone(), project, state.to_owned())));
-    }
-    open
 }

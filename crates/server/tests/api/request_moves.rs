@@ -3,23 +3,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use stoa_actions::jobs;
 use stoa_domain::time::DAY;
 use stoa_testkit::{Answer, Person, TestApp, api_tests};
 
-use crate::trade::{Trade, events, id};
-
-/// The same numbers in every run of a seed.
-struct Dice(u64, u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.1 += 1;
-        let hash: [u8; 32] = Sha256::digest([self.0.to_be_bytes(), self.1.to_be_bytes()].concat()).into();
-        u64::from_be_bytes(hash[..8].try_into().unwrap()) % sides
-    }
-}
+use crate::{
+    dice::Dice,
+    trade::{Trade, events, id},
+};
 
 fn choice(dice: &mut Dice) -> Value {
     match dice.roll(3) {
@@ -98,7 +89,7 @@ api_tests! {
         let trade = Trade::new(app).await;
         let mut reached = BTreeSet::new();
         for seed in 0..8 {
-            let mut dice = Dice(seed, 0);
+            let mut dice = Dice::new(seed);
             let service = trade.service(&format!("Forecast {seed}"), "on_request").await;
             let projects = choice(&mut dice);
             let asked = trade.subscribe(&trade.vic, &service, projects).await.expect(201);

@@ -9,10 +9,11 @@ use crate::{StoreError, Tx, marketplace, params};
 
 /// The tables of which nothing is left of an erased organization. Each table with an `organization_id` stands here or in
 /// [`LEDGER`]; a test compares both with the database.
-pub const ERASED: [&str; 18] = [
+pub const ERASED: [&str; 19] = [
     "access_tokens",
     "delegations",
     "invitations",
+    "member_words",
     "memberships",
     "organization_domains",
     "organization_handles",
@@ -32,7 +33,7 @@ pub const ERASED: [&str; 18] = [
 
 /// The tables of which rows stay under the organization's id: the ledger, what its rows refer to, and how far the log was
 /// read. Texts that people wrote into them are erased.
-pub const LEDGER: [&str; 27] = [
+pub const LEDGER: [&str; 28] = [
     "applications",
     "budgets",
     "consents",
@@ -55,6 +56,7 @@ pub const LEDGER: [&str; 27] = [
     "services",
     "subscription_endings",
     "subscription_projects",
+    "subscription_setups",
     "subscription_suspensions",
     "subscription_terms",
     "subscriptions",
@@ -65,7 +67,7 @@ pub const LEDGER: [&str; 27] = [
 /// What is erased, as statements with the organization as `$1` and the number of rows as `$2`, in an order that keeps
 /// references. Kept are: the organization's id and name, names of projects and services, contracts and plans, subscriptions
 /// with their grants, requests with who decided, usage, and the event log.
-const STEPS: [&str; 33] = [
+const STEPS: [&str; 34] = [
     "delete from team_shares where organization_id = $1 and application_id in
        (select application_id from team_shares where organization_id = $1 limit $2)",
     "delete from organization_shares where organization_id = $1 and application_id in
@@ -109,6 +111,9 @@ const STEPS: [&str; 33] = [
        (select id from subscriptions where organization_id = $1 and (note <> '' or label <> '') limit $2)",
     "update subscription_suspensions set reason = '' where organization_id = $1 and id in
        (select id from subscription_suspensions where organization_id = $1 and reason <> '' limit $2)",
+    "update subscription_setups set terms = '{}', failed = case when failed is null then null else '' end where organization_id = $1
+       and subscription_id in (select subscription_id from subscription_setups
+         where organization_id = $1 and (terms <> '{}' or failed <> '') limit $2)",
     "update grants set purpose = '' where organization_id = $1 and id in
        (select id from grants where organization_id = $1 and purpose <> '' limit $2)",
     "update project_locks set reason = '' where organization_id = $1 and id in
@@ -209,7 +214,7 @@ pub async fn finish_erasure(tx: &mut Tx, id: OrganizationId, now: Ts) -> Result<
         .execute(
             "update organizations set erased_at = $2, handle = $3, description = '', billing_email = null, legal_name = null,
                address = null, country = null, tax_id = null, contact_email = null, contact_phone = null, website = null,
-               suspended_reason = null
+               suspended_reason = null, members = 0
              where id = $1 and erased_at is null",
             params![id, now, id.to_string()],
         )

@@ -7,7 +7,7 @@ use stoa_domain::{
 };
 
 use super::{COLUMNS, WIDTH, service};
-use crate::{Conn, StoreError, organizations::Named, users::contains, values};
+use crate::{Conn, StoreError, organizations::Named, value::contains, values};
 
 /// A service with its provider.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use stoa_domain::{
     deadlines::USUAL_DAYS,
     ids::{OrganizationId, ProjectId, ServiceId, SubscriptionId},
     policies::Policy,
-    services::{Contract, Service},
+    services::{Contract, Manner, Service},
     subscriptions::SubscriptionState,
     time::Ts,
 };
@@ -16,7 +16,7 @@ use super::Candidate;
 use crate::{
     Hold, Row, StoreError, Tx, Value,
     organizations::Named,
-    services::{COLUMNS, CONTRACT, CONTRACT_WIDTH, WIDTH, contract, service},
+    services::{COLUMNS, CONTRACT, CONTRACT_WIDTH, WIDTH, contract, manner_at, service},
     values,
 };
 
@@ -38,8 +38,8 @@ pub struct Offered {
     pub contract: Contract,
     /// The hash of the contract's words, if somebody consented to it before.
     pub text: Option<TextHash>,
-    /// Whether an organization may have several subscriptions of it at the same time.
-    pub several: bool,
+    /// How it is subscribed.
+    pub manner: Manner,
 }
 
 /// What a new subscription stands on.
@@ -97,7 +97,7 @@ pub async fn ground(tx: &mut Tx, organization: OrganizationId, provider: Organiz
 /// The service `$2` with its contract, and what of both it takes to subscribe for the organization `$1`.
 fn offered_sql() -> String {
     format!(
-        "select {COLUMNS}, {CONTRACT}, s.several, t.hash, y.request_days, y.rules from services s
+        "select {COLUMNS}, {CONTRACT}, s.several, s.setup, t.hash, y.request_days, y.rules from services s
          join contracts c on c.organization_id = s.organization_id and c.id = s.contract_id
          left join contract_texts t on t.organization_id = c.organization_id and t.contract_id = c.id
          left join policies y on y.organization_id = $1
@@ -109,13 +109,12 @@ fn offered_sql() -> String {
 const AFTER: usize = WIDTH + CONTRACT_WIDTH;
 
 fn offered_of(row: &Row) -> Result<Offered, StoreError> {
-    let several = row.get::<i64>(AFTER)? == 1;
-    Ok(Offered { service: service(row)?, contract: contract(row, WIDTH)?, text: row.get(AFTER + 1)?, several })
+    Ok(Offered { service: service(row)?, contract: contract(row, WIDTH)?, manner: manner_at(row, AFTER)?, text: row.get(AFTER + 2)? })
 }
 
 fn policy_of(row: &Row) -> Result<Policy, StoreError> {
-    let days: Option<u16> = row.get(AFTER + 2)?;
-    Ok(Policy { request_days: days.unwrap_or(USUAL_DAYS), rules: row.json_optional(AFTER + 3)?.unwrap_or_default() })
+    let days: Option<u16> = row.get(AFTER + 3)?;
+    Ok(Policy { request_days: days.unwrap_or(USUAL_DAYS), rules: row.json_optional(AFTER + 4)?.unwrap_or_default() })
 }
 
 /// The projects of the organization `$1`, each with whether it is locked for the service `$2`.
