@@ -52,7 +52,7 @@ impl Paging {
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Finding {
-    /// Only those that have this in their name (of people: or in their address).
+    /// Only those that have this in their name; of people: whose names or addresses have words that begin with each of these.
     pub q: Option<String>,
     /// How many items, at most 200; 50 when absent.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]

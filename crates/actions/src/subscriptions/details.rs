@@ -76,7 +76,7 @@ impl Details {
 
     /// The same at an instant at which its decided end may have come without being written down yet: it is over then.
     #[must_use]
-    fn as_of(mut self, now: Ts) -> Self {
+    fn seen_at(mut self, now: Ts) -> Self {
         if let Some(end) = end_come(&mut self.subscription, now) {
             for one in &mut self.grants {
                 one.grant.until = Some(one.grant.end().map_or(end, |until| until.min(end)));
@@ -165,7 +165,7 @@ pub async fn list(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, f
     let seat = seats::allowed(conn, caller, org, Permission::View).await?;
     let page = subscriptions::list(conn, seat.organization.id, filter, limit).await?;
     let details = details(conn, seat.organization.id, page).await?;
-    Ok((seat, details.into_iter().map(|one| one.as_of(caller.now)).collect()))
+    Ok((seat, details.into_iter().map(|one| one.seen_at(caller.now)).collect()))
 }
 
 /// One subscription of an organization.
@@ -175,7 +175,7 @@ pub async fn list(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, f
 pub async fn get(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, id: SubscriptionId) -> Result<(Seat, Details)> {
     let seat = seats::allowed(conn, caller, org, Permission::View).await?;
     let found = subscriptions::find(conn, seat.organization.id, id).await?.ok_or(Error::NotFound("subscription"))?;
-    let details = of_one(conn, found).await?.as_of(caller.now);
+    let details = of_one(conn, found).await?.seen_at(caller.now);
     Ok((seat, details))
 }
 

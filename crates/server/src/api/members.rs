@@ -80,7 +80,8 @@ pub struct RoleBody {
     pub role: String,
 }
 
-/// The members.
+/// The members in the order in which they came, all or those who have words in name or address that begin with each word of what
+/// is looked for.
 #[utoipa::path(get, path = "/api/v1/organizations/{org}/members", tag = "members", params(("org" = String, Path, description = "Handle or id"), Finding), responses((status = 200, description = "A page", body = Page<MemberView>), Refusals))]
 pub async fn list(api: Api, ApiPath(org): ApiPath<String>, ApiQuery(finding): ApiQuery<Finding>) -> ApiResult {
     let paging = finding.paging();
