@@ -4,7 +4,7 @@ use stoa_access::{Holder, LiveToken};
 use stoa_domain::{
     events::Actor,
     ids::{ApplicationId, OrganizationId, SubscriptionId, UserId},
-    services::DataPermission,
+    services::{DataPermission, Service},
     time::Ts,
     users::User,
 };
@@ -31,6 +31,21 @@ impl From<LiveToken> for ServiceCaller {
 }
 
 impl ServiceCaller {
+    /// Whether it speaks for a service as a whole: with a token of the service itself, not of one of its subscriptions.
+    ///
+    /// # Errors
+    /// 404 for the service of another application; 403 with the token of a subscription.
+    pub(crate) fn speaks_for(&self, service: &Service) -> Result<()> {
+        if self.application != service.application {
+            return Err(Error::NotFound("service"));
+        }
+        if self.subscription.is_some() {
+            let detail = "this takes a token of the service itself: ask /oauth2/token without naming a resource".to_owned();
+            return Err(Error::NotYours { detail });
+        }
+        Ok(())
+    }
+
     /// What the access index asks of who presented a token.
     pub fn holder(&self) -> Holder<'_> {
         Holder { application: self.application, subscription: self.subscription, scope: &self.scope }

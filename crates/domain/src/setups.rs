@@ -11,9 +11,6 @@ use crate::{
 /// How long a provider has to set a subscription up, in microseconds; after that it failed.
 pub const TIME_TO_SET_UP: i64 = 14 * DAY;
 
-/// The longest reason why a subscription could not be set up, in characters.
-pub const REASON: usize = 500;
-
 /// The setting up of one subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {

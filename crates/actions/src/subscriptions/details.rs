@@ -310,12 +310,7 @@ pub async fn list_of_service(
     }
     let service = service.ok_or(Error::NotFound("service"))?;
     match &caller.who {
-        Who::Service(by) if by.application != service.application => return Err(Error::NotFound("service")),
-        Who::Service(by) if by.subscription.is_some() => {
-            let detail = "this takes a token of the service itself: ask /oauth2/token without naming a resource".to_owned();
-            return Err(Error::NotYours { detail });
-        }
-        Who::Service(_) => {}
+        Who::Service(by) => by.speaks_for(&service)?,
         _ => drop(seats::allowed(conn, caller, &Key::Id(service.provider), Permission::View).await?),
     }
     let page = of_service(conn, &service, filter, caller.now, limit).await?;

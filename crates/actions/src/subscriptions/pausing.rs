@@ -15,7 +15,7 @@ use stoa_store::{services, subscriptions, suspensions};
 use super::{concerned, ending::standing, locked};
 use crate::{Act, Error, Result, handovers, operators, seats};
 
-/// The longest reason for a pause, in characters.
+/// The longest reason that is given to the other side, in characters.
 pub const REASON: usize = 500;
 
 fn checked(reason: &str) -> Result<String> {
@@ -25,7 +25,7 @@ fn checked(reason: &str) -> Result<String> {
 }
 
 /// A reason that the organization concerned reads, so it is never empty.
-fn told(reason: &str) -> Result<String> {
+pub(super) fn told(reason: &str) -> Result<String> {
     let mut faults = Faults::new();
     let reason = faults.check("/reason", text::line(reason, REASON));
     Ok(faults.or(reason)?)

@@ -10,14 +10,16 @@ use stoa_domain::{
     ids::{ProjectId, RequestId, ServiceId, SubscriptionId, UserId},
     locks::GrantTerms,
     organizations::Key,
-    setups::{Outcome, REASON, Setup, TIME_TO_SET_UP},
+    setups::{Outcome, Setup, TIME_TO_SET_UP},
     subscriptions::{Move, Subscription, SubscriptionState},
-    text::{self, Faults},
     time::Ts,
 };
 use stoa_store::{organizations, services, setups, subscriptions};
 
-use super::{Concerned, concerned, effects, locked, pausing::provided};
+use super::{
+    Concerned, concerned, effects, locked,
+    pausing::{provided, told},
+};
 use crate::{Act, Caller, Error, Result, Stoa, Who, handovers};
 
 /// Lets the provider set up a subscription that is approved, and says so in both logs. It was written as provisioning.
@@ -50,12 +52,8 @@ pub(super) async fn begin(
 /// A subscription of a service, for its provider's deciders and for the service itself; locked.
 async fn of_service(act: &mut Act, key: &Key<ServiceId>, id: SubscriptionId) -> Result<Subscription> {
     let Who::Service(by) = act.caller.who.clone() else { return provided(act, key, id).await };
-    let service = services::find(&mut act.tx, key).await?.filter(|service| service.application == by.application);
-    let service = service.ok_or(Error::NotFound("service"))?;
-    if by.subscription.is_some() {
-        let detail = "this takes a token of the service itself: ask /oauth2/token without naming a resource".to_owned();
-        return Err(Error::NotYours { detail });
-    }
+    let service = services::find(&mut act.tx, key).await?.ok_or(Error::NotFound("service"))?;
+    by.speaks_for(&service)?;
     let found = subscriptions::find_by_id(&mut act.tx, id).await?.filter(|found| found.service == service.id);
     let found = locked(act, found.ok_or(Error::NotFound("subscription"))?.organization, id).await?;
     if found.provider == service.provider { Ok(found) } else { Err(handovers::moved()) }
@@ -92,10 +90,8 @@ pub async fn ready(act: &mut Act, service: &Key<ServiceId>, id: SubscriptionId) 
 /// # Errors
 /// 401, 404, 403, 422; `wrong_state` (409).
 pub async fn fail(act: &mut Act, service: &Key<ServiceId>, id: SubscriptionId, reason: &str) -> Result<Subscription> {
-    let mut faults = Faults::new();
-    let reason = faults.check("/reason", text::line(reason, REASON));
     let subscription = of_service(act, service, id).await?;
-    let reason = faults.or(reason)?;
+    let reason = told(reason)?;
     let by = act.caller.user_id().ok();
     failed(act, subscription, reason, by).await
 }
