@@ -145,20 +145,28 @@ pub async fn end_due(stoa: &Stoa, now: Ts) -> Result<u64> {
     drop(conn);
     let mut ended = 0;
     for (organization, id) in due {
-        let mut act = Act::begin(stoa, Caller::system(now)).await?;
-        let Some(found) = subscriptions::find(&mut act.tx, organization, id).await? else { continue };
-        let provider = found.provider;
-        organizations::lock(&mut act.tx, &[organization, provider]).await?;
-        let Some(found) = subscriptions::find(&mut act.tx, organization, id).await? else { continue };
-        if found.provider != provider {
-            continue;
-        }
+        let Some((mut act, found)) = begin_due(stoa, now, organization, id).await? else { continue };
         if end_if_due(&mut act, found).await?.is_some() {
             act.commit().await?;
             ended += 1;
         }
     }
     Ok(ended)
+}
+
+/// Begins what is due of a subscription, read under the locks of both organizations; `None` where it is gone, or has another
+/// provider meanwhile: then the next round finds it there.
+pub(super) async fn begin_due(
+    stoa: &Stoa,
+    now: Ts,
+    organization: OrganizationId,
+    id: SubscriptionId,
+) -> Result<Option<(Act, Subscription)>> {
+    let mut act = Act::begin(stoa, Caller::system(now)).await?;
+    let Some(found) = subscriptions::find(&mut act.tx, organization, id).await? else { return Ok(None) };
+    organizations::lock(&mut act.tx, &[organization, found.provider]).await?;
+    let again = subscriptions::find(&mut act.tx, organization, id).await?;
+    Ok(again.filter(|again| again.provider == found.provider).map(|again| (act, again)))
 }
 
 /// Ends a subscription whose decided end has come, in the name of whoever decided it; `None` when it has not.

@@ -19,8 +19,8 @@ use stoa_store::{
     organizations, requests as kept_requests, subscriptions,
 };
 
-use super::effects::concerned_all;
-use crate::{Act, Caller, Error, Result, Stoa, requests};
+use super::{effects::concerned_all, ending};
+use crate::{Act, Error, Result, Stoa, requests};
 
 /// Locks an organization together with all its providers and subscribers, for changes that end up in the logs of all of
 /// them. Comes before any other lock of the transaction, so that the order of the ids is kept.
@@ -159,14 +159,7 @@ pub async fn close_due(stoa: &Stoa, now: Ts) -> Result<u64> {
     drop(conn);
     let mut closed = 0;
     for (organization, id) in due {
-        let mut act = Act::begin(stoa, Caller::system(now)).await?;
-        let Some(found) = subscriptions::find(&mut act.tx, organization, id).await? else { continue };
-        let provider = found.provider;
-        organizations::lock(&mut act.tx, &[organization, provider]).await?;
-        let Some(found) = subscriptions::find(&mut act.tx, organization, id).await? else { continue };
-        if found.provider != provider {
-            continue;
-        }
+        let Some((mut act, found)) = ending::begin_due(stoa, now, organization, id).await? else { continue };
         let mut over = grants::unclosed(&mut act.tx, organization, id).await?;
         over.retain(|grant| !grant.is_live(now));
         if over.is_empty() {

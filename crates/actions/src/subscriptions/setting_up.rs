@@ -14,13 +14,13 @@ use stoa_domain::{
     subscriptions::{Move, Subscription, SubscriptionState},
     time::Ts,
 };
-use stoa_store::{organizations, services, setups, subscriptions};
+use stoa_store::{services, setups, subscriptions};
 
 use super::{
-    Concerned, concerned, effects, locked,
+    Concerned, concerned, effects, ending, locked,
     pausing::{provided, told},
 };
-use crate::{Act, Caller, Error, Result, Stoa, Who, handovers};
+use crate::{Act, Error, Result, Stoa, Who, handovers};
 
 /// Lets the provider set up a subscription that is approved, and says so in both logs. It was written as provisioning.
 pub(super) async fn begin(
@@ -115,13 +115,11 @@ pub async fn fail_due(stoa: &Stoa, now: Ts) -> Result<u64> {
     drop(conn);
     let mut closed = 0;
     for (organization, id) in due {
-        let mut act = Act::begin(stoa, Caller::system(now)).await?;
-        let Some(found) = subscriptions::find(&mut act.tx, organization, id).await? else { continue };
-        organizations::lock(&mut act.tx, &[organization, found.provider]).await?;
-        let again = subscriptions::find(&mut act.tx, organization, id).await?;
-        let still = |one: &Subscription| one.provider == found.provider && one.state == SubscriptionState::Provisioning;
-        let Some(again) = again.filter(still) else { continue };
-        failed(&mut act, again, "its provider did not set it up in time".to_owned(), None).await?;
+        let Some((mut act, found)) = ending::begin_due(stoa, now, organization, id).await? else { continue };
+        if found.state != SubscriptionState::Provisioning {
+            continue;
+        }
+        failed(&mut act, found, "its provider did not set it up in time".to_owned(), None).await?;
         act.commit().await?;
         closed += 1;
     }
