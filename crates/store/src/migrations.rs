@@ -32,9 +32,10 @@ fn list(engine: Engine) -> Result<Vec<Migration>> {
     for_engine(engine).map(|(name, text)| Migration::unapplied(name, text).map_err(failure)).collect()
 }
 
-/// What applies them.
+/// What applies them: all that are missing in one transaction, with their notes in the history. Otherwise a node that is
+/// ended between a migration and its note could never start again.
 pub(crate) fn runner(engine: Engine) -> Result<Runner> {
-    Ok(Runner::new(&list(engine)?))
+    Ok(Runner::new(&list(engine)?).set_grouped(true))
 }
 
 /// Turns refinery's error into ours, with the database's reason: refinery tells only the driver's "db error".

@@ -261,22 +261,19 @@ impl Drop for Reader {
     }
 }
 
-/// Applies what is missing; begins again when another process got ahead with a part of it.
+/// Applies what is missing; begins again when another process was first, which shows in the history.
 fn migrate(connection: &mut Connection, runner: &refinery::Runner) -> Result<usize> {
-    let mut applied = 0;
     loop {
         // Before the first run there is no table of applied migrations, which is as good as an empty one.
         let before = runner.get_applied_migrations(connection).map_or(0, |list| list.len());
         let error = match runner.run(connection) {
-            Ok(report) => return Ok(applied + report.applied_migrations().len()),
+            Ok(report) => return Ok(report.applied_migrations().len()),
             Err(error) => error,
         };
-        let own = error.report().map_or(0, |report| report.applied_migrations().len());
         let after = runner.get_applied_migrations(connection).map_or(0, |list| list.len());
-        if after <= before + own {
+        if after <= before {
             return Err(migrations::failure(error));
         }
-        applied += own;
     }
 }
 

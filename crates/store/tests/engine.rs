@@ -450,6 +450,34 @@ both_engines! {
     }
 }
 
+/// The last thing migrations add stands in their way: none of them is applied, and once it is gone, all are.
+async fn migrate_all_or_nothing(test: TestDb) {
+    let pending = test.db.pending_migrations().await.unwrap();
+    let mut tx = test.db.begin().await.unwrap();
+    tx.execute("create table subscription_setups (id bigint)", &[]).await.unwrap();
+    tx.commit().await.unwrap();
+    for _ in 0..2 {
+        let refused = test.db.migrate().await.unwrap_err();
+        assert!(refused.to_string().contains("subscription_setups"), "{refused}");
+        assert_eq!(test.db.pending_migrations().await.unwrap(), pending);
+    }
+    let mut tx = test.db.begin().await.unwrap();
+    tx.execute("drop table subscription_setups", &[]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(test.db.migrate().await.unwrap(), pending.len());
+    assert_eq!(test.db.pending_migrations().await.unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn migrations_are_applied_together_or_not_at_all_on_sqlite() {
+    databases::run(async { migrate_all_or_nothing(databases::empty_sqlite().await).await });
+}
+
+#[test]
+fn migrations_are_applied_together_or_not_at_all_on_postgres() {
+    databases::run(async { migrate_all_or_nothing(databases::empty_postgres().await).await });
+}
+
 async fn migrate_concurrently(test: TestDb) {
     let pending = test.db.pending_migrations().await.unwrap();
     assert!(pending[0].starts_with("V1__"), "{pending:?}");
