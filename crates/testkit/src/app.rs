@@ -78,6 +78,7 @@ pub struct TestApp {
     pub stoa: Stoa,
     /// Its clock; begins at 2026-03-10T12:00:00Z.
     pub clock: Arc<TestClock>,
+    entropy: Arc<TestEntropy>,
     http: reqwest::Client,
     server: JoinHandle<()>,
     database: TestDb,
@@ -141,6 +142,13 @@ impl Person {
     pub fn id(&self) -> UserId {
         self.user.id
     }
+
+    /// The same person before another server that knows the token.
+    #[must_use]
+    pub fn at(&self, app: &TestApp) -> Self {
+        let token = self.client.token().expect("a person's client has a token");
+        Self { user: self.user.clone(), client: app.anonymous().with_token(token) }
+    }
 }
 
 impl TestApp {
@@ -151,18 +159,23 @@ impl TestApp {
 
     /// Starts a server as an operator configured it.
     pub async fn start_with(database: TestDb, setup: Setup) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let clock = TestClock(AtomicI64::new(0));
+        clock.set("2026-03-10T12:00:00Z");
+        Self::serve(database, folder, clock, TestEntropy(AtomicU64::new(0)), setup).await
+    }
+
+    async fn serve(database: TestDb, folder: tempfile::TempDir, clock: TestClock, entropy: TestEntropy, setup: Setup) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let clock = Arc::new(TestClock(AtomicI64::new(0)));
-        clock.set("2026-03-10T12:00:00Z");
+        let (clock, entropy) = (Arc::new(clock), Arc::new(entropy));
         let stoa = Stoa {
             db: database.db.clone(),
             blobs: Blobs::directory(folder.path()).expect("a folder for blobs"),
             access: Access::new(database.db.clone()),
             plans: Plans::default(),
             clock: clock.clone(),
-            entropy: Arc::new(TestEntropy(AtomicU64::new(0))),
+            entropy: entropy.clone(),
             public_url: url.as_str().into(),
             providers: Arc::new([]),
             limits: Limits { resource_bytes: 1024 * 1024 },
@@ -173,7 +186,7 @@ impl TestApp {
         let server = tokio::spawn(async move {
             axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await.expect("the server runs");
         });
-        Self { url, stoa, clock, http: http(), server, database, folder, taken: Mutex::default(), finished: false }
+        Self { url, stoa, clock, entropy, http: http(), server, database, folder, taken: Mutex::default(), finished: false }
     }
 
     /// A client without credentials.
@@ -338,6 +351,14 @@ impl TestApp {
         self.server.abort();
     }
 
+    /// Stops the server, so that others can begin where it stood.
+    pub async fn freeze(mut self) -> Frozen {
+        self.finished = true;
+        self.server.abort();
+        self.database.close().await;
+        Frozen(self)
+    }
+
     /// The database under it.
     pub fn database(&self) -> &TestDb {
         &self.database
@@ -350,6 +371,28 @@ impl Drop for TestApp {
         if !self.finished && !std::thread::panicking() {
             panic!("call TestApp::finish at the end of the test (api_tests! does)");
         }
+    }
+}
+
+/// A stopped server. What is slow to make is made once, and each of the servers that begin here has it for itself.
+pub struct Frozen(TestApp);
+
+impl Frozen {
+    /// A server with a copy of all there was: the database, the files, the clock and the mails taken.
+    pub async fn thaw(&self) -> TestApp {
+        let Self(app) = self;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for key in app.blob_keys().await {
+            let (from, to) = (app.folder.path().join(&key), folder.path().join(&key));
+            std::fs::create_dir_all(to.parent().expect("a folder")).expect("make a folder");
+            std::fs::copy(from, to).expect("copy a file");
+        }
+        let clock = TestClock(AtomicI64::new(app.clock.now().micros()));
+        let entropy = TestEntropy(AtomicU64::new(app.entropy.0.load(Ordering::SeqCst)));
+        let copy = TestApp::serve(app.database.copy().await, folder, clock, entropy, Setup::default()).await;
+        let taken = app.taken.lock().expect("no test panics while it holds this").clone();
+        *copy.taken.lock().expect("no test panics while it holds this") = taken;
+        copy
     }
 }
 

@@ -25,14 +25,14 @@ pub struct TestDb {
     pub db: Db,
     /// Where it is, for a second handle or a real server.
     pub url: DatabaseUrl,
-    _cleanup: Cleanup,
+    cleanup: Cleanup,
 }
 
 enum Cleanup {
     /// The folder of a SQLite file.
     Folder { _folder: TempDir },
     /// A database of the cluster.
-    Database { _database: Database },
+    Database(Database),
 }
 
 impl TestDb {
@@ -43,13 +43,34 @@ impl TestDb {
             DatabaseUrl::Postgres(_) => postgres().await,
         }
     }
+
+    /// Closes the handle, so that the database can be copied.
+    pub async fn close(&self) {
+        self.db.clone().close().await.expect("close the database");
+        if let Cleanup::Database(database) = &self.cleanup {
+            end_connections(&database.server, &database.name).await;
+        }
+    }
+
+    /// Another database with what is in this one, which must be closed.
+    pub async fn copy(&self) -> Self {
+        match (&self.cleanup, &self.url) {
+            (Cleanup::Database(database), _) => open_postgres(&database.server, &format!("template {}", database.name)).await,
+            (Cleanup::Folder { .. }, DatabaseUrl::Sqlite(path)) => copy_sqlite(path).await,
+            (Cleanup::Folder { .. }, DatabaseUrl::Postgres(_)) => unreachable!("a database of a server has no folder"),
+        }
+    }
 }
 
 /// A migrated SQLite file.
 pub async fn sqlite() -> TestDb {
+    copy_sqlite(&sqlite_template().await).await
+}
+
+async fn copy_sqlite(from: &Path) -> TestDb {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("stoa.db");
-    fs::copy(sqlite_template().await, &path).expect("copy the template");
+    fs::copy(from, &path).expect("copy a SQLite file");
     open_sqlite(folder, path).await
 }
 
@@ -63,7 +84,7 @@ pub async fn empty_sqlite() -> TestDb {
 async fn open_sqlite(folder: TempDir, path: PathBuf) -> TestDb {
     let url = DatabaseUrl::Sqlite(path);
     let db = Db::open(&url).await.expect("open SQLite");
-    TestDb { db, url, _cleanup: Cleanup::Folder { _folder: folder } }
+    TestDb { db, url, cleanup: Cleanup::Folder { _folder: folder } }
 }
 
 /// A migrated PostgreSQL database.
@@ -85,7 +106,7 @@ async fn open_postgres(server: &str, template: &str) -> TestDb {
     let database = Database { server: server.to_owned(), name };
     let url = DatabaseUrl::Postgres(cluster::with_database(server, &database.name));
     let db = Db::open(&url).await.expect("open PostgreSQL");
-    TestDb { db, url, _cleanup: Cleanup::Database { _database: database } }
+    TestDb { db, url, cleanup: Cleanup::Database(database) }
 }
 
 /// Runs a test's body on a SQLite database; what [`both_engines!`](crate::both_engines) calls.
@@ -175,9 +196,15 @@ async fn postgres_template(server: &str) -> String {
     let db = Db::open(&url).await.expect("open the template");
     db.migrate().await.expect("migrate the template");
     db.close().await.expect("close the template");
-    administer(format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{making}'")).await;
+    end_connections(server, &making).await;
     administer(format!("alter database {making} rename to {name}")).await;
     name
+}
+
+/// Ends what is still connected to a database, and waits for it: neither is a database in use renamed nor copied.
+async fn end_connections(server: &str, name: &str) {
+    let end = format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{name}'");
+    cluster::administer(server, &end).await.expect("end connections");
 }
 
 /// Keeps other test processes out until dropped.

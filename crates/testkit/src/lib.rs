@@ -10,7 +10,7 @@ mod openid;
 pub mod rows;
 mod totp;
 
-pub use app::{Node, PASSWORD, Person, Setup, TakenMail, TestApp, TestClock};
+pub use app::{Frozen, Node, PASSWORD, Person, Setup, TakenMail, TestApp, TestClock};
 pub use client::{Answer, Client};
 pub use databases::TestDb;
 pub use membership::{Members, replay_members};

@@ -93,12 +93,6 @@ async fn enlarge(app: &TestApp, world: &World, size: usize) {
     m.put(&format!("/api/v1/organizations/grid/subscriptions/{}/projects", world.subscription), all).await.expect(200);
 }
 
-async fn world(app: &TestApp, size: usize) -> World {
-    let world = World::new(app).await;
-    enlarge(app, &world, size).await;
-    world
-}
-
 async fn count(app: &TestApp, world: &World, row: &Row) -> u64 {
     let before = app.statements();
     let person = if row.gate == Gate::Operator { &world.operator } else { &world.maintainer };
@@ -110,14 +104,18 @@ async fn count(app: &TestApp, world: &World, row: &Row) -> u64 {
 }
 
 async fn counts(app: &TestApp, size: usize) -> BTreeMap<String, u64> {
-    let shared = TestApp::start(app.database().fresh().await).await;
-    let common = world(&shared, size).await;
+    let first = TestApp::start(app.database().fresh().await).await;
+    let world = World::new(&first).await;
+    enlarge(&first, &world, size).await;
+    let frozen = first.freeze().await;
+    let shared = frozen.thaw().await;
+    let common = world.at(&shared);
     let mut counts = BTreeMap::new();
     for row in rows().iter().filter(|row| counted(row)) {
         let name = format!("{} {}", row.path, row.method);
         let number = if needs_its_own_world(row) {
-            let own = TestApp::start(app.database().fresh().await).await;
-            let number = count(&own, &world(&own, size).await, row).await;
+            let own = frozen.thaw().await;
+            let number = count(&own, &world.at(&own), row).await;
             own.finish().await;
             number
         } else {
