@@ -24,7 +24,7 @@ pub(super) fn tests(run: &mut Run) -> Outcome {
     let postgres = run.postgres()?;
     let mut command = Command::new(node);
     command.current_dir(&folder).stdin(Stdio::null());
-    command.arg("--test").arg(format!("--test-reporter={reporter}")).arg("--test-concurrency=1").args(files);
+    command.arg("--test").arg(format!("--test-reporter={reporter}")).arg("--test-concurrency=2").args(files);
     command.env("STOA_BIN", stoa).env("STOA_CHROMIUM", chromium);
     command.env("STOA_TEST_POSTGRES", postgres.url()).env("STOA_PSQL", postgres.psql());
     run_command(&mut command)
