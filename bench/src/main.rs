@@ -51,7 +51,8 @@ fn causes(error: &dyn std::error::Error) -> String {
 #[derive(Debug, Parser)]
 #[command(name = "stoa-bench")]
 struct Arguments {
-    /// Measure this figure only (may be given several times): footprint, reading, members, subscribing, usage, costs, finding
+    /// Measure this figure only (may be given several times): footprint, reading, importing, members, map, subscribing,
+    /// usage, costs, finding
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Measure on this engine only

@@ -155,7 +155,10 @@ impl Stage {
     }
 
     /// Runs a command of the program and gives what it printed.
-    fn told(&self, arguments: &[&str], input: &str) -> Result<String, Failure> {
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn told(&self, arguments: &[&str], input: &str) -> Result<String, Failure> {
         let mut command = Command::new(program()?);
         let mut child = command.args(arguments).args(self.place()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {

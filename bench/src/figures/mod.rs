@@ -3,6 +3,7 @@
 pub mod costs;
 pub mod finding;
 pub mod footprint;
+pub mod importing;
 pub mod map;
 pub mod members;
 pub mod reading;
@@ -29,7 +30,7 @@ pub struct Bench<'a> {
 }
 
 /// The names of all figures, in the order in which they are measured.
-pub const NAMES: [&str; 8] = ["footprint", "reading", "members", "map", "subscribing", "usage", "costs", "finding"];
+pub const NAMES: [&str; 9] = ["footprint", "reading", "importing", "members", "map", "subscribing", "usage", "costs", "finding"];
 
 /// Measures one figure.
 ///
@@ -39,6 +40,7 @@ pub async fn measure(name: &str, bench: &mut Bench<'_>) -> Result<Vec<Line>, Fai
     match name {
         "footprint" => footprint::measure(bench).await,
         "reading" => reading::measure(bench).await,
+        "importing" => importing::measure(bench).await,
         "members" => members::measure(bench).await,
         "map" => map::measure(bench).await,
         "subscribing" => subscribing::measure(bench).await,

@@ -233,9 +233,6 @@ impl Share {
     }
 }
 
-/// The most pairs of words that are tried of one name.
-const PAIRS: usize = 2;
-
 impl Tried {
     async fn one(&mut self, app: &TestApp, who: &Person, name: &str) {
         self.names.note(finds(app, who, name, name, 3).await, name);
@@ -247,8 +244,7 @@ impl Tried {
             .flat_map(|first| (first + 1..distinct.len()).map(move |second| (first, second)))
             .map(|(first, second)| [distinct[first].as_str(), distinct[second].as_str()])
             .collect();
-        let every = pairs.len().div_ceil(PAIRS).max(1);
-        for pair in pairs.iter().skip(dice.below(every)).step_by(every) {
+        for pair in &pairs {
             let typed = pair.join(" ");
             self.pairs.note(finds(app, who, &typed, name, 10).await, &typed);
         }
