@@ -173,7 +173,8 @@ pub(crate) struct Changing {
     pub(crate) concerned: Vec<OrganizationId>,
 }
 
-/// The application for a change, locked, and with it the organizations concerned and `also`.
+/// The application for a change, locked, and with it the organizations concerned and `also`. It is read, and whether the
+/// caller may change it decided, once more under the locks.
 pub(crate) async fn for_change(act: &mut Act, id: ApplicationId, also: &[OrganizationId]) -> Result<Changing> {
     let seen = allowed(&mut act.tx, &act.caller, id, Permission::ManageResources).await?;
     let mut concerned = Vec::new();
@@ -191,6 +192,7 @@ pub(crate) async fn for_change(act: &mut Act, id: ApplicationId, also: &[Organiz
         Some(owner) if owner != seen.application.owner => return Err(handovers::moved()),
         Some(_) => {}
     }
+    let seen = allowed(&mut act.tx, &act.caller, id, Permission::ManageResources).await?;
     let services = applications::services_of(&mut act.tx, &[id]).await?;
     let shares = shares::list(&mut act.tx, id).await?;
     concerned.extend(services.iter().map(|one| one.provider));
@@ -332,6 +334,7 @@ pub async fn transfer(act: &mut Act, id: ApplicationId, to: &Key<OrganizationId>
     let seat = seats::allowed(&mut act.tx, &act.caller, to, Permission::ManageResources).await?;
     let organization = seat.organization.id;
     let changing = for_change(act, id, &[organization]).await?;
+    seats::still(act, &seat, Permission::ManageResources).await?;
     for_owner(&act.caller, &changing.seen, "give it away")?;
     if let Owner::Organization(_) = changing.seen.application.owner {
         return Err(Error::conflict("transferred", "this application belongs to an organization already and stays there"));

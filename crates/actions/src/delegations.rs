@@ -12,7 +12,7 @@ use stoa_domain::{
     permissions::{Permission, Role, Verdict, verdict},
     text::{self, Faults},
 };
-use stoa_store::{Conn, delegations, members, organizations, users};
+use stoa_store::{Conn, delegations, members, users};
 
 use crate::{
     Act, Caller, Error, Result,
@@ -66,10 +66,8 @@ async fn details(conn: &mut Conn, all: Vec<Delegation>) -> Result<Vec<Details>> 
 /// # Errors
 /// 401, 404, 403, 422; `already_delegated` (409) when somebody stands in for part of that time already.
 pub async fn create(act: &mut Act, org: &Key<OrganizationId>, new: &NewDelegation) -> Result<Details> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::DecideRequests).await?;
-    let organization = seat.organization.id;
+    let organization = seats::locked(act, org, Permission::DecideRequests).await?.organization.id;
     let (me, now) = (act.caller.person()?.clone(), act.now());
-    organizations::lock(&mut act.tx, &[organization]).await?;
     let mut faults = Faults::new();
     let delegate = find_member(&mut act.tx, organization, &new.to).await?;
     match &delegate {
@@ -125,10 +123,9 @@ fn record(act: &mut Act, of: &Details, kind: EventKind, cause: &str) {
 /// # Errors
 /// 401, 404, 403; `delegation_over` (409).
 pub async fn end(act: &mut Act, org: &Key<OrganizationId>, id: DelegationId) -> Result<()> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::View).await?;
+    let seat = seats::locked(act, org, Permission::View).await?;
     seats::not_suspended(&seat.organization)?;
     let organization = seat.organization.id;
-    organizations::lock(&mut act.tx, &[organization]).await?;
     let found = delegations::find(&mut act.tx, organization, id).await?.ok_or(Error::NotFound("delegation"))?;
     let (user, now) = (act.caller.user_id()?, act.now());
     if ![found.absent, found.delegate].contains(&user) && verdict(seat.role, Permission::ManageMembers) != Verdict::Allowed {

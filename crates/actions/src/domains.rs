@@ -45,14 +45,13 @@ pub async fn list(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>) -
 /// # Errors
 /// 401, 404, 403, 422; `domain_taken`, `domain_verified`, `too_many_domains` (409).
 pub async fn claim(act: &mut Act, key: &Key<OrganizationId>, new: &NewDomain) -> Result<Domain> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, key, Permission::ManageMembers).await?;
+    let seat = seats::locked(act, key, Permission::ManageMembers).await?;
     let organization = seat.organization.id;
     let mut faults = Faults::new();
     let name = faults.check("/domain", domain(&new.domain));
     let role = faults.check("/role", new.role.parse::<Role>());
     let contact = faults.check("/contact", contact(&new.contact, name.as_deref().unwrap_or_default()));
     let ((name, role), contact) = faults.or(name.zip(role).zip(contact))?;
-    organizations::lock(&mut act.tx, &[organization]).await?;
     let known = domains::list(&mut act.tx, organization).await?;
     let before = known.iter().find(|one| one.domain == name);
     if before.is_some_and(|one| one.verified_at.is_some()) {
@@ -96,9 +95,7 @@ fn taken(name: &str) -> Error {
 /// # Errors
 /// 401, 404, 403; `domain_verified`, `code_over`, `domain_taken` (409).
 pub async fn verify(act: &mut Act, key: &Key<OrganizationId>, name: &str, typed: &str) -> Result<Option<Domain>> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, key, Permission::ManageMembers).await?;
-    let organization = seat.organization.id;
-    organizations::lock(&mut act.tx, &[organization]).await?;
+    let organization = seats::locked(act, key, Permission::ManageMembers).await?.organization.id;
     let mut one = domains::find(&mut act.tx, organization, name).await?.ok_or(Error::NotFound("domain"))?;
     if one.verified_at.is_some() {
         return Err(Error::conflict("domain_verified", format!("{name} is verified already")));
@@ -129,11 +126,10 @@ pub async fn verify(act: &mut Act, key: &Key<OrganizationId>, name: &str, typed:
 /// # Errors
 /// 401, 404, 403, 422.
 pub async fn set_role(act: &mut Act, key: &Key<OrganizationId>, name: &str, role: &str) -> Result<Domain> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, key, Permission::ManageMembers).await?;
+    let seat = seats::locked(act, key, Permission::ManageMembers).await?;
     let mut faults = Faults::new();
     let role = faults.check("/role", role.parse::<Role>());
     let role = faults.or(role)?;
-    organizations::lock(&mut act.tx, &[seat.organization.id]).await?;
     let mut one = domains::find(&mut act.tx, seat.organization.id, name).await?.ok_or(Error::NotFound("domain"))?;
     one.role = role;
     domains::save(&mut act.tx, &one).await?;
@@ -145,9 +141,7 @@ pub async fn set_role(act: &mut Act, key: &Key<OrganizationId>, name: &str, role
 /// # Errors
 /// 401, 404, 403.
 pub async fn remove(act: &mut Act, key: &Key<OrganizationId>, name: &str) -> Result<()> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, key, Permission::ManageMembers).await?;
-    let organization = seat.organization.id;
-    organizations::lock(&mut act.tx, &[organization]).await?;
+    let organization = seats::locked(act, key, Permission::ManageMembers).await?.organization.id;
     let one = domains::find(&mut act.tx, organization, name).await?.ok_or(Error::NotFound("domain"))?;
     domains::delete(&mut act.tx, organization, name).await?;
     if one.verified_at.is_some() {

@@ -126,11 +126,10 @@ pub async fn lock(
     reason: &str,
 ) -> Result<(Project, LockDetails)> {
     let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ReduceSubscription).await?;
-    let organization = seat.organization.id;
     let mut faults = Faults::new();
     let reason = faults.check("/reason", text::optional_line(reason, REASON));
     let reason = faults.or(reason)?;
-    subscriptions::lock_partners(act, organization).await?;
+    let organization = subscriptions::lock_partners(act, &seat, Permission::ReduceSubscription).await?.organization.id;
     let project = projects::find(&mut act.tx, organization, project).await?.ok_or(Error::NotFound("project"))?;
     let service = match service {
         Some(key) => Some(nameable(act, organization, key).await?),
@@ -188,8 +187,7 @@ async fn close_grants(act: &mut Act, project: &Project, lock: &Lock) -> Result<(
 /// 401, 404, 403.
 pub async fn unlock(act: &mut Act, org: &Key<OrganizationId>, project: &Key<ProjectId>, id: LockId) -> Result<Project> {
     let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::AddProjects).await?;
-    let organization = seat.organization.id;
-    subscriptions::lock_partners(act, organization).await?;
+    let organization = subscriptions::lock_partners(act, &seat, Permission::AddProjects).await?.organization.id;
     let project = projects::find(&mut act.tx, organization, project).await?.ok_or(Error::NotFound("project"))?;
     let lock = locks::find(&mut act.tx, organization, project.id, id).await?.ok_or(Error::NotFound("lock"))?;
     let by = act.caller.user_id()?;

@@ -142,7 +142,8 @@ pub async fn sizes(conn: &mut Conn, seats: &[Seat]) -> Result<Vec<(OrganizationI
 /// # Errors
 /// 401, 404, 403, 422; `handle_taken`, `organization_suspended` (409).
 pub async fn update(act: &mut Act, key: &Key<OrganizationId>, change: OrganizationChange) -> Result<Seat> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, key, Permission::EditOrganization).await?;
+    // Read under the lock: all details are written, and a change of another one at the same moment would be taken back.
+    let seat = seats::locked(act, key, Permission::EditOrganization).await?;
     let before = &seat.organization;
     let mut changed = change.apply(before)?;
     if changed == *before {

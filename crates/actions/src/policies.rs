@@ -8,10 +8,10 @@ use stoa_domain::{
     permissions::Permission,
     policies::{Policy, PolicyInput},
 };
-use stoa_store::{Conn, organizations, policies};
+use stoa_store::{Conn, policies};
 
 use crate::{
-    Act, Caller, Error, Result,
+    Act, Caller, Result,
     seats::{self, Seat},
 };
 
@@ -38,12 +38,8 @@ pub async fn of(conn: &mut Conn, seat: &Seat) -> Result<Policy> {
 /// # Errors
 /// 401, 404, 403; what is wrong with the input.
 pub async fn set(act: &mut Act, org: &Key<OrganizationId>, input: &PolicyInput) -> Result<Policy> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ManagePolicies).await?;
+    let organization = seats::locked(act, org, Permission::ManagePolicies).await?.organization.id;
     let policy = input.check()?;
-    let organization = seat.organization.id;
-    if organizations::lock(&mut act.tx, &[organization]).await?.is_empty() {
-        return Err(Error::NotFound("organization"));
-    }
     let before = policies::find(&mut act.tx, organization).await?;
     if policy != before {
         let (user, now) = (act.caller.user_id()?, act.now());

@@ -10,7 +10,7 @@ use stoa_domain::{
     projects::{Project, ProjectChange},
     time::Ts,
 };
-use stoa_store::{Conn, StoreError, blobs, organizations, projects, resources};
+use stoa_store::{Conn, StoreError, blobs, projects, resources};
 
 pub use stoa_store::projects::Listed;
 
@@ -22,9 +22,9 @@ use crate::{Act, Caller, Error, Result, seats, seats::Seat, subscriptions};
 /// 401, 404, 403, 422; `handle_taken` (409) when the handle that was asked for is taken.
 pub async fn create(act: &mut Act, org: &Key<OrganizationId>, new: NewNaming) -> Result<(Seat, Project)> {
     let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ManageResources).await?;
-    let organization = seat.organization.id;
     let draft = new.checked("project")?;
-    subscriptions::lock_partners(act, organization).await?;
+    let seat = subscriptions::lock_partners(act, &seat, Permission::ManageResources).await?;
+    let organization = seat.organization.id;
     let handle = free_handle(act, organization, &draft.handle, draft.handle_given).await?;
     let now = act.now();
     let project = Project { id: act.mint(), handle, name: draft.name, description: draft.description, created_at: now, updated_at: now };
@@ -93,12 +93,8 @@ pub async fn services_using(conn: &mut Conn, seat: &Seat, listed: &[Listed], now
 /// # Errors
 /// 401, 404, 403, 422.
 pub async fn update(act: &mut Act, org: &Key<OrganizationId>, project: &Key<ProjectId>, change: ProjectChange) -> Result<(Seat, Project)> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ManageResources).await?;
+    let seat = seats::locked(act, org, Permission::ManageResources).await?;
     let organization = seat.organization.id;
-    let live = organizations::lock(&mut act.tx, &[organization]).await?;
-    if live.is_empty() {
-        return Err(Error::NotFound("organization"));
-    }
     let before = projects::find(&mut act.tx, organization, project).await?.ok_or(Error::NotFound("project"))?;
     let mut changed = change.apply(&before)?;
     if changed == before {
@@ -123,8 +119,7 @@ pub async fn update(act: &mut Act, org: &Key<OrganizationId>, project: &Key<Proj
 /// 401, 404, 403.
 pub async fn delete(act: &mut Act, org: &Key<OrganizationId>, project: &Key<ProjectId>) -> Result<Project> {
     let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ManageResources).await?;
-    let organization = seat.organization.id;
-    subscriptions::lock_partners(act, organization).await?;
+    let organization = subscriptions::lock_partners(act, &seat, Permission::ManageResources).await?.organization.id;
     let project = projects::find(&mut act.tx, organization, project).await?.ok_or(Error::NotFound("project"))?;
     let now = act.now();
     blobs::abandon_project(&mut act.tx, organization, project.id, now).await?;

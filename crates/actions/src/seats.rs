@@ -30,9 +30,17 @@ pub async fn allowed(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>
 /// # Errors
 /// Those of [`allowed`].
 pub async fn locked(act: &mut Act, key: &Key<OrganizationId>, permission: Permission) -> Result<Seat> {
-    let organization = allowed(&mut act.tx, &act.caller, key, permission).await?.organization.id;
-    organizations::lock(&mut act.tx, &[organization]).await?;
-    allowed(&mut act.tx, &act.caller, &Key::Id(organization), permission).await
+    let seat = allowed(&mut act.tx, &act.caller, key, permission).await?;
+    organizations::lock(&mut act.tx, &[seat.organization.id]).await?;
+    still(act, &seat, permission).await
+}
+
+/// The seat once more, for who has locked its organization together with others.
+///
+/// # Errors
+/// Those of [`allowed`].
+pub async fn still(act: &mut Act, seat: &Seat, permission: Permission) -> Result<Seat> {
+    allowed(&mut act.tx, &act.caller, &Key::Id(seat.organization.id), permission).await
 }
 
 /// Like [`allowed`], but a role that may ask for it passes too; the verdict says which.

@@ -98,15 +98,14 @@ pub async fn ending(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>)
 /// 401, 404, 403; `not_confirmed` (422) unless `confirm` is its exact name; `organization_suspended` (409).
 pub async fn delete(act: &mut Act, key: &Key<OrganizationId>, confirm: &str) -> Result<Ending> {
     let seat = seats::allowed(&mut act.tx, &act.caller, key, Permission::DeleteOrganization).await?;
-    let organization = seat.organization;
+    let others = handovers::partners(&mut act.tx, seat.organization.id).await?;
+    let Seat { organization, .. } = subscriptions::lock_partners_and(act, &seat, Permission::DeleteOrganization, &others).await?;
     if confirm != organization.name {
         return Err(Error::Unfit {
             code: "not_confirmed",
             detail: format!("to delete the organization, confirm with its exact name: {}", organization.name),
         });
     }
-    let others = handovers::partners(&mut act.tx, organization.id).await?;
-    subscriptions::lock_partners_and(act, organization.id, &others).await?;
     let now = act.now();
     let ending = read(&mut act.tx, organization.id, now).await?;
     subscriptions::organization_deleted(act, &organization, &ending.subscriptions).await?;

@@ -7,6 +7,7 @@ use stoa_domain::{
     events::EventKind,
     ids::{OrganizationId, ProjectId},
     organizations::Organization,
+    permissions::Permission,
     projects::Project,
     requests::Request,
     services::Service,
@@ -20,24 +21,29 @@ use stoa_store::{
 };
 
 use super::{effects::concerned_all, ending};
-use crate::{Act, Error, Result, Stoa, requests};
+use crate::{
+    Act, Result, Stoa, requests,
+    seats::{self, Seat},
+};
 
 /// Locks an organization together with all its providers and subscribers, for changes that end up in the logs of all of
-/// them. Comes before any other lock of the transaction, so that the order of the ids is kept.
+/// them. Comes before any other lock of the transaction, so that the order of the ids is kept. The seat is looked up again
+/// under the locks, as by [`seats::locked`].
 ///
 /// # Errors
-/// 404 when the organization is deleted.
-pub async fn lock_partners(act: &mut Act, organization: OrganizationId) -> Result<()> {
-    lock_partners_and(act, organization, &[]).await
+/// Those of [`seats::allowed`].
+pub async fn lock_partners(act: &mut Act, seat: &Seat, permission: Permission) -> Result<Seat> {
+    lock_partners_and(act, seat, permission, &[]).await
 }
 
 /// Like [`lock_partners`], with others beside.
-pub(crate) async fn lock_partners_and(act: &mut Act, organization: OrganizationId, others: &[OrganizationId]) -> Result<()> {
+pub(crate) async fn lock_partners_and(act: &mut Act, seat: &Seat, permission: Permission, others: &[OrganizationId]) -> Result<Seat> {
+    let organization = seat.organization.id;
     let mut parties = subscriptions::partners(&mut act.tx, organization).await?;
     parties.extend(others);
     parties.push(organization);
-    let live = organizations::lock(&mut act.tx, &parties).await?;
-    if live.contains(&organization) { Ok(()) } else { Err(Error::NotFound("organization")) }
+    organizations::lock(&mut act.tx, &parties).await?;
+    seats::still(act, seat, permission).await
 }
 
 /// A project was created: subscriptions of future projects take it in, or ask for it.

@@ -37,6 +37,7 @@ mod membership;
 mod oauth;
 mod operator;
 mod organizations;
+mod overtaken;
 mod pages;
 mod policies;
 mod projects;
