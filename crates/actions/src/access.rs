@@ -4,13 +4,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use stoa_access::{Decision, ProjectRef, Subscribed};
 use stoa_domain::{
-    access::{Action, Reason, decide_within},
+    access::{Action, Reason, Standing, decide_within},
     ids::{ApplicationId, OrganizationId, ProjectId, ServiceId, SubscriptionId, UserId},
     organizations::Key,
-    permissions::{Permission, Role},
+    permissions::Permission,
     secrets::{Secret, SecretHash, SecretKind},
     services::DataPermission,
-    sharing as rules,
+    sharing::{self as rules, Decided},
     time::Ts,
 };
 use stoa_store::{
@@ -92,16 +92,16 @@ pub async fn pass(stoa: &Stoa, caller: &Caller, project: &ProjectRef, permission
         }
         Who::User(user) => {
             let mut conn = stoa.db.read().await?;
-            let Some((organization, role, project)) = place_of(&mut conn, caller, project).await? else {
+            let Some((organization, standing, project)) = place_of(&mut conn, caller, project).await? else {
                 return Ok(Err(Reason::NotVisible));
             };
-            let reason = Action::Data(permission).decide_for(Some(role));
+            let reason = Action::Data(permission).decide_in(Some(standing));
             Ok(if reason.allows() { Ok(Passed::User { organization, project, user: user.id }) } else { Err(reason) })
         }
     }
 }
 
-async fn place_of(conn: &mut Conn, caller: &Caller, project: &ProjectRef) -> Result<Option<(OrganizationId, Role, ProjectId)>> {
+async fn place_of(conn: &mut Conn, caller: &Caller, project: &ProjectRef) -> Result<Option<(OrganizationId, Standing, ProjectId)>> {
     if let Some(organization) = &project.organization {
         let seat = match seats::allowed(conn, caller, organization, Permission::View).await {
             Ok(seat) => seat,
@@ -109,13 +109,13 @@ async fn place_of(conn: &mut Conn, caller: &Caller, project: &ProjectRef) -> Res
             Err(other) => return Err(other),
         };
         let found = projects::find(conn, seat.organization.id, &project.project).await?;
-        return Ok(found.map(|found| (seat.organization.id, seat.role, found.id)));
+        return Ok(found.map(|found| (seat.organization.id, seat.standing(), found.id)));
     }
     let Key::Id(id) = project.project else { return Ok(None) };
     let viewer = caller.viewer()?;
     let places = access::places(conn, &[viewer.user], &[id]).await?;
     let seen = places.into_iter().filter(|place| viewer.sees(place.organization));
-    Ok(seen.into_iter().find_map(|place| Some((place.organization, place.role, place.project?))))
+    Ok(seen.into_iter().find_map(|place| Some((place.organization, place.standing, place.project?))))
 }
 
 /// Whose right is asked about.
@@ -316,15 +316,27 @@ async fn read_known(stoa: &Stoa, caller: &Caller, questions: &[Question], weighe
     Ok(Known { places, ties: sharing::ties(&mut conn, &users, &applications).await? })
 }
 
+/// What somebody may do in an organization; `None` is somebody who is not a member. Questions and explanations are answered by it.
+pub(crate) fn in_organization(action: Action, standing: Option<Standing>, account_suspended: bool) -> Reason {
+    action.decide_in(standing).of_account(account_suspended)
+}
+
+/// What somebody may do with an application, by what ties them to it. Questions and explanations are answered by it.
+pub(crate) fn with_application(action: Action, ties: &[&Tied]) -> Decided {
+    let facts: Vec<_> = ties.iter().map(|one| one.tie.clone()).collect();
+    let decided = rules::decide(&facts, action.for_people());
+    let account_suspended = ties.iter().any(|one| one.account_suspended);
+    Decided { reason: decided.reason.of_account(account_suspended), ..decided }
+}
+
 /// Answers about an application by what ties the person to it: the rule by which the API lets people see and change it.
 /// About others, only who sees the application themself learns anything.
 fn by_ties(caller: &Caller, question: &Question, id: ApplicationId, viewer: &Viewer, ties: &[Tied]) -> Result<Answer> {
     let Some(action) = question.action else { return Ok(Reason::UnknownAction.into()) };
     let of = |viewer: &Viewer| {
-        let counting: Vec<&Tied> =
-            ties.iter().filter(|one| one.application == id && one.user == viewer.user && one.counts_for(viewer)).collect();
-        let facts: Vec<_> = counting.iter().map(|one| one.tie.clone()).collect();
-        (rules::decide(&facts, action.for_people()), counting.iter().find_map(|one| one.organization))
+        let is_of = |one: &&Tied| one.application == id && one.user == viewer.user && one.counts_for(viewer);
+        let counting: Vec<&Tied> = ties.iter().filter(is_of).collect();
+        (with_application(action, &counting), counting.iter().find_map(|one| one.organization))
     };
     let (decided, organization) = of(viewer);
     let visible = match (&question.subject, &caller.who) {
@@ -356,13 +368,8 @@ async fn by_role(stoa: &Stoa, caller: &Caller, question: &Question, viewer: &Vie
     if !visible {
         return Ok(Reason::NotVisible.into());
     }
-    let reason = match action.decide_for(place.map(|place| place.role)) {
-        // Changes are refused to everybody, as everywhere else.
-        Reason::RoleAllows if place.is_some_and(|place| place.suspended) && !action.for_people().only_looks() => {
-            Reason::OrganizationSuspended
-        }
-        decided => decided,
-    };
+    let account_suspended = place.is_some_and(|place| place.account_suspended);
+    let reason = in_organization(action, place.map(|place| place.standing), account_suspended);
     Ok(Answer { organization: place.map(|place| place.organization), ..Answer::from(reason) })
 }
 

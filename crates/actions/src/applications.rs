@@ -67,7 +67,7 @@ pub async fn create(act: &mut Act, owner: Option<&Key<OrganizationId>>, new: New
     let concerned: Vec<_> = seat.iter().map(|seat| seat.organization.id).collect();
     act.record(&concerned, EventKind::ApplicationCreated, Subject::new("application", application.id), data);
     let organization = seat.as_ref().map(|seat| (seat.organization.handle.clone(), seat.organization.name.clone()));
-    let tie = seat.as_ref().map_or(Tie::Owner, |seat| Tie::Member { role: seat.role, open: true, creator: true });
+    let tie = seat.as_ref().map_or(Tie::Owner, |seat| Tie::Member { role: seat.role, open: true, creator: true, suspended: false });
     Ok(Seen { application, ties: vec![tie], organization, live_secrets: 0 })
 }
 
@@ -76,17 +76,15 @@ pub(crate) async fn allowed(conn: &mut Conn, caller: &Caller, id: ApplicationId,
     let seen = applications::find_for(conn, id, &caller.viewer()?).await?.ok_or(Error::NotFound("application"))?;
     let decided = sharing::decide(&seen.ties, permission);
     if decided.reason.allows() {
-        if let Owner::Organization(owner) = seen.application.owner
-            && !permission.only_looks()
-        {
-            seats::allowed(conn, caller, &Key::Id(owner), permission).await?;
-        }
         return Ok(seen);
     }
-    let (Some(role), Reason::RoleRefuses | Reason::NeedsRequest) = (decided.path.and_then(|path| path.role()), decided.reason) else {
-        return Err(Error::NotFound("application"));
-    };
+    let Some(role) = decided.path.and_then(|path| path.role()) else { return Err(Error::NotFound("application")) };
     let (organization_id, organization) = home(conn, &seen).await?.ok_or(Error::NotFound("application"))?;
+    if decided.reason == Reason::OrganizationSuspended
+        && let Some(suspended) = organizations::find(conn, organization_id).await?
+    {
+        seats::not_suspended(&suspended)?;
+    }
     Err(Refusal { role, organization, organization_id, permission }.into())
 }
 

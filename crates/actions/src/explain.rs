@@ -1,19 +1,19 @@
 //! Why somebody can or cannot do something: the same rules that decide, with what they decided by.
 
 use stoa_domain::{
-    access::{Action, Reason},
+    access::{Action, Reason, Standing},
     applications::Owner,
     ids::{ApplicationId, OrganizationId, ProjectId, UserId},
     members::Member,
     organizations::{Key, Organization},
     permissions::{Permission, Role},
-    sharing::{self, Path, Tie},
+    sharing::Path,
     text,
 };
 use stoa_store::{Conn, members, projects, sharing as shares, users};
 
 use crate::{
-    Caller, Error, Result,
+    Caller, Error, Result, access,
     applications::{self, Share},
     seats,
 };
@@ -77,6 +77,10 @@ pub struct Explanation {
     pub name: String,
     /// Why; it also says whether it is a yes.
     pub reason: Reason,
+    /// As what the person stands in the organization; `None` for anybody who is not a member.
+    pub standing: Option<Standing>,
+    /// Whether the person's account is suspended.
+    pub account_suspended: bool,
     /// The way on which an application is reached.
     pub path: Option<Path>,
     /// With whom the application is shared.
@@ -90,13 +94,16 @@ pub struct Explanation {
 pub async fn explain(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, question: Question) -> Result<Explanation> {
     let seat = seats::allowed(conn, caller, org, Permission::View).await?;
     let organization = seat.organization;
-    let member = find_member(conn, organization.id, &question.user).await?;
-    let role = member.as_ref().map(|member| member.role);
+    let (member, account_suspended) = find_member(conn, organization.id, &question.user).await?.unzip();
+    let account_suspended = account_suspended.unwrap_or_default();
+    let standing = member.as_ref().map(|member: &Member| Standing { role: member.role, suspended: organization.suspension.is_some() });
     let mut answer = Explanation {
         kind: "organization",
         id: organization.id.to_string(),
         name: organization.name.clone(),
-        reason: question.action.decide_for(role),
+        reason: access::in_organization(question.action, standing, account_suspended),
+        standing,
+        account_suspended,
         path: None,
         shares: Vec::new(),
         member,
@@ -115,19 +122,18 @@ pub async fn explain(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>
     Ok(answer)
 }
 
-async fn find_member(conn: &mut Conn, organization: OrganizationId, named: &str) -> Result<Option<Member>> {
+/// The member, and whether the account is suspended.
+async fn find_member(conn: &mut Conn, organization: OrganizationId, named: &str) -> Result<Option<(Member, bool)>> {
     let named = named.trim();
-    let user = match named.parse::<UserId>() {
-        Ok(id) => Some(id),
+    let found = match named.parse::<UserId>() {
+        Ok(id) => users::find_many(conn, &[id]).await?,
         Err(_) => {
             let email = text::email(named).map_err(|_| Error::fault("/user", "name a person by id (usr_…) or by e-mail address"))?;
-            users::find_by_emails(conn, &[email]).await?.first().map(|user| user.id)
+            users::find_by_emails(conn, &[email]).await?
         }
     };
-    match user {
-        Some(user) => Ok(members::find(conn, organization, user).await?),
-        None => Ok(None),
-    }
+    let Some(user) = found.first() else { return Ok(None) };
+    Ok(members::find(conn, organization, user.id).await?.map(|member| (member, user.suspended)))
 }
 
 async fn of_application(conn: &mut Conn, caller: &Caller, id: ApplicationId, answer: &mut Explanation) -> Result<()> {
@@ -139,8 +145,8 @@ async fn of_application(conn: &mut Conn, caller: &Caller, id: ApplicationId, ans
     }
     (answer.kind, answer.id, answer.name) = ("application", id.to_string(), seen.application.name);
     if let Some(member) = &answer.member {
-        let ties: Vec<Tie> = shares::ties(conn, &[member.user], &[id]).await?.into_iter().map(|one| one.tie).collect();
-        let decided = sharing::decide(&ties, answer.action.for_people());
+        let ties = shares::ties(conn, &[member.user], &[id]).await?;
+        let decided = access::with_application(answer.action, &ties.iter().collect::<Vec<_>>());
         (answer.reason, answer.path) = (decided.reason, decided.path);
     }
     answer.shares = shared;
@@ -153,11 +159,21 @@ impl Explanation {
         self.member.as_ref().map_or(&self.asked, |member| &member.name)
     }
 
+    /// What the person may do in the organization itself.
+    pub fn in_organization(&self, permission: Permission) -> Reason {
+        access::in_organization(Action::Role(permission), self.standing, self.account_suspended)
+    }
+
     /// The rule that decided, and by what, as a sentence.
     pub fn rule(&self) -> String {
         let who = self.who();
         let organization = &self.organization.name;
         match (self.reason, &self.path, &self.member) {
+            (Reason::AccountSuspended, ..) => {
+                format!(
+                    "an operator of this installation suspended the account of {who}, which can do nothing until an operator lifts that"
+                )
+            }
             (Reason::Owner, ..) => format!("{who} owns {} and may do everything with it", self.name),
             (Reason::NotShared, ..) => format!("{} is not shared with {who}", self.name),
             (Reason::NotInTeam, ..) => {
@@ -195,6 +211,10 @@ impl Explanation {
         let roles: Vec<_> = permission.allowed_roles().into_iter().map(|role| format!("{role}s")).collect();
         match reason {
             Reason::RoleAllows => format!("By the role table {} may {words}", role.with_article()),
+            Reason::OrganizationSuspended => format!(
+                "An operator of this installation suspended {}: it can be looked at but not changed until an operator lifts that",
+                self.organization.name
+            ),
             Reason::NeedsRequest => {
                 format!("By the role table {} may only ask to {words}; {} may at once", role.with_article(), roles.join(" and "))
             }

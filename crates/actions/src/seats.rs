@@ -55,15 +55,15 @@ pub async fn at_least_request(
     permission: Permission,
 ) -> Result<(Seat, Verdict)> {
     let seat = organizations::find_for(conn, key, &caller.viewer()?, caller.now).await?.ok_or(Error::NotFound("organization"))?;
-    let verdict = match Action::Role(permission).decide_for(Some(seat.role)) {
-        Reason::RoleAllows => Verdict::Allowed,
-        Reason::NeedsRequest => Verdict::Request,
-        _ => return Err(refusal(&seat, permission)),
-    };
-    if !permission.only_looks() {
+    let decided = Action::Role(permission).decide_in(Some(seat.standing()));
+    if decided == Reason::OrganizationSuspended {
         not_suspended(&seat.organization)?;
     }
-    Ok((seat, verdict))
+    match decided {
+        Reason::RoleAllows => Ok((seat, Verdict::Allowed)),
+        Reason::NeedsRequest => Ok((seat, Verdict::Request)),
+        _ => Err(refusal(&seat, permission)),
+    }
 }
 
 /// Refuses changes of an organization that the operator suspended. For those who were let see it.

@@ -39,6 +39,8 @@ words! {
         NotAMember = "not_a_member",
         /// The operator suspended the organization: it can be looked at but not changed.
         OrganizationSuspended = "organization_suspended",
+        /// The operator suspended the person's account: it may do nothing.
+        AccountSuspended = "account_suspended",
         /// The application is neither the person's own nor shared with an organization or team of theirs.
         NotShared = "not_shared",
         /// The application is shared with teams only, and the person is in none of them.
@@ -59,6 +61,24 @@ impl Reason {
     pub const fn allows(self) -> bool {
         matches!(self, Self::Granted | Self::RoleAllows | Self::Owner)
     }
+
+    /// What becomes of a decision about a person whose account may be suspended: then no yes is left, nor anything to ask for.
+    #[must_use]
+    pub const fn of_account(self, suspended: bool) -> Self {
+        match self {
+            Self::Owner | Self::RoleAllows | Self::NeedsRequest | Self::OrganizationSuspended if suspended => Self::AccountSuspended,
+            decided => decided,
+        }
+    }
+}
+
+/// As what somebody stands in an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The role.
+    pub role: Role,
+    /// Whether the operator suspended the organization.
+    pub suspended: bool,
 }
 
 /// What is asked about: a permission on project data, which services and people may have, or one of the role matrix,
@@ -114,6 +134,16 @@ impl Action {
             Some(Verdict::Refused) => Reason::RoleRefuses,
         }
     }
+
+    /// What is decided where somebody stands so: what the role decides, but no change of a suspended organization. It is the one
+    /// rule for what happens, for questions, and for explanations.
+    pub fn decide_in(self, standing: Option<Standing>) -> Reason {
+        let suspended = standing.is_some_and(|standing| standing.suspended);
+        match self.decide_for(standing.map(|standing| standing.role)) {
+            Reason::RoleAllows | Reason::NeedsRequest if suspended && !self.for_people().only_looks() => Reason::OrganizationSuspended,
+            decided => decided,
+        }
+    }
 }
 
 /// What a token decides of a permission on data that its subscription reaches: both the contract and the scope must
@@ -148,6 +178,20 @@ mod tests {
     fn what_may_only_be_requested_is_not_allowed() {
         assert_eq!(Action::Role(Permission::SubscribeOrganization).decide_for(Some(Role::Viewer)), Reason::NeedsRequest);
         assert!(!Reason::NeedsRequest.allows());
+    }
+
+    #[test]
+    fn a_suspended_organization_is_looked_at_and_a_suspended_account_does_nothing() {
+        let decide = |permission, role, suspended| Action::Role(permission).decide_in(Some(Standing { role, suspended }));
+        assert_eq!(decide(Permission::ManageMembers, Role::Maintainer, false), Reason::RoleAllows);
+        assert_eq!(decide(Permission::ManageMembers, Role::Maintainer, true), Reason::OrganizationSuspended);
+        assert_eq!(decide(Permission::SubscribeOrganization, Role::Viewer, true), Reason::OrganizationSuspended);
+        assert_eq!(decide(Permission::ManageMembers, Role::Viewer, true), Reason::RoleRefuses);
+        assert_eq!(decide(Permission::View, Role::Viewer, true), Reason::RoleAllows);
+        for reason in [Reason::Owner, Reason::RoleAllows, Reason::NeedsRequest] {
+            assert_eq!((reason.of_account(true), reason.of_account(false)), (Reason::AccountSuspended, reason));
+        }
+        assert_eq!(Reason::NotAMember.of_account(true), Reason::NotAMember);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! must be able to (maintainers, and whoever registered it), until it is shared with the organization as a whole again.
 
 use crate::{
-    access::{Action, Reason},
+    access::{Action, Reason, Standing},
     ids::TeamId,
     permissions::{Permission, Role},
 };
@@ -26,11 +26,15 @@ pub enum Tie {
         open: bool,
         /// Whether the person registered it.
         creator: bool,
+        /// Whether that organization is suspended.
+        suspended: bool,
     },
     /// It is a person's, shared with an organization to which the person belongs.
     Organization {
         /// As what.
         role: Role,
+        /// Whether that organization is suspended.
+        suspended: bool,
     },
     /// It is shared with a team in which the person is.
     Team {
@@ -40,6 +44,8 @@ pub enum Tie {
         team: TeamId,
         /// Its name.
         name: String,
+        /// Whether its organization is suspended.
+        suspended: bool,
     },
 }
 
@@ -82,26 +88,31 @@ impl Path {
         }
     }
 
-    fn decide(&self, permission: Permission) -> Reason {
+    fn decide(&self, permission: Permission, suspended: bool) -> Reason {
         match self {
             Self::Owner => Reason::Owner,
-            other => Action::Role(permission).decide_for(other.role()),
+            other => Action::Role(permission).decide_in(other.role().map(|role| Standing { role, suspended })),
         }
     }
 }
 
 /// The ways that ties open, the most direct first.
 pub fn paths(ties: &[Tie]) -> Vec<Path> {
-    let mut paths: Vec<Path> = ties
+    ways(ties).into_iter().map(|(path, _)| path).collect()
+}
+
+/// The ways, each with whether it leads through a suspended organization.
+fn ways(ties: &[Tie]) -> Vec<(Path, bool)> {
+    let mut ways: Vec<(Path, bool)> = ties
         .iter()
         .filter_map(|tie| match tie {
-            Tie::Owner => Some(Path::Owner),
-            Tie::Member { role, open: true, .. } => Some(Path::Member(*role)),
-            Tie::Member { role: Role::Maintainer, .. } => Some(Path::Maintainer),
-            Tie::Member { role, creator: true, .. } => Some(Path::Creator(*role)),
+            Tie::Owner => Some((Path::Owner, false)),
+            Tie::Member { role, open: true, suspended, .. } => Some((Path::Member(*role), *suspended)),
+            Tie::Member { role: Role::Maintainer, suspended, .. } => Some((Path::Maintainer, *suspended)),
+            Tie::Member { role, creator: true, suspended, .. } => Some((Path::Creator(*role), *suspended)),
             Tie::Member { .. } => None,
-            Tie::Organization { role } => Some(Path::Organization(*role)),
-            Tie::Team { role, team, name } => Some(Path::Team(*role, *team, name.clone())),
+            Tie::Organization { role, suspended } => Some((Path::Organization(*role), *suspended)),
+            Tie::Team { role, team, name, suspended } => Some((Path::Team(*role, *team, name.clone()), *suspended)),
         })
         .collect();
     let rank = |path: &Path| match path {
@@ -112,8 +123,8 @@ pub fn paths(ties: &[Tie]) -> Vec<Path> {
         Path::Creator(_) => 4,
         Path::Maintainer => 5,
     };
-    paths.sort_by_key(rank);
-    paths
+    ways.sort_by_key(|(path, _)| rank(path));
+    ways
 }
 
 /// Whether a person may do something with an application, why, and on which way.
@@ -127,12 +138,10 @@ pub struct Decided {
 
 /// Decides by the ties of a person: on any way that allows it, it is allowed; whoever reaches it on none does not see it.
 pub fn decide(ties: &[Tie], permission: Permission) -> Decided {
-    let paths = paths(ties);
-    if let Some(path) = paths.iter().find(|path| path.decide(permission).allows()) {
-        return Decided { reason: path.decide(permission), path: Some(path.clone()) };
-    }
-    match paths.into_iter().next() {
-        Some(path) => Decided { reason: path.decide(permission), path: Some(path) },
+    let ways = ways(ties);
+    let allowing = ways.iter().find(|(path, suspended)| path.decide(permission, *suspended).allows());
+    match allowing.or(ways.first()) {
+        Some((path, suspended)) => Decided { reason: path.decide(permission, *suspended), path: Some(path.clone()) },
         None if ties.iter().any(|tie| matches!(tie, Tie::Member { .. })) => Decided { reason: Reason::NotInTeam, path: None },
         None => Decided { reason: Reason::NotShared, path: None },
     }
@@ -153,15 +162,23 @@ mod tests {
         let role = || prop::sample::select(Role::ALL.to_vec());
         prop_oneof![
             Just(Tie::Owner),
-            (role(), any::<bool>(), any::<bool>()).prop_map(|(role, open, creator)| Tie::Member { role, open, creator }),
-            role().prop_map(|role| Tie::Organization { role }),
-            role().prop_map(|role| Tie::Team { role, team: TeamId::mint(Ts::from_micros(1), [1; 10]), name: "Meters".into() }),
+            (role(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(role, open, creator, suspended)| Tie::Member {
+                role,
+                open,
+                creator,
+                suspended
+            }),
+            (role(), any::<bool>()).prop_map(|(role, suspended)| Tie::Organization { role, suspended }),
+            (role(), any::<bool>()).prop_map(|(role, suspended)| {
+                let team = TeamId::mint(Ts::from_micros(1), [1; 10]);
+                Tie::Team { role, team, name: "Meters".into(), suspended }
+            }),
         ]
     }
 
     #[test]
     fn an_organizations_application_that_teams_share_is_hidden_from_other_members() {
-        let member = |role, open, creator| decide(&[Tie::Member { role, open, creator }], Permission::View);
+        let member = |role, open, creator| decide(&[Tie::Member { role, open, creator, suspended: false }], Permission::View);
         assert_eq!(member(Role::Viewer, true, false).path, Some(Path::Member(Role::Viewer)));
         assert_eq!(member(Role::Editor, false, false).reason, Reason::NotInTeam);
         assert_eq!(member(Role::Editor, false, true).path, Some(Path::Creator(Role::Editor)));
@@ -171,10 +188,18 @@ mod tests {
 
     #[test]
     fn a_share_gives_what_the_role_gives() {
-        let shared = |role, permission| decide(&[Tie::Organization { role }], permission).reason;
+        let shared = |role, permission| decide(&[Tie::Organization { role, suspended: false }], permission).reason;
         assert_eq!(shared(Role::Viewer, Permission::View), Reason::RoleAllows);
         assert_eq!(shared(Role::Viewer, Permission::ManageResources), Reason::RoleRefuses);
         assert_eq!(shared(Role::Editor, Permission::ManageResources), Reason::RoleAllows);
+    }
+
+    #[test]
+    fn what_is_shared_with_a_suspended_organization_is_seen_there_and_changed_by_its_owner_alone() {
+        let shared = Tie::Organization { role: Role::Maintainer, suspended: true };
+        assert_eq!(decide(&[shared.clone()], Permission::View).reason, Reason::RoleAllows);
+        assert_eq!(decide(&[shared.clone()], Permission::ManageResources).reason, Reason::OrganizationSuspended);
+        assert_eq!(decide(&[shared, Tie::Owner], Permission::ManageResources).reason, Reason::Owner);
     }
 
     proptest! {
@@ -184,8 +209,11 @@ mod tests {
             permission in prop::sample::select(Permission::ALL.to_vec()),
         ) {
             let decided = decide(&ties, permission);
-            let ways = paths(&ties);
-            let expected = ways.iter().any(|path| path.role().is_none_or(|role| verdict(role, permission) == Verdict::Allowed));
+            let ways = ways(&ties);
+            let allows = |(path, suspended): &(Path, bool)| {
+                path.role().is_none_or(|role| verdict(role, permission) == Verdict::Allowed && (!suspended || permission.only_looks()))
+            };
+            let expected = ways.iter().any(allows);
             prop_assert_eq!(decided.reason.allows(), expected);
             prop_assert_eq!(decided.path.is_some(), !ways.is_empty());
         }

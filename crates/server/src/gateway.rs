@@ -94,6 +94,10 @@ fn refuse(reason: Reason, permission: DataPermission) -> Response {
         Reason::RoleRefuses | Reason::NeedsRequest => {
             ApiError::request(StatusCode::FORBIDDEN, "forbidden", "your role in the organization does not allow this")
         }
+        Reason::OrganizationSuspended => {
+            let detail = "the organization is suspended by the operator of this installation: it can be looked at but not changed";
+            ApiError::request(StatusCode::FORBIDDEN, "forbidden", detail)
+        }
         _ => ApiError::request(StatusCode::FORBIDDEN, "forbidden", "this token opens no such project"),
     };
     let mut response = error.into_response();

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use stoa_domain::{
+    access::Standing,
     ids::{ApplicationId, OrganizationId, ProjectId, SecretId, ServiceId, SubscriptionId, UserId},
-    permissions::Role,
     secrets::SecretHash,
     services::{DataPermission, ServiceState},
     subscriptions::SubscriptionState,
@@ -217,11 +217,11 @@ pub struct Place {
     /// An organization the user belongs to.
     pub organization: OrganizationId,
     /// As what.
-    pub role: Role,
+    pub standing: Standing,
     /// One of the projects asked for, when the organization has it.
     pub project: Option<ProjectId>,
-    /// Whether the operator suspended the organization.
-    pub suspended: bool,
+    /// Whether the operator suspended the user's account.
+    pub account_suspended: bool,
 }
 
 /// Where users belong, with those of the named projects that lie there; in one statement.
@@ -241,8 +241,8 @@ pub async fn places(conn: &mut Conn, users: &[UserId], projects: &[ProjectId]) -
         _ => ("p.id", format!("left join projects p on p.organization_id = m.organization_id and p.deleted_at is null {wanted}")),
     };
     let sql = format!(
-        "select m.user_id, m.organization_id, m.role, {column}, o.suspended_at from memberships m
-         join organizations o on o.id = m.organization_id and o.deleted_at is null {join}
+        "select m.user_id, m.organization_id, m.role, {column}, o.suspended_at, u.suspended_at from memberships m
+         join users u on u.id = m.user_id join organizations o on o.id = m.organization_id and o.deleted_at is null {join}
          where m.user_id in ({})",
         placeholders(1, users.len())
     );
@@ -251,8 +251,9 @@ pub async fn places(conn: &mut Conn, users: &[UserId], projects: &[ProjectId]) -
         .await?
         .iter()
         .map(|row| {
-            let suspended = row.get::<Option<Ts>>(4)?.is_some();
-            Ok(Place { user: row.get(0)?, organization: row.get(1)?, role: row.parse(2)?, project: row.get(3)?, suspended })
+            let standing = Standing { role: row.parse(2)?, suspended: row.get::<Option<Ts>>(4)?.is_some() };
+            let account_suspended = row.get::<Option<Ts>>(5)?.is_some();
+            Ok(Place { user: row.get(0)?, organization: row.get(1)?, standing, project: row.get(3)?, account_suspended })
         })
         .collect()
 }

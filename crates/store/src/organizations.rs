@@ -4,6 +4,7 @@ mod erasure;
 mod operating;
 
 use stoa_domain::{
+    access::Standing,
     ids::OrganizationId,
     marketplace::folded,
     organizations::{Details, Key, Organization, Suspension},
@@ -23,6 +24,13 @@ pub struct Seat {
     pub organization: Organization,
     /// The user's role in it.
     pub role: Role,
+}
+
+impl Seat {
+    /// As what the user stands in it.
+    pub fn standing(&self) -> Standing {
+        Standing { role: self.role, suspended: self.organization.suspension.is_some() }
+    }
 }
 
 const COLUMNS: &str = "o.id, o.handle, o.name, o.description, o.billing_email, o.legal_name, o.address, o.country, o.tax_id, \

@@ -10,28 +10,28 @@ use stoa_domain::{
 use crate::{Conn, Row, StoreError, Tx, Value, Viewer, params, users::placeholders, values};
 
 /// What ties users to applications, a row each: user, application, organization, kind of tie, role, whether it is open, whether the
-/// user registered it, team, name of the team. `{users}` and `{only}` are lists of placeholders; `{only}` may be left out.
+/// user registered it, team, name of the team, whether the organization is suspended. `{users}` and `{only}` are lists of placeholders; `{only}` may be left out.
 const TIES: &str = "
     select a.user_id, a.id as application_id, cast(null as bytea) as organization_id, 'owner' as kind, cast(null as text) as role, cast(0 as bigint) as open,
-        cast(0 as bigint) as creator, cast(null as bytea) as team_id, cast(null as text) as team
+        cast(0 as bigint) as creator, cast(null as bytea) as team_id, cast(null as text) as team, cast(null as bigint) as suspended_at
       from applications a where a.user_id in ({users}) {only:a.id}
     union all
     select m.user_id, a.id, m.organization_id, 'member', m.role,
         cast(case when exists (select 1 from organization_shares y where y.organization_id = a.organization_id and y.application_id = a.id)
           or not exists (select 1 from team_shares y where y.application_id = a.id and y.organization_id = a.organization_id)
           then 1 else 0 end as bigint),
-        cast(case when a.created_by = m.user_id then 1 else 0 end as bigint), null, null
+        cast(case when a.created_by = m.user_id then 1 else 0 end as bigint), null, null, o.suspended_at
       from memberships m join organizations o on o.id = m.organization_id and o.deleted_at is null
       join applications a on a.organization_id = m.organization_id
       where m.user_id in ({users}) {only:a.id}
     union all
-    select m.user_id, s.application_id, m.organization_id, 'organization', m.role, 0, 0, null, null
+    select m.user_id, s.application_id, m.organization_id, 'organization', m.role, 0, 0, null, null, o.suspended_at
       from memberships m join organizations o on o.id = m.organization_id and o.deleted_at is null
       join organization_shares s on s.organization_id = m.organization_id
       join applications a on a.id = s.application_id and a.organization_id is null
       where m.user_id in ({users}) {only:s.application_id}
     union all
-    select p.user_id, s.application_id, p.organization_id, 'team', m.role, 0, 0, t.id, t.name
+    select p.user_id, s.application_id, p.organization_id, 'team', m.role, 0, 0, t.id, t.name, o.suspended_at
       from team_members p join organizations o on o.id = p.organization_id and o.deleted_at is null
       join memberships m on m.organization_id = p.organization_id and m.user_id = p.user_id
       join team_shares s on s.organization_id = p.organization_id and s.team_id = p.team_id
@@ -69,6 +69,8 @@ pub struct Tied {
     pub organization: Option<OrganizationId>,
     /// How.
     pub tie: Tie,
+    /// Whether the user's account is suspended.
+    pub account_suspended: bool,
 }
 
 impl Tied {
@@ -80,13 +82,15 @@ impl Tied {
 
 fn tied(row: &Row) -> Result<Tied, StoreError> {
     let kind: String = row.get(3)?;
+    let suspended = row.get::<Option<Ts>>(9)?.is_some();
     let tie = match kind.as_str() {
         "owner" => Tie::Owner,
-        "member" => Tie::Member { role: row.parse(4)?, open: row.get(5)?, creator: row.get(6)? },
-        "organization" => Tie::Organization { role: row.parse(4)? },
-        _ => Tie::Team { role: row.parse(4)?, team: row.get(7)?, name: row.get(8)? },
+        "member" => Tie::Member { role: row.parse(4)?, open: row.get(5)?, creator: row.get(6)?, suspended },
+        "organization" => Tie::Organization { role: row.parse(4)?, suspended },
+        _ => Tie::Team { role: row.parse(4)?, team: row.get(7)?, name: row.get(8)?, suspended },
     };
-    Ok(Tied { user: row.get(0)?, application: row.get(1)?, organization: row.get(2)?, tie })
+    let account_suspended = row.get::<Option<Ts>>(10)?.is_some();
+    Ok(Tied { user: row.get(0)?, application: row.get(1)?, organization: row.get(2)?, tie, account_suspended })
 }
 
 /// What ties users to applications that are not deleted; in one statement.
@@ -99,7 +103,8 @@ pub async fn ties(conn: &mut Conn, users: &[UserId], applications: &[Application
     }
     let ties = ties_sql(&placeholders(1, users.len()), Some(&placeholders(users.len() + 1, applications.len())));
     let sql = format!(
-        "select y.user_id, y.application_id, y.organization_id, y.kind, y.role, y.open, y.creator, y.team_id, y.team from ({ties}) y
+        "select y.user_id, y.application_id, y.organization_id, y.kind, y.role, y.open, y.creator, y.team_id, y.team, y.suspended_at, u.suspended_at
+         from ({ties}) y join users u on u.id = y.user_id
          join applications x on x.id = y.application_id and x.deleted_at is null order by y.application_id, y.kind, y.team"
     );
     let values: Vec<Value> = users.iter().map(Value::from).chain(applications.iter().map(Value::from)).collect();

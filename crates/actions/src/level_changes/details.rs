@@ -176,8 +176,8 @@ pub async fn movable(conn: &mut Conn, caller: &Caller, of: &[Details]) -> Result
         places.iter().any(|place| {
             place.organization == organization
                 && viewer.sees(organization)
-                && !place.suspended
-                && verdict(place.role, permission) == Verdict::Allowed
+                && !place.standing.suspended
+                && verdict(place.standing.role, permission) == Verdict::Allowed
         })
     };
     let movable = |one: &&Details| {

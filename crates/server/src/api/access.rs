@@ -135,7 +135,8 @@ pub struct DecisionView {
 pub struct ReasonView {
     /// A stable word: `granted`, `role_allows`, `unknown_token`, `token_expired`, `subscription_not_active`,
     /// `no_subscription`, `not_granted`, `permission_not_in_contract`, `permission_not_in_scope`, `role_refuses`,
-    /// `needs_request`, `not_a_member`, `owner`, `not_shared`, `not_in_team`, `not_visible`, `unknown_subject`, `unknown_action` or `unknown_resource`.
+    /// `needs_request`, `not_a_member`, `owner`, `not_shared`, `not_in_team`, `organization_suspended`, `account_suspended`, `not_visible`,
+    /// `unknown_subject`, `unknown_action` or `unknown_resource`.
     pub reason: &'static str,
     /// Of which organization.
     #[serde(skip_serializing_if = "Option::is_none")]

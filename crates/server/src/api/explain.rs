@@ -43,7 +43,8 @@ pub struct SubjectView {
 pub struct ExplanationView {
     /// Whether the person may.
     pub allowed: bool,
-    /// A stable word: `role_allows`, `owner`, `needs_request`, `role_refuses`, `not_a_member`, `not_shared` or `not_in_team`.
+    /// A stable word: `role_allows`, `owner`, `needs_request`, `role_refuses`, `not_a_member`, `not_shared`, `not_in_team`,
+    /// `organization_suspended` or `account_suspended`.
     pub reason: &'static str,
     /// The rule and by what it decided, as a sentence.
     pub rule: String,

@@ -8,9 +8,9 @@ use stoa_actions::{
     organizations, projects, teams,
 };
 use stoa_domain::{
-    access::Action,
+    access::{Action, Reason},
     organizations::Key,
-    permissions::{Permission, Verdict, verdict},
+    permissions::Permission,
 };
 
 use super::{
@@ -135,12 +135,12 @@ fn view(answer: &Explanation) -> AnswerView {
         (action, "organization") => format!("{can} {}", action.for_people().words()),
         (action, kind) => format!("{can} {} (the {kind} {})", action.for_people().words(), answer.name),
     };
-    let all = answer.member.as_ref().filter(|_| answer.kind == "organization").map(|member| {
+    let all = answer.member.as_ref().filter(|_| answer.kind == "organization").map(|_| {
         let line = |permission: Permission| {
-            let badge = match verdict(member.role, permission) {
-                Verdict::Allowed => Badge { text: "Yes".into(), tone: "ok", icon: "circle-check" },
-                Verdict::Request => Badge { text: "On request".into(), tone: "warn", icon: "clock" },
-                Verdict::Refused => Badge { text: "No".into(), tone: "", icon: "ban" },
+            let badge = match answer.in_organization(permission) {
+                Reason::RoleAllows => Badge { text: "Yes".into(), tone: "ok", icon: "circle-check" },
+                Reason::NeedsRequest => Badge { text: "On request".into(), tone: "warn", icon: "clock" },
+                _ => Badge { text: "No".into(), tone: "", icon: "ban" },
             };
             (sentence(permission.words()).trim_end_matches('.').to_owned(), badge)
         };

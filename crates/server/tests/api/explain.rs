@@ -78,6 +78,61 @@ api_tests! {
         app.anonymous().get(&format!("{EXPLAIN}?user={}", vera.id())).await.expect_problem(401, "unauthenticated");
     }
 
+    async fn of_what_is_suspended_the_answer_is_what_happens_too(app: &TestApp) {
+        let people = grid(app).await;
+        let [vera, _, edda, mira] = &people;
+        let operator = app.operator("opa").await;
+        let made = async |new: Value| edda.post("/api/v1/applications", new).await.expect(201)["id"].as_str().unwrap().to_owned();
+        let engine = made(json!({"name": "Engine", "organization": "grid"})).await;
+        let own = made(json!({"name": "Own"})).await;
+        edda.send(edda.request(Method::PUT, &format!("/api/v1/applications/{own}/shares/organizations/grid"))).await.expect(204);
+        let evaluated = async |about: &Person, kind: &str, id: &str, action: &str| {
+            let question = json!({"subject": {"type": "user", "id": about.id()}, "action": {"name": action}, "resource": {"type": kind, "id": id}});
+            mira.post("/access/v1/evaluation", question).await.expect(200)
+        };
+        operator.post("/api/v1/operator/organizations/grid/suspend", json!({"reason": "unpaid"})).await.expect(204);
+        for person in &people {
+            for id in [&engine, &own] {
+                let path = format!("/api/v1/applications/{id}");
+                for permission in ["view", "manage_resources"] {
+                    let real = match permission {
+                        "view" => person.get(&path).await,
+                        _ => person.patch(&path, json!({"description": "x"})).await,
+                    };
+                    assert!([200, 403, 409].contains(&real.status), "{real:?}");
+                    let told = ask(mira, person, &format!("application:{id}"), permission).await;
+                    assert_eq!(told["allowed"], json!(real.status == 200), "{} {permission}: {told}", person.user.name);
+                    assert_eq!(told["reason"] == "organization_suspended", real.status == 409, "{told}");
+                    let answer = evaluated(person, "application", id, permission).await;
+                    assert_eq!((&answer["decision"], &answer["context"]["reason"]), (&told["allowed"], &told["reason"]), "{told}");
+                }
+            }
+        }
+        edda.patch(&format!("/api/v1/applications/{own}"), json!({"description": "mine"})).await.expect(200);
+        mira.patch(&format!("/api/v1/applications/{own}"), json!({"description": "x"})).await.expect_problem(409, "organization_suspended");
+        let adds = ask(mira, mira, "organization", "manage_members").await;
+        assert_eq!((&adds["allowed"], &adds["reason"]), (&json!(false), &json!("organization_suspended")));
+        assert!(adds["rule"].as_str().unwrap().contains("suspended Grid"), "{adds}");
+        assert_eq!(ask(mira, vera, "organization", "subscribe_organization").await["reason"], "organization_suspended");
+        assert_eq!(ask(mira, vera, "organization", "manage_members").await["reason"], "role_refuses");
+        assert_eq!(ask(mira, vera, "organization", "view").await["reason"], "role_allows");
+        let browser = crate::sharing::browser(app, mira).await;
+        let page = browser.get(&format!("/organizations/grid/access?user={}&subject=organization&permission=manage_members", mira.id())).await.text();
+        assert!(page.contains("mira cannot add members") && page.contains("suspended Grid"), "{page}");
+        let page = browser.get(&format!("/organizations/grid/access?user={}&subject=organization", vera.id())).await.text();
+        assert!(page.contains("vera can see Grid") && !page.contains("On request"), "nothing can be asked for either: {page}");
+        operator.post("/api/v1/operator/organizations/grid/unsuspend", json!({})).await.expect(204);
+
+        let grid_id = mira.get(GRID).await.expect(200)["id"].as_str().unwrap().to_owned();
+        operator.patch(&format!("/api/v1/operator/users/{}", edda.id()), json!({"suspended": true})).await.expect(200);
+        for (subject, kind, id) in [("organization".to_owned(), "organization", &grid_id), (format!("application:{own}"), "application", &own)] {
+            let told = ask(mira, edda, &subject, "view").await;
+            assert_eq!((&told["allowed"], &told["reason"]), (&json!(false), &json!("account_suspended")));
+            assert!(told["rule"].as_str().unwrap().contains("the account of edda"), "{told}");
+            assert_eq!(evaluated(edda, kind, id, "view").await["context"]["reason"], "account_suspended");
+        }
+    }
+
     async fn the_page_answers_too(app: &TestApp) {
         let [vera, _, _, mira] = grid(app).await;
         let browser = crate::sharing::browser(app, &vera).await;

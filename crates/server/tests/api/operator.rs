@@ -94,6 +94,11 @@ api_tests! {
                 "resource": {"type": "project", "id": world.north}});
             let answer = world.ada.post("/access/v1/evaluation", question).await.expect(200);
             assert_eq!((&answer["decision"], &answer["context"]["reason"]), (&json!(reason == "role_allows"), &json!(reason)), "{action}");
+            let passed = world.ada.get(&format!("/gateway/authorize?project={}&permission={action}", world.north)).await;
+            assert_eq!(passed.status, if reason == "role_allows" { 200 } else { 403 }, "{passed:?}");
+            if passed.status == 403 {
+                assert_eq!(passed.header("x-stoa-reason"), reason);
+            }
         }
         world.ada.post("/api/v1/organizations/grid-works/members", json!({"members": [{"email": "eve@people.example", "role": "viewer"}]})).await.expect_problem(409, "organization_suspended");
         world.ada.post("/api/v1/applications", json!({"name": "x", "organization": "grid-works"})).await.expect_problem(409, "organization_suspended");
