@@ -186,6 +186,20 @@ mod tests {
         assert_ne!(attempt(Door::SignIn, "a")[1], attempt(Door::SignUp, "a")[1]);
     }
 
+    #[test]
+    fn the_third_key_counts_all_of_a_door_and_nothing_of_another() {
+        let third = |door, account, network| Attempt { door, account, network }.keys()[2];
+        let (key, limit) = third(Door::SignIn, "ada", "192.0.2.7");
+        assert_eq!(limit, Door::SignIn.limits().total);
+        assert_eq!(third(Door::SignIn, "ben", "198.51.100.9"), (key, limit), "whoever tries, from wherever");
+        let all: Vec<_> = Door::ALL.iter().map(|door| third(*door, "ada", "192.0.2.7").0).collect();
+        assert!((0..all.len()).all(|at| !all[at + 1..].contains(&all[at])), "each door for itself");
+        for door in Door::ALL {
+            let keys = Attempt { door: *door, account: "ada", network: "ada" }.keys().map(|(key, _)| key);
+            assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "{door}: an account, a network and all are told apart");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_rhythm_of_attempts_gets_more_than_twice_the_limit_into_its_time(waits in prop::collection::vec(0_i64..200, 1..300)) {

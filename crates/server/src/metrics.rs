@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use stoa_actions::Error;
+use stoa_actions::{Error, passwords};
 
 use crate::{App, problem::ApiError};
 
@@ -17,6 +17,7 @@ use crate::{App, problem::ApiError};
 const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
 const REQUESTS: &str = "stoa_http_requests_total";
+const PASSWORDS: &str = "stoa_passwords_verified_total";
 const SECONDS: &str = "stoa_http_request_duration_seconds";
 
 static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -27,6 +28,7 @@ fn handle() -> Option<&'static PrometheusHandle> {
         let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(SECONDS.to_owned()), &BUCKETS).ok()?;
         let handle = builder.install_recorder().ok()?;
         metrics::describe_counter!(REQUESTS, "Requests answered, by route, method and status");
+        metrics::describe_counter!(PASSWORDS, "Passwords verified, those of accounts that are not there too");
         metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "How long a request took until its answer began");
         Some(handle)
     };
@@ -52,6 +54,7 @@ pub async fn layer(State(app): State<App>, request: Request, next: Next) -> Resp
 pub async fn get() -> Response {
     match handle() {
         Some(handle) => {
+            metrics::counter!(PASSWORDS).absolute(passwords::verified());
             handle.run_upkeep();
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response()
         }

@@ -74,7 +74,16 @@ api_tests! {
         assert_eq!(lines.len(), 5, "{text}");
         assert!(lines[0].starts_with("sequence,occurred_at,type,actor_kind,actor_id,actor,what"));
         assert!(lines[1].starts_with("1,2026-03-10T12:00:00") && lines[1].contains(",organization.created,user,usr_") && lines[1].contains(",ada,created the organization =1+2,"));
-        // No cell begins as a formula, whatever people called their things.
+        // No cell begins as a formula, whatever people call themselves and their things and write as reasons.
+        ada.patch("/api/v1/me", json!({"name": "=cmd"})).await.expect(200);
+        ada.put("/api/v1/organizations/grid/projects/north/resources/+x", json!({})).await.expect(201);
+        let operator = app.operator("opa").await;
+        operator.post("/api/v1/operator/organizations/grid/suspend", json!({"reason": "=2+3"})).await.expect(204);
+        operator.post("/api/v1/operator/organizations/grid/unsuspend", json!({})).await.expect(204);
+        let text = ada.get(path).await.text();
+        for made_harmless in [",'=cmd,", ",'=2+3,", ",'+x,"] {
+            assert!(text.contains(made_harmless), "{made_harmless}: {text}");
+        }
         let cells = text.split(['\n', ',']).map(|cell| cell.trim_start_matches('"'));
         assert!(cells.into_iter().all(|cell| !cell.starts_with(['=', '+', '-', '@'])), "{text}");
 

@@ -2,11 +2,13 @@
 
 use reqwest::Method;
 use serde_json::json;
+use stoa_actions::passwords;
 use stoa_domain::{
+    limits::{Attempt, Door},
     mail::Mail,
     time::{DAY, HOUR, SECOND},
 };
-use stoa_store::params;
+use stoa_store::{limits, params};
 use stoa_testkit::{Answer, Client, PASSWORD, Person, Setup, TestApp, api_tests};
 
 const NEW: &str = "another good passphrase";
@@ -113,9 +115,10 @@ api_tests! {
         }
         let mut seen = Vec::new();
         for email in ["ada@people.example", "nobody@people.example"] {
-            let before = app.statements();
+            let (before, verified) = (app.statements(), passwords::verified());
             let answer = submit(&app.browser(), "/sign-in", &[("email", email), ("password", "wrong")]).await;
             seen.push((statement_of(&page(&answer, 422), email), app.statements() - before));
+            assert!(passwords::verified() > verified, "{email}: what takes long is done for everybody");
         }
         assert_eq!(seen[0], seen[1]);
     }
@@ -388,6 +391,20 @@ api_tests! {
         let statuses = [a, b, c, d].concat();
         assert_eq!(statuses.iter().filter(|status| **status == 422).count(), 10, "{statuses:?}");
         assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 10);
+    }
+
+    async fn what_all_together_may_try_is_limited_too(app: &TestApp) {
+        app.person_with_password("ada").await;
+        // Others have used up all but one attempt of what the installation allows.
+        let (key, limit) = Attempt { door: Door::SignIn, account: "others", network: "elsewhere" }.keys()[2];
+        let spent = app.stoa.clock.now().plus(limit.within - limit.within / i64::from(limit.times));
+        let mut tx = app.stoa.db.begin().await.unwrap();
+        limits::set(&mut tx, &[(key, spent)]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(sign_in(app, "ada@people.example", "wrong").await, 422);
+        assert_eq!(sign_in(app, "ben@people.example", "wrong").await, 429, "whoever it is");
+        page(&submit(&app.browser(), "/forgot-password", &[("email", "ada@people.example")]).await, 200);
+        app.mail_to("ada@people.example").await;
     }
 
     async fn guesses_on_two_nodes_count_together(app: &TestApp) {
