@@ -23,6 +23,8 @@ use crate::{
 /// An organization of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedOrganization {
+    /// On which line of the file it begins.
+    pub line: usize,
     /// Its name.
     pub name: String,
     /// Its handle, made from the name.
@@ -170,7 +172,8 @@ impl<'a> Reader<'a> {
             }
         }
         let teams = self.teams(&written.teams, &members);
-        if self.faults.is_empty() { Ok(ImportedOrganization { name, handle, description, members, teams }) } else { Err(self.faults) }
+        let line = self.lines.find(self.index, "");
+        if self.faults.is_empty() { Ok(ImportedOrganization { line, name, handle, description, members, teams }) } else { Err(self.faults) }
     }
 
     fn email(&mut self, entry: &str, person: &str) -> Option<String> {

@@ -170,5 +170,5 @@ async fn rehearse(stoa: &Stoa, entries: Vec<Entry>) -> Result<Total, Failure> {
 }
 
 fn refused(index: usize, one: &ImportedOrganization, error: stoa_actions::Error) -> String {
-    format!("organization {} ({}), all of it: {}", index + 1, one.name, Failure::from(error))
+    format!("line {}: organization {} ({}), all of it: {}", one.line, index + 1, one.name, Failure::from(error))
 }

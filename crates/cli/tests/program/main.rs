@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod bucket;
+mod commands;
 mod configuration;
 mod site;
 mod stopping;

@@ -18,6 +18,14 @@ use tokio::{
 /// The person who owns everything in these tests.
 const OWNER: &str = "owner@stoa.example";
 
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
 /// A data folder and a database.
 pub struct Site {
     folder: TempDir,
@@ -59,9 +67,16 @@ impl Site {
 
     /// What a command prints that must succeed.
     pub async fn run(&self, arguments: &[&str]) -> String {
+        let said = self.say(arguments).await;
+        assert_eq!(said.code, 0, "{arguments:?}: {}", said.err);
+        said.out
+    }
+
+    /// What comes of a command, whether it succeeds or not.
+    pub async fn say(&self, arguments: &[&str]) -> Said {
         let output = self.command(arguments).output().await.unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Said { code: output.status.code().expect("it ended by itself"), out: text(output.stdout), err: text(output.stderr) }
     }
 
     /// Starts the program and waits until it listens.
@@ -122,6 +137,12 @@ impl Program {
         let answer: Value = response.json().await.unwrap();
         assert_eq!(status, 201, "{answer}");
         answer
+    }
+
+    /// Deletes something and expects 204.
+    pub async fn delete(&self, path: &str) {
+        let response = client().delete(self.url(path)).bearer_auth(&self.token).send().await.unwrap();
+        assert_eq!(response.status(), 204, "{path}");
     }
 
     /// An organization `works` with a project `north`; the address of the project's resources.
