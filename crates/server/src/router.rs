@@ -8,7 +8,7 @@ use axum::{
     http::{Method, StatusCode},
     middleware,
     response::IntoResponse,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 use utoipa::OpenApi;
@@ -203,12 +203,9 @@ fn pages() -> Router<App> {
         .route("/applications", get(pages::applications::list_mine).post(pages::applications::create_mine))
         .route("/applications/{application}", get(pages::applications::show_mine))
         .route("/applications/{application}/edit", post(pages::applications::edit))
-        .route("/applications/{application}/delete", post(pages::applications::delete))
-        .route("/applications/{application}/secrets", post(pages::applications::create_secret))
         .route("/applications/{application}/secrets/{secret}/revoke", post(pages::applications::revoke_secret))
         .route("/applications/{application}/share", post(pages::sharing::share))
         .route("/applications/{application}/unshare/{kind}/{which}", post(pages::sharing::unshare))
-        .route("/applications/{application}/transfer", post(pages::sharing::transfer))
         // account
         .route("/account", get(pages::account::show))
         .route("/account/prove/passkey", post(pages::passkeys::ask_me))
@@ -311,13 +308,9 @@ fn pages() -> Router<App> {
         .route("/operator/outbox/{mail}/retry", post(pages::outbox::retry))
         .route("/operator", get(pages::operator::home))
         .route("/operator/users", get(pages::operator_users::list).post(pages::operator_users::create))
-        .route("/operator/users/{user}", post(pages::operator_users::change))
         .route("/operator/organizations", get(pages::operator_organizations::list))
         .route("/operator/organizations/{org}", get(pages::operator_organizations::show))
         .route("/operator/organizations/{org}/view", post(pages::operator_organizations::view))
-        .route("/operator/organizations/{org}/suspend", post(pages::operator_organizations::suspend))
-        .route("/operator/organizations/{org}/unsuspend", post(pages::operator_organizations::unsuspend))
-        .route("/operator/organizations/{org}/restore", post(pages::operator_organizations::restore))
         .route("/operator/services", get(pages::operator_services::list))
         .route("/operator/services/{service}", get(pages::operator_services::show))
         .route("/operator/services/{service}/approve", post(pages::operator_services::approve))
@@ -372,23 +365,40 @@ fn pages() -> Router<App> {
         .route("/organizations/{org}/costs.csv", get(pages::costs::file))
 }
 
-/// Acts that only the person themself may do: whoever has not proved who they are for a while is asked again.
+/// Acts that only the person themself may do, by their addresses: whoever has not proved who they are for a while is asked again.
+fn dangerous_acts() -> Vec<(&'static str, MethodRouter<App>)> {
+    vec![
+        ("/account/security/totp", post(pages::second_factors::begin_totp)),
+        ("/account/security/totp/disable", post(pages::second_factors::disable_totp)),
+        ("/account/security/recovery-codes", post(pages::second_factors::renew_recovery_codes)),
+        ("/account/security/passkeys", post(pages::passkeys::begin)),
+        ("/account/security/passkeys/{passkey}/remove", post(pages::passkeys::remove)),
+        ("/account/security/providers/{provider}/link", post(pages::external::link)),
+        ("/account/security/identities/{identity}/unlink", post(pages::external::unlink)),
+        ("/account/tokens", post(pages::tokens::create)),
+        ("/account/address", post(pages::account::change_address)),
+        ("/account/password", post(pages::account::change_password)),
+        ("/account/delete", post(pages::account::delete)),
+        ("/applications/{application}/secrets", post(pages::applications::create_secret)),
+        ("/applications/{application}/transfer", post(pages::sharing::transfer)),
+        ("/applications/{application}/delete", post(pages::applications::delete)),
+        ("/organizations/{org}/delete", post(pages::organizations::delete)),
+        ("/operator/users/{user}", post(pages::operator_users::change)),
+        ("/operator/users/{user}/reset-second-factors", post(pages::operator_users::reset_second_factors)),
+        ("/operator/organizations/{org}/suspend", post(pages::operator_organizations::suspend)),
+        ("/operator/organizations/{org}/unsuspend", post(pages::operator_organizations::unsuspend)),
+        ("/operator/organizations/{org}/restore", post(pages::operator_organizations::restore)),
+    ]
+}
+
+/// The addresses of the acts before which somebody is asked again who they are.
+pub fn dangerous_paths() -> Vec<&'static str> {
+    dangerous_acts().into_iter().map(|(path, _)| path).collect()
+}
+
 fn dangerous(app: &App) -> Router<App> {
-    Router::new()
-        .route("/account/security/totp", post(pages::second_factors::begin_totp))
-        .route("/account/security/totp/disable", post(pages::second_factors::disable_totp))
-        .route("/account/security/recovery-codes", post(pages::second_factors::renew_recovery_codes))
-        .route("/account/security/passkeys", post(pages::passkeys::begin))
-        .route("/account/security/passkeys/{passkey}/remove", post(pages::passkeys::remove))
-        .route("/account/security/providers/{provider}/link", post(pages::external::link))
-        .route("/account/security/identities/{identity}/unlink", post(pages::external::unlink))
-        .route("/account/tokens", post(pages::tokens::create))
-        .route("/account/address", post(pages::account::change_address))
-        .route("/account/password", post(pages::account::change_password))
-        .route("/account/delete", post(pages::account::delete))
-        .route("/organizations/{org}/delete", post(pages::organizations::delete))
-        .route("/operator/users/{user}/reset-second-factors", post(pages::operator_users::reset_second_factors))
-        .route_layer(middleware::from_fn_with_state(app.clone(), pages::step_up::layer))
+    let routes = dangerous_acts().into_iter().fold(Router::new(), |routes, (path, act)| routes.route(path, act));
+    routes.route_layer(middleware::from_fn_with_state(app.clone(), pages::step_up::layer))
 }
 
 /// Pages that move files: like [`pages`], without a time limit.

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 use stoa_domain::time::SECOND;
+use stoa_server::router::dangerous_paths;
 use stoa_testkit::{Answer, Client, PASSWORD, TestApp, api_tests};
 
 const MINUTE: i64 = 60 * SECOND;
@@ -11,17 +12,17 @@ async fn submit(browser: &Client, path: &str, form: &[(&str, &str)]) -> Answer {
     browser.send(browser.request(Method::POST, path).form(form)).await
 }
 
-/// Every dangerous act, with a form that would do it.
-const ACTS: [(&str, &[(&str, &str)]); 8] = [
-    ("/account/tokens", &[("name", "Midnight"), ("days", "30")]),
-    ("/account/security/totp", &[]),
-    ("/account/security/totp/disable", &[]),
-    ("/account/security/recovery-codes", &[]),
-    ("/account/security/passkeys", &[("name", "Laptop")]),
-    ("/account/security/passkeys/psk_01h455vb4pex5vsknk084sn02q/remove", &[]),
-    ("/organizations/grid-works/delete", &[("confirm", "Grid Works")]),
-    ("/operator/users/usr_01h455vb4pex5vsknk084sn02q/reset-second-factors", &[("reason", "Lost")]),
-];
+/// The address of an act, with something in each of its places.
+fn filled(path: &str) -> String {
+    let filled = path.split('/').map(|part| match part {
+        "{org}" => "grid-works",
+        "{user}" => "usr_01h455vb4pex5vsknk084sn02q",
+        "{application}" => "app_01h455vb4pex5vsknk084sn02q",
+        "{passkey}" => "psk_01h455vb4pex5vsknk084sn02q",
+        other => other.trim_matches(['{', '}']),
+    });
+    filled.collect::<Vec<_>>().join("/")
+}
 
 async fn old_session(app: &TestApp) -> Client {
     let ada = app.person_with_password("ada").await;
@@ -34,8 +35,10 @@ async fn old_session(app: &TestApp) -> Client {
 api_tests! {
     async fn each_dangerous_act_asks_after_a_quarter_of_an_hour_and_does_nothing_till_then(app: &TestApp) {
         let browser = old_session(app).await;
-        for (path, form) in ACTS {
-            let asked = submit(&browser, path, form).await;
+        // Among what is sent is what each of them would do something with.
+        let form = [("name", "Midnight"), ("confirm", "Grid Works"), ("change", "suspend"), ("reason", "Lost"), ("organization", "grid-works")];
+        for path in dangerous_paths().into_iter().map(filled) {
+            let asked = submit(&browser, &path, &form).await;
             assert_eq!(asked.status, 403, "{path}: {asked:?}");
             let html = asked.text();
             assert!(html.contains("Confirm that it is you") && html.contains(&format!("action=\"{path}\"")), "{path}: {html}");
@@ -45,6 +48,29 @@ api_tests! {
         }
         assert!(!browser.get("/account/tokens").await.text().contains("Midnight"));
         assert_eq!(browser.get("/organizations/grid-works").await.status, 200);
+    }
+
+    async fn what_gives_power_over_others_or_takes_something_for_good_is_among_them(app: &TestApp) {
+        let acts = [
+            "/operator/users/{user}", "/operator/organizations/{org}/suspend", "/operator/organizations/{org}/restore", "/organizations/{org}/delete",
+            "/applications/{application}/secrets", "/applications/{application}/transfer", "/applications/{application}/delete",
+            "/account/tokens", "/account/password", "/account/delete",
+        ];
+        let known = dangerous_paths();
+        assert!(acts.iter().all(|act| known.contains(act)), "{known:?}");
+        let browser = old_session(app).await;
+        assert_eq!(browser.get("/applications").await.status, 200, "looking is not dangerous");
+    }
+
+    async fn an_operator_proves_it_before_somebody_becomes_an_operator(app: &TestApp) {
+        let (opa, ada) = (app.operator("opa").await, app.person("ada").await);
+        let browser = app.signed_in(&opa).await;
+        app.clock.advance(15 * MINUTE + 1);
+        let path = format!("/operator/users/{}", ada.id());
+        assert_eq!(submit(&browser, &path, &[("change", "make_operator")]).await.status, 403);
+        ada.get("/api/v1/operator/users").await.expect_problem(404, "not_found");
+        assert_eq!(submit(&browser, &path, &[("change", "make_operator"), ("proof_password", PASSWORD)]).await.status, 303);
+        ada.get("/api/v1/operator/users").await.expect(200);
     }
 
     async fn a_young_session_is_not_asked(app: &TestApp) {
