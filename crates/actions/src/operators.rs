@@ -93,6 +93,7 @@ pub async fn suspend_user(act: &mut Act, id: UserId) -> Result<User> {
     let now = act.now();
     users::set_suspended(&mut act.tx, id, Some(now)).await?;
     sessions::delete_of(&mut act.tx, id).await?;
+    tracing::info!(user = %id, by = act.caller.principal(), "an operator suspended an account");
     Ok(User { suspended: true, ..user })
 }
 
@@ -102,7 +103,11 @@ pub async fn suspend_user(act: &mut Act, id: UserId) -> Result<User> {
 /// 401, 404.
 pub async fn unsuspend_user(act: &mut Act, id: UserId) -> Result<User> {
     let (user, _) = user_for_change(act, id).await?;
+    if !user.suspended {
+        return Ok(user);
+    }
     users::set_suspended(&mut act.tx, id, None).await?;
+    tracing::info!(user = %id, by = act.caller.principal(), "an operator lifted the suspension of an account");
     Ok(User { suspended: false, ..user })
 }
 
@@ -112,10 +117,14 @@ pub async fn unsuspend_user(act: &mut Act, id: UserId) -> Result<User> {
 /// 401, 404; `last_operator` (409).
 pub async fn set_operator(act: &mut Act, id: UserId, operator: bool) -> Result<User> {
     let (user, operators) = user_for_change(act, id).await?;
-    if !operator && user.operator {
+    if operator == user.operator {
+        return Ok(user);
+    }
+    if !operator {
         rules::keep_an_operator(&operators, id)?;
     }
     users::set_operator(&mut act.tx, id, operator).await?;
+    tracing::info!(user = %id, operator, by = act.caller.principal(), "an operator made somebody an operator, or took that back");
     Ok(User { operator, ..user })
 }
 
