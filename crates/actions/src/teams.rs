@@ -107,7 +107,28 @@ pub async fn update(act: &mut Act, org: &Key<OrganizationId>, team: TeamId, chan
     Ok((seat, listed))
 }
 
-/// Deletes a team: its members stay in the organization, what was shared with it is not any more.
+/// What comes open with the deletion of a team: applications of the organization that are shared with this team and with nobody
+/// else are seen by all its members then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// The names of those that the caller sees.
+    pub names: Vec<String>,
+    /// How many more there are, which the caller does not see.
+    pub more: usize,
+}
+
+/// What would come open; for those who were let see the team and `shared`, which is what they see of what is shared with it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn opening(conn: &mut Conn, seat: &Seat, team: TeamId, shared: &[(ApplicationId, String, Ts)]) -> Result<Opening> {
+    let hidden = teams::hidden_by(conn, seat.organization.id, team, MOST_SHOWN).await?;
+    let (seen, unseen): (Vec<_>, Vec<_>) = hidden.into_iter().partition(|(id, _)| shared.iter().any(|(other, ..)| other == id));
+    Ok(Opening { names: seen.into_iter().map(|(_, name)| name).collect(), more: unseen.len() })
+}
+
+/// Deletes a team: its members stay in the organization, what was shared with it is not any more. An application of the
+/// organization that was shared with this team and nobody else is seen by all members from then on.
 ///
 /// # Errors
 /// 401, 404, 403.

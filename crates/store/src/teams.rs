@@ -244,6 +244,32 @@ pub async fn shared_with(
     .collect()
 }
 
+/// The organization's own applications that are shared with this team and with nobody else, so that all its members see them
+/// once that ends: each with its name.
+///
+/// # Errors
+/// Those of the database.
+pub async fn hidden_by(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    team: TeamId,
+    limit: i64,
+) -> Result<Vec<(ApplicationId, String)>, StoreError> {
+    conn.fetch_all(
+        "select a.id, a.name from team_shares s
+         join applications a on a.id = s.application_id and a.organization_id = s.organization_id and a.deleted_at is null
+         where s.organization_id = $1 and s.team_id = $2
+           and not exists (select 1 from team_shares y where y.organization_id = $1 and y.application_id = a.id and y.team_id <> $2)
+           and not exists (select 1 from organization_shares y where y.organization_id = $1 and y.application_id = a.id)
+         order by a.name, a.id limit $3",
+        params![organization, team, limit],
+    )
+    .await?
+    .iter()
+    .map(|row| Ok((row.get(0)?, row.get(1)?)))
+    .collect()
+}
+
 /// Those of several users who are in a team.
 ///
 /// # Errors

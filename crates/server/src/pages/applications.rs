@@ -546,11 +546,14 @@ fn viewers(whole: &Whole, url: &str, can_manage: bool) -> Vec<ViewerRow> {
         }),
         Some(_) => {}
     }
-    rows.extend(whole.shares.iter().map(|share| share_row(share, url, can_manage)));
+    let last = whole.shares.len() == 1;
+    let opens = whole.seen.organization.as_ref().filter(|_| last && for_teams).map(|(_, name)| name.as_str());
+    rows.extend(whole.shares.iter().map(|share| share_row(share, url, can_manage, opens)));
     rows
 }
 
-fn share_row(share: &Share, url: &str, can_manage: bool) -> ViewerRow {
+/// `opens` is the organization all of whose members see the application when this share ends.
+fn share_row(share: &Share, url: &str, can_manage: bool, opens: Option<&str>) -> ViewerRow {
     let people = if share.members == 1 { "1 person".to_owned() } else { format!("{} people", share.members) };
     let (who, href, unshare) = match &share.team {
         Some((id, name)) => (format!("Team {name}"), format!("/organizations/{}/teams/{id}", share.handle), format!("team/{id}")),
@@ -560,10 +563,14 @@ fn share_row(share: &Share, url: &str, can_manage: bool) -> ViewerRow {
             format!("organization/{}", share.handle),
         ),
     };
+    let why = format!("{people}, each by role; shared by {} on {}", share.shared_by, times::short_day(share.shared_at.day()));
     ViewerRow {
         who,
         href,
-        why: format!("{people}, each by role; shared by {} on {}", share.shared_by, times::short_day(share.shared_at.day())),
+        why: match opens.filter(|_| can_manage) {
+            Some(organization) => format!("{why}. When you stop sharing it, all members of {organization} see it"),
+            None => why,
+        },
         unshare: if can_manage { format!("{url}/unshare/{unshare}") } else { String::new() },
     }
 }

@@ -64,12 +64,19 @@ pub async fn unshare(page: Page, ApiPath((application, kind, which)): ApiPath<(A
     let seen = sharing::unshare(&mut act, application, &with).await?;
     // Whoever saw it by this share alone finds nothing on its page any more.
     let (conn, caller) = act.reading();
-    let to = match applications::get(conn, caller, application).await {
-        Ok(whole) => address(&whole.seen, whole.shares.first().map(|share| share.handle.as_str())),
-        Err(stoa_actions::Error::NotFound(_)) => "/applications".to_owned(),
+    let (to, now_open) = match applications::get(conn, caller, application).await {
+        Ok(whole) => {
+            let open_to = whole.seen.organization.as_ref().filter(|_| whole.shares.is_empty()).map(|(_, name)| name.clone());
+            (address(&whole.seen, whole.shares.first().map(|share| share.handle.as_str())), open_to)
+        }
+        Err(stoa_actions::Error::NotFound(_)) => ("/applications".to_owned(), None),
         Err(other) => return Err(other.into()),
     };
-    page.done(act, to, Flash::ok(format!("{} is not shared there any more.", seen.application.name))).await
+    let mut said = format!("{} is not shared there any more.", seen.application.name);
+    if let Some(organization) = now_open {
+        said.push_str(&format!(" It belongs to {organization} and is shared with no team: all its members see it."));
+    }
+    page.done(act, to, Flash::ok(said)).await
 }
 
 /// To whom to give it.

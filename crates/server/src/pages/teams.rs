@@ -103,6 +103,8 @@ pub struct TeamPage {
     pub edit_name: Field,
     /// The description in the form.
     pub edit_description: Field,
+    /// What all members of the organization see when the team is deleted, as a sentence; empty where there is nothing.
+    pub opening: String,
     /// Why the deletion was refused.
     pub delete_error: Option<String>,
 }
@@ -212,7 +214,9 @@ async fn team_page(page: &Page, conn: &mut Conn, org: &Key<OrganizationId>, team
     let can_manage = may(&seat, Permission::ManageResources);
     let mut candidates = Vec::new();
     let mut more_candidates = false;
+    let mut opens = String::new();
     if can_manage {
+        opens = opening(&teams::opening(conn, &seat, team, &shared).await?, &org.name);
         let (_, mut people) = members::list(conn, &page.caller, &Key::Id(seat.organization.id), None, None, CANDIDATES + 1).await?;
         more_candidates = people.len() > usize::try_from(CANDIDATES).unwrap_or(usize::MAX);
         people.truncate(usize::try_from(CANDIDATES).unwrap_or(usize::MAX));
@@ -241,10 +245,31 @@ async fn team_page(page: &Page, conn: &mut Conn, org: &Key<OrganizationId>, team
         can_manage,
         candidates,
         more_candidates,
+        opening: opens,
         url,
         org,
         ..TeamPage::default()
     })
+}
+
+/// “Forecast engine and 2 more applications belong to Aurelia Energy and are shared with no other team: …”
+fn opening(of: &teams::Opening, organization: &str) -> String {
+    let mut what = of.names.clone();
+    match (what.is_empty(), of.more) {
+        (_, 0) => {}
+        (true, 1) => what.push("1 application".to_owned()),
+        (true, more) => what.push(format!("{more} applications")),
+        (false, 1) => what.push("1 more application".to_owned()),
+        (false, more) => what.push(format!("{more} more applications")),
+    }
+    let one = of.names.len() + of.more == 1;
+    let (belong, are, them) = if one { ("belongs", "is", "it") } else { ("belong", "are", "them") };
+    let what = match what.as_slice() {
+        [] => return String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    };
+    format!("{what} {belong} to {organization} and {are} shared with no other team: all members of {organization} see {them} then.")
 }
 
 fn member_row(member: &Member, me: UserId, can_manage: bool, url: &str) -> TeamMemberRow {
@@ -413,10 +438,17 @@ mod tests {
             can_manage: true,
             candidates: vec![Choice::new("usr_2", "Ola Birke", false)],
             edit_name: Field::new("Meters"),
+            opening: opening(&teams::Opening { names: vec!["Forecast engine".into()], more: 0 }, "Aurelia Energy"),
             ..TeamPage::default()
         };
         let html = sample::render("team", &page);
         assert!(html.contains("Forecast engine") && html.contains("Ola Birke"));
+        assert!(html.contains("all members of Aurelia Energy see it then"), "{html}");
+        let two = opening(&teams::Opening { names: vec!["Engine".into(), "Reader".into()], more: 3 }, "Grid");
+        assert_eq!(
+            two,
+            "Engine, Reader and 3 more applications belong to Grid and are shared with no other team: all members of Grid see them then."
+        );
         page.can_manage = false;
         page.members.clear();
         page.applications.clear();

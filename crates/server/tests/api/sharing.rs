@@ -214,6 +214,38 @@ api_tests! {
         assert!(sees(&rolf, &engine).await);
     }
 
+    async fn the_pages_say_before_what_all_members_see_when_the_last_team_goes(app: &TestApp) {
+        let [vera, rolf, edda, mira] = grid(app).await;
+        let engine = application(&edda, json!({"name": "Engine", "organization": "grid"})).await;
+        let meters = team(&edda, "Meters", &[&vera]).await;
+        let pumps = team(&edda, "Pumps", &[&vera]).await;
+        let of_team = format!("/organizations/grid/teams/{meters}");
+        let of_engine = format!("/organizations/grid/applications/{}", engine.rsplit('/').next().unwrap());
+        let browser = browser(app, &edda).await;
+        let opens = "all members of Grid see it";
+        let said = async || (browser.get(&of_team).await.text().contains(opens), browser.get(&of_engine).await.text().contains(opens));
+        put(&edda, &format!("{engine}/shares/teams/{meters}")).await.expect(204);
+        assert_eq!(said().await, (true, true));
+        put(&edda, &format!("{engine}/shares/teams/{pumps}")).await.expect(204);
+        assert_eq!(said().await, (false, false), "the other team keeps it hidden");
+        edda.delete(&format!("{engine}/shares/teams/{pumps}")).await.expect(204);
+        put(&edda, &format!("{engine}/shares/organizations/grid")).await.expect(204);
+        assert_eq!(said().await, (false, false), "all see it already");
+        edda.delete(&format!("{engine}/shares/organizations/grid")).await.expect(204);
+
+        // An editor who does not see it learns that there is one, and not which.
+        let emil = app.person("emil").await;
+        mira.post(&format!("{GRID}/members"), json!({"members": [{"email": emil.user.email, "role": "editor"}]})).await.expect(200);
+        let other = crate::sharing::browser(app, &emil).await;
+        let page = other.get(&of_team).await.text();
+        assert!(page.contains("1 application belongs to Grid") && !page.contains("Engine"), "{page}");
+
+        let unshare = format!("/applications/{}/unshare/team/{meters}", engine.rsplit('/').next().unwrap());
+        assert_eq!(browser.send(browser.request(Method::POST, &unshare)).await.status, 303);
+        assert!(browser.get(&of_engine).await.text().contains("shared with no team: all its members see it"));
+        assert!(sees(&rolf, &engine).await);
+    }
+
     async fn an_application_is_shared_within_one_organization(app: &TestApp) {
         let [vera, _, edda, mira] = grid(app).await;
         edda.post("/api/v1/organizations", json!({"name": "Other"})).await.expect(201);
