@@ -56,14 +56,14 @@ fn wrong() -> Error {
     Error::Unfit { code: "wrong_proof", detail: "that was not right; try again".into() }
 }
 
-/// Proves for a session who sits there: dangerous acts are not asked about again for a quarter of an hour.
+/// Proves for a session who sits there now, in that network: dangerous acts are not asked about again for a quarter of an hour.
 ///
 /// # Errors
 /// `wrong_proof`, `begin_again`, `passkey_refused` (422); [`Error::TooMany`].
-pub async fn renew(stoa: &Stoa, caller: &Caller, session: &Session, proof: &Proof) -> Result<()> {
+pub async fn renew(stoa: &Stoa, caller: &Caller, session: &Session, network: &str, proof: &Proof) -> Result<()> {
     let user = caller.user_id()?;
     // As a sign-in counts, so that a session left alone does not help to guess.
-    let attempt = Attempt { door: Door::SignIn, account: &session.user.email, network: &session.device.address };
+    let attempt = Attempt { door: Door::SignIn, account: &session.user.email, network };
     limits::take(stoa, attempt, caller.now).await?;
     let mut act;
     match proof {

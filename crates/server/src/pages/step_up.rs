@@ -28,7 +28,7 @@ use super::{
     page::local_path,
     visit::Visit,
 };
-use crate::{App, once::LARGEST_BODY, problem::ApiError};
+use crate::{App, network::ClientAddress, once::LARGEST_BODY, problem::ApiError};
 
 /// The page that asks for a proof.
 #[derive(Debug, Default, askama::Template, askama_web::WebTemplate)]
@@ -67,6 +67,7 @@ pub async fn layer(State(app): State<App>, Extension(visit): Extension<Visit>, r
         return next.run(request).await;
     };
     let (parts, body) = request.into_parts();
+    let from = ClientAddress::of(&app, &parts.headers, &parts.extensions);
     let Ok(bytes) = to_bytes(body, LARGEST_BODY).await else {
         return ApiError::request(StatusCode::PAYLOAD_TOO_LARGE, "bad_form", "the form is too large").into_response();
     };
@@ -75,7 +76,7 @@ pub async fn layer(State(app): State<App>, Extension(visit): Extension<Visit>, r
     let caller = Caller::user(session.user.clone(), now);
     let error = match proof(&own) {
         None => None,
-        Some(proof) => match proofs::renew(&app.stoa, &caller, &session, &proof).await {
+        Some(proof) => match proofs::renew(&app.stoa, &caller, &session, &from.network(), &proof).await {
             Ok(()) => {
                 let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&sent).finish();
                 let mut request = Request::from_parts(parts, Body::empty());

@@ -2,7 +2,11 @@
 
 use reqwest::Method;
 use serde_json::json;
-use stoa_domain::time::HOUR;
+use stoa_actions::limits;
+use stoa_domain::{
+    limits::{Attempt, Door},
+    time::{HOUR, SECOND},
+};
 use stoa_testkit::{Client, PASSWORD, Person, Setup, TestApp, api_tests};
 
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
@@ -74,6 +78,27 @@ api_tests! {
         assert_eq!(send("/forgot-password", "ada@people.example", "192.0.2.7").await, 429, "the network is used up");
         assert_eq!(send("/forgot-password", "ada@people.example", "192.0.2.8").await, 200);
         assert_eq!(behind.mails().await.len(), 31);
+        behind.finish().await;
+    }
+
+    async fn proofs_count_for_the_network_they_come_from(app: &TestApp) {
+        let header = Some(reqwest::header::HeaderName::from_static("x-real-ip"));
+        let behind = TestApp::start_with(app.database().fresh().await, Setup { address_header: header, ..Setup::default() }).await;
+        let ada = behind.person_with_password("ada").await;
+        let browser = behind.browser();
+        let send = async |path: &str, from: &str, form: &[(&str, &str)]| {
+            browser.send(browser.request(Method::POST, path).header("x-real-ip", from).form(form)).await.status
+        };
+        assert_eq!(send("/sign-in", "192.0.2.7", &[("email", &ada.user.email), ("password", PASSWORD)]).await, 303);
+        behind.clock.advance(20 * 60 * SECOND);
+        for number in 0..100 {
+            let account = format!("person{number}@people.example");
+            let attempt = Attempt { door: Door::SignIn, account: &account, network: "192.0.2.9" };
+            limits::take(&behind.stoa, attempt, behind.stoa.clock.now()).await.unwrap();
+        }
+        let token = [("name", "Nightly"), ("proof_password", PASSWORD)];
+        assert_eq!(send("/account/tokens", "192.0.2.9", &token).await, 429, "whoever guesses elsewhere does not guess on here");
+        assert_eq!(send("/account/tokens", "192.0.2.8", &token).await, 201);
         behind.finish().await;
     }
 
