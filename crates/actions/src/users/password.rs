@@ -7,7 +7,7 @@ use stoa_domain::{
     text::{self, Faults},
     users::{self as rules, User},
 };
-use stoa_store::{Conn, links as rows, sessions, users};
+use stoa_store::{Conn, ceremonies, links as rows, sessions, users};
 
 use super::links;
 use crate::{Act, Caller, Error, Result, Stoa, mail, passwords};
@@ -42,7 +42,7 @@ pub async fn choose(stoa: &Stoa, password: &str) -> Result<String> {
     passwords::hash(stoa, password).await
 }
 
-/// Sets the password of a link's account, ends its sessions and tells the owner.
+/// Sets the password of a link's account, ends its sessions and half-done sign-ins, and tells the owner.
 ///
 /// # Errors
 /// `link_not_valid` (422), also when the account has another address by now.
@@ -65,7 +65,7 @@ pub async fn is_set(conn: &mut Conn, caller: &Caller) -> Result<bool> {
     Ok(users::password_hash(conn, caller.user_id()?).await?.is_some())
 }
 
-/// Sets the caller's password, and ends all sessions but the one in which that is done.
+/// Sets the caller's password, and ends half-done sign-ins and all sessions but the one in which that is done.
 ///
 /// # Errors
 /// 401.
@@ -77,6 +77,8 @@ pub async fn change(act: &mut Act, password_hash: &str, keep: SecretHash) -> Res
 async fn set(act: &mut Act, user: &User, password_hash: &str, keep: Option<SecretHash>) -> Result<()> {
     users::set_password(&mut act.tx, user.id, Some(password_hash)).await?;
     rows::delete_of(&mut act.tx, user.id, Some(Purpose::SetPassword)).await?;
+    // Before the sessions, so that a sign-in that is just being finished is a session by then and ends with them.
+    ceremonies::delete_of(&mut act.tx, user.id).await?;
     match keep {
         Some(keep) => sessions::delete_others_of(&mut act.tx, user.id, keep).await?,
         None => sessions::delete_of(&mut act.tx, user.id).await?,

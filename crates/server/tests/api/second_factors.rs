@@ -183,6 +183,24 @@ api_tests! {
         leads_to(&half.get("/sign-in/second-step").await, "/sign-in");
     }
 
+    async fn a_half_done_sign_in_ends_with_the_password_it_began_with(app: &TestApp) {
+        let careful = Careful::new(app, "ada").await;
+        let half = careful.half(app).await;
+        leads_to(&submit(&careful.browser, "/account/password", &[("password", PASSWORD)]).await, "/account");
+        app.mail_to("ada@people.example").await;
+        let over = submit(&half, "/sign-in/second-step", &[("code", &careful.next_code(app))]).await;
+        assert_eq!(over.status, 422, "{over:?}");
+        let half = careful.half(app).await;
+        assert_eq!(submit(&app.browser(), "/forgot-password", &[("email", "ada@people.example")]).await.status, 200);
+        let link = app.mail_to("ada@people.example").await.link();
+        let form = [("token", link.split_once("token=").unwrap().1), ("password", "another good passphrase")];
+        assert_eq!(submit(&app.browser(), "/set-password", &form).await.status, 200);
+        app.mail_to("ada@people.example").await;
+        let over = submit(&half, "/sign-in/second-step", &[("code", &careful.next_code(app))]).await;
+        assert_eq!(over.status, 422, "{over:?}");
+        assert_eq!(half.get("/account").await.status, 303);
+    }
+
     async fn turned_off_the_password_alone_opens_again_and_no_code_is_left(app: &TestApp) {
         let careful = Careful::new(app, "ada").await;
         leads_to(&submit(&careful.browser, "/account/security/totp/disable", &[]).await, "/account/security");
