@@ -10,7 +10,8 @@ use stoa_domain::{
 use crate::{Conn, Row, StoreError, Tx, Value, Viewer, params, users::placeholders, values};
 
 /// What ties users to applications, a row each: user, application, organization, kind of tie, role, whether it is open, whether the
-/// user registered it, team, name of the team, whether the organization is suspended. `{users}` and `{only}` are lists of placeholders; `{only}` may be left out.
+/// user registered it as the member they are now (who was removed and is added again begins anew), team, name of the team,
+/// whether the organization is suspended. `{users}` and `{only}` are lists of placeholders; `{only}` may be left out.
 const TIES: &str = "
     select a.user_id, a.id as application_id, cast(null as bytea) as organization_id, 'owner' as kind, cast(null as text) as role, cast(0 as bigint) as open,
         cast(0 as bigint) as creator, cast(null as bytea) as team_id, cast(null as text) as team, cast(null as bigint) as suspended_at
@@ -20,7 +21,7 @@ const TIES: &str = "
         cast(case when exists (select 1 from organization_shares y where y.organization_id = a.organization_id and y.application_id = a.id)
           or not exists (select 1 from team_shares y where y.application_id = a.id and y.organization_id = a.organization_id)
           then 1 else 0 end as bigint),
-        cast(case when a.created_by = m.user_id then 1 else 0 end as bigint), null, null, o.suspended_at
+        cast(case when a.created_by = m.user_id and a.created_at >= m.since then 1 else 0 end as bigint), null, null, o.suspended_at
       from memberships m join organizations o on o.id = m.organization_id and o.deleted_at is null
       join applications a on a.organization_id = m.organization_id
       where m.user_id in ({users}) {only:a.id}

@@ -246,6 +246,24 @@ api_tests! {
         assert!(sees(&rolf, &engine).await);
     }
 
+    async fn whoever_registered_an_application_and_was_removed_begins_anew(app: &TestApp) {
+        let [vera, _, edda, mira] = grid(app).await;
+        let engine = application(&edda, json!({"name": "Engine", "organization": "grid"})).await;
+        let meters = team(&edda, "Meters", &[&vera]).await;
+        put(&edda, &format!("{engine}/shares/teams/{meters}")).await.expect(204);
+        assert_eq!(seen_as(&edda, &engine).await[0]["kind"], "creator");
+        mira.delete(&format!("{GRID}/members/{}", edda.id())).await.expect(204);
+        app.clock.advance(1_000);
+        let again = json!({"members": [{"email": edda.user.email, "role": "editor"}]});
+        mira.post(&format!("{GRID}/members"), again).await.expect(200);
+        assert!(!sees(&edda, &engine).await && sees(&vera, &engine).await);
+        let (allowed, reason) = decided(&mira, user(&edda), "view", &engine).await;
+        assert!(!allowed, "{reason}");
+        let second = application(&edda, json!({"name": "Second", "organization": "grid"})).await;
+        put(&edda, &format!("{second}/shares/teams/{meters}")).await.expect(204);
+        assert_eq!(seen_as(&edda, &second).await[0]["kind"], "creator");
+    }
+
     async fn an_application_is_shared_within_one_organization(app: &TestApp) {
         let [vera, _, edda, mira] = grid(app).await;
         edda.post("/api/v1/organizations", json!({"name": "Other"})).await.expect(201);
