@@ -5,6 +5,7 @@ use stoa_domain::{
     domains::{CODE_COUNTS, MOST_DOMAINS, code, code_counts, code_hash, contact, domain, of_address},
     events::{EventKind, Subject},
     ids::OrganizationId,
+    limits::Letter,
     mail::Mail,
     members::Member,
     organizations::Key,
@@ -17,7 +18,7 @@ use subtle::ConstantTimeEq;
 
 pub use stoa_store::domains::Domain;
 
-use crate::{Act, Caller, Error, Result, mail, seats, seats::Seat};
+use crate::{Act, Caller, Error, Result, limits, mail, seats, seats::Seat};
 
 /// A domain to claim.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub async fn list(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>) -
 /// Claims a domain, or sends the code of a claim anew: whoever reads the mail of the role address verifies it.
 ///
 /// # Errors
-/// 401, 404, 403, 422; `domain_taken`, `domain_verified`, `too_many_domains` (409).
+/// 401, 404, 403, 422; `domain_taken`, `domain_verified`, `too_many_domains` (409); [`Error::TooMany`].
 pub async fn claim(act: &mut Act, key: &Key<OrganizationId>, new: &NewDomain) -> Result<Domain> {
     let seat = seats::locked(act, key, Permission::ManageMembers).await?;
     let organization = seat.organization.id;
@@ -83,6 +84,7 @@ pub async fn claim(act: &mut Act, key: &Key<OrganizationId>, new: &NewDomain) ->
     let by = act.caller.person()?.name.clone();
     let letter = Mail::DomainCode { organization: seat.organization.name.clone(), domain: one.domain.clone(), code, by };
     mail::send(act, &one.contact, letter).await?;
+    limits::take_letters(act, Letter::DomainCode, organization, std::slice::from_ref(&one.contact)).await?;
     Ok(one)
 }
 

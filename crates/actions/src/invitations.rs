@@ -5,6 +5,7 @@ use stoa_domain::{
     events::{EventKind, Subject},
     ids::{InvitationId, OrganizationId},
     invitations::{CannotAnswer, Invitation, InvitationState, LIFE, Step},
+    limits::Letter,
     members::Member,
     organizations::{Key, Organization},
     permissions::{Permission, Role},
@@ -14,7 +15,7 @@ use stoa_domain::{
 };
 use stoa_store::{Conn, invitations, members, organizations, users};
 
-use crate::{Act, Caller, Error, Result, Stoa, seats};
+use crate::{Act, Caller, Error, Result, Stoa, limits, seats};
 
 impl From<CannotAnswer> for Error {
     fn from(reason: CannotAnswer) -> Self {
@@ -36,6 +37,9 @@ pub(crate) struct Invitee {
 
 /// Invites people into an organization that the caller was let manage and has locked. An invitation takes the place of one
 /// for the same address that still waits.
+///
+/// # Errors
+/// [`Error::TooMany`].
 pub(crate) async fn invite(act: &mut Act, organization: OrganizationId, people: Vec<Invitee>) -> Result<Vec<Invitation>> {
     let emails: Vec<String> = people.iter().map(|one| one.email.clone()).collect();
     let waiting = invitations::pending_for(&mut act.tx, organization, &emails).await?;
@@ -65,6 +69,8 @@ pub(crate) async fn invite(act: &mut Act, organization: OrganizationId, people: 
         made.push(invitation);
     }
     invitations::insert_many(&mut act.tx, &made).await?;
+    // Last, because the counts of the installation stay locked until the commit.
+    limits::take_letters(act, Letter::Invitation, organization, &emails).await?;
     Ok(made)
 }
 
@@ -105,9 +111,11 @@ pub async fn revoke(act: &mut Act, org: &Key<OrganizationId>, id: InvitationId) 
 /// Sends an invitation once more, with another link, and begins its time anew.
 ///
 /// # Errors
-/// 401, 404, 403; `invitation_closed` (409).
+/// 401, 404, 403; `invitation_closed` (409); [`Error::TooMany`].
 pub async fn resend(act: &mut Act, org: &Key<OrganizationId>, id: InvitationId) -> Result<Invitation> {
-    step(act, org, id, Step::Resend, EventKind::InvitationResent).await
+    let sent = step(act, org, id, Step::Resend, EventKind::InvitationResent).await?;
+    limits::take_letters(act, Letter::Invitation, sent.organization, std::slice::from_ref(&sent.email)).await?;
+    Ok(sent)
 }
 
 async fn step(act: &mut Act, org: &Key<OrganizationId>, id: InvitationId, step: Step, kind: EventKind) -> Result<Invitation> {

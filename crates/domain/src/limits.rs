@@ -3,13 +3,17 @@
 //! Each attempt counts thrice: for the account it is about, for the network it comes from, and for the installation. An
 //! allowance is regained steadily (the generic cell rate algorithm), so that one instant says all about a key: until when
 //! what was used of it is not yet regained.
+//!
+//! Mails to people who did not ask for them count in the same way: by whom, for which organization, to which address, and for the
+//! installation.
 
 use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
 use crate::{
-    time::{HOUR, SECOND, Ts},
+    ids::{OrganizationId, UserId},
+    time::{DAY, HOUR, SECOND, Ts},
     words::words,
 };
 
@@ -42,7 +46,15 @@ impl Limit {
     /// # Errors
     /// [`TooMany`].
     pub fn take(self, spent_until: Ts, now: Ts) -> Result<Ts, TooMany> {
-        let after = spent_until.max(now).plus(self.one());
+        self.take_many(spent_until, now, 1)
+    }
+
+    /// The same after so many attempts at once: all of them, or none.
+    ///
+    /// # Errors
+    /// [`TooMany`].
+    pub fn take_many(self, spent_until: Ts, now: Ts, many: u32) -> Result<Ts, TooMany> {
+        let after = spent_until.max(now).plus(self.one().saturating_mul(i64::from(many)));
         let beyond = after.micros() - now.plus(self.one() * i64::from(self.times)).micros();
         if beyond > 0 { Err(TooMany(u32::try_from(beyond.div_euclid(SECOND) + 1).unwrap_or(u32::MAX))) } else { Ok(after) }
     }
@@ -126,12 +138,80 @@ impl Attempt<'_> {
     }
 
     fn key(&self, what: &str, who: &str) -> KeyHash {
-        let mut hasher = Sha256::new();
-        for part in [self.door.word(), what, who] {
-            hasher.update((part.len() as u64).to_be_bytes());
-            hasher.update(part.as_bytes());
-        }
-        hasher.finalize().into()
+        key(self.door.word(), what, who)
+    }
+}
+
+fn key(door: &str, what: &str, who: &str) -> KeyHash {
+    let mut hasher = Sha256::new();
+    for part in [door, what, who] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().into()
+}
+
+words! {
+    /// A mail that somebody makes the installation send to others, who did not ask for it.
+    Letter, NotALetter, "a mail to others" {
+        /// An invitation, each time it is sent.
+        Invitation = "invitation",
+        /// The code that verifies a domain.
+        DomainCode = "domain_code",
+    }
+}
+
+/// The limits of mails to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LetterLimits {
+    /// To one address, whoever sends.
+    pub address: Limit,
+    /// By one account.
+    pub account: Limit,
+    /// For one organization.
+    pub organization: Limit,
+    /// For the installation.
+    pub total: Limit,
+}
+
+impl Letter {
+    /// How many there may be. Two of the longest lists of members fit into a day.
+    pub const fn limits(self) -> LetterLimits {
+        const MANY: u32 = 2_000;
+        let (address, account, organization, total) = match self {
+            Self::Invitation => (Limit::new(10, DAY), Limit::new(MANY, DAY), Limit::new(MANY, DAY), Limit::new(10 * MANY, DAY)),
+            Self::DomainCode => (Limit::new(10, DAY), Limit::new(40, DAY), Limit::new(40, DAY), Limit::new(1_000, DAY)),
+        };
+        LetterLimits { address, account, organization, total }
+    }
+}
+
+/// Mails to others that are about to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Letters<'a> {
+    /// Which.
+    pub letter: Letter,
+    /// By whom.
+    pub account: UserId,
+    /// For which organization.
+    pub organization: OrganizationId,
+    /// To which addresses, in lower case, each once.
+    pub to: &'a [String],
+}
+
+impl Letters<'_> {
+    /// The keys under which they are counted, each with its limit and how many count.
+    pub fn keys(&self) -> Vec<(KeyHash, Limit, u32)> {
+        let limits = self.letter.limits();
+        let many = u32::try_from(self.to.len()).unwrap_or(u32::MAX);
+        let key = |what, who: &str| key(self.letter.word(), what, who);
+        let mut keys = vec![
+            (key("account", &self.account.to_string()), limits.account, many),
+            (key("organization", &self.organization.to_string()), limits.organization, many),
+            (key("total", ""), limits.total, many),
+        ];
+        keys.extend(self.to.iter().map(|to| (key("address", to), limits.address, 1)));
+        keys
     }
 }
 
@@ -198,6 +278,23 @@ mod tests {
             let keys = Attempt { door: *door, account: "ada", network: "ada" }.keys().map(|(key, _)| key);
             assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "{door}: an account, a network and all are told apart");
         }
+    }
+
+    #[test]
+    fn two_of_the_longest_lists_are_invited_in_a_day_and_nobody_more_than_ten_times() {
+        use crate::{ids::Id, member_lists::MOST_LINES};
+        let many = u32::try_from(MOST_LINES).unwrap();
+        for limit in [Letter::Invitation.limits().account, Letter::Invitation.limits().organization] {
+            let twice = limit.take_many(at(0), at(9), many).and_then(|spent| limit.take_many(spent, at(9), many)).unwrap();
+            assert!(limit.take(twice, at(9)).is_err());
+            assert!(limit.take(twice, at(9).plus(DAY)).is_ok());
+        }
+        let (account, organization) = (UserId::mint(at(9), [1; 10]), OrganizationId::mint(at(9), [1; 10]));
+        let to = ["ben@grid.example".to_owned(), "cleo@grid.example".to_owned()];
+        let keys = Letters { letter: Letter::Invitation, account, organization, to: &to }.keys();
+        assert_eq!(keys.iter().map(|(_, _, many)| *many).collect::<Vec<_>>(), [2, 2, 2, 1, 1]);
+        let other = Letters { letter: Letter::DomainCode, account, organization, to: &to }.keys();
+        assert!(keys.iter().zip(&other).all(|(one, other)| one.0 != other.0), "each kind counts for itself");
     }
 
     proptest! {
