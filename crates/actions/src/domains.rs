@@ -13,7 +13,7 @@ use stoa_domain::{
     text::Faults,
     users::User,
 };
-use stoa_store::{Conn, StoreError, domains, members, organizations};
+use stoa_store::{Conn, StoreError, domains, events, members, organizations};
 use subtle::ConstantTimeEq;
 
 pub use stoa_store::domains::Domain;
@@ -153,7 +153,8 @@ pub async fn remove(act: &mut Act, key: &Key<OrganizationId>, name: &str) -> Res
 }
 
 /// Makes somebody whose address was just verified a member of the organization to which its domain belongs, unless that is
-/// suspended: then nobody comes to it, by whatever way.
+/// suspended: then nobody comes to it, by whatever way. Whoever was removed there, or left, does not come back by the domain: only
+/// those who manage the members bring them back.
 pub(crate) async fn join(act: &mut Act, user: &User) -> Result<()> {
     let Some(name) = of_address(&user.email) else { return Ok(()) };
     let Some(one) = domains::owner(&mut act.tx, name).await? else { return Ok(()) };
@@ -165,8 +166,11 @@ pub(crate) async fn join(act: &mut Act, user: &User) -> Result<()> {
     if members::find(&mut act.tx, one.organization, user.id).await?.is_some() {
         return Ok(());
     }
+    if events::has(&mut act.tx, one.organization, EventKind::MemberRemoved, &user.id.to_string()).await? {
+        return Ok(());
+    }
     let member = Member::new(user, one.role, act.now());
-    members::insert(&mut act.tx, one.organization, &[member]).await?;
+    crate::members::admit(act, one.organization, &[member]).await?;
     let data = json!({"role": one.role, "domain": one.domain});
     act.record(&[one.organization], EventKind::MemberAdded, Subject::new("user", user.id), data);
     Ok(())

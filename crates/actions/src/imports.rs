@@ -104,7 +104,7 @@ async fn enrol(act: &mut Act, organization: &Organization, new: &ImportedOrganiz
         added.push(Member::new(user, role, act.now()));
         act.record(&[organization.id], EventKind::MemberAdded, Subject::new("user", user.id), json!({"role": role, "imported": true}));
     }
-    members::insert(&mut act.tx, organization.id, &added).await?;
+    crate::members::admit(act, organization.id, &added).await?;
     imported.members = added.len();
     Ok(people)
 }

@@ -74,6 +74,19 @@ pub(crate) async fn invite(act: &mut Act, organization: OrganizationId, people: 
     Ok(made)
 }
 
+/// Takes back the invitations into an organization, which is locked, that wait for some addresses: whoever comes or goes in another
+/// way has no use for them, and an old link must not bring back somebody who was removed.
+pub(crate) async fn close_waiting(act: &mut Act, organization: OrganizationId, emails: &[String], cause: &str) -> Result<()> {
+    let waiting = invitations::pending_for(&mut act.tx, organization, emails).await?;
+    let (ids, now) = (waiting.iter().map(|one| one.id).collect::<Vec<_>>(), act.now());
+    invitations::revoke_many(&mut act.tx, organization, &ids, now).await?;
+    for one in &waiting {
+        let data = json!({"role": one.role, "cause": cause});
+        act.record(&[organization], EventKind::InvitationRevoked, subject(one), data);
+    }
+    Ok(())
+}
+
 fn subject(invitation: &Invitation) -> Subject {
     Subject::new("invitation", invitation.id)
 }
@@ -153,7 +166,7 @@ pub async fn open(conn: &mut Conn, token: &str) -> Result<Opened> {
 
 /// The invitation of a link, locked, if it is for the caller's address.
 async fn mine(act: &mut Act, token: &str) -> Result<Opened> {
-    let person = act.caller.person()?.clone();
+    let person = act.caller.whole_person()?.clone();
     let opened = open(&mut act.tx, token).await?;
     if opened.invitation.email != person.email {
         let detail =
@@ -168,11 +181,11 @@ async fn mine(act: &mut Act, token: &str) -> Result<Opened> {
 /// Takes an invitation up: whoever has its link and its address becomes a member, once.
 ///
 /// # Errors
-/// 401, 404; 403 with another address; `invitation_expired`, `organization_suspended` (409).
+/// 401, 404; 403 with another address or a limited token; `invitation_expired`, `organization_suspended` (409).
 pub async fn accept(act: &mut Act, token: &str) -> Result<(Organization, Member)> {
     let opened = mine(act, token).await?;
     seats::not_suspended(&opened.organization)?;
-    let user = act.caller.person()?.clone();
+    let user = act.caller.whole_person()?.clone();
     let member = take_up(act, &opened.invitation, &user).await?;
     Ok((opened.organization, member))
 }
@@ -184,8 +197,13 @@ pub async fn accept(act: &mut Act, token: &str) -> Result<(Organization, Member)
 /// Those of the database.
 pub async fn accept_all(act: &mut Act, user: &User) -> Result<Vec<OrganizationId>> {
     let waiting = invitations::pending_of(&mut act.tx, &user.email).await?;
+    if waiting.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids: Vec<_> = waiting.iter().map(|one| one.organization).collect();
     let live = organizations::lock(&mut act.tx, &ids).await?;
+    // Read again under the lock: some may have been taken back meanwhile.
+    let waiting = invitations::pending_of(&mut act.tx, &user.email).await?;
     let mut joined = Vec::new();
     for invitation in waiting.iter().filter(|one| live.contains(&one.organization)) {
         if invitation.after(Step::Accept, act.now()).is_ok() {
@@ -206,7 +224,7 @@ async fn take_up(act: &mut Act, invitation: &Invitation, user: &User) -> Result<
         return Ok(member);
     }
     let member = Member::new(user, accepted.role, now);
-    members::insert(&mut act.tx, organization, std::slice::from_ref(&member)).await?;
+    crate::members::admit(act, organization, std::slice::from_ref(&member)).await?;
     let data = json!({"role": accepted.role, "invitation": accepted.id, "invited_by": accepted.invited_by});
     act.record(&[organization], EventKind::MemberAdded, Subject::new("user", user.id), data);
     Ok(member)
@@ -215,7 +233,7 @@ async fn take_up(act: &mut Act, invitation: &Invitation, user: &User) -> Result<
 /// Turns an invitation down.
 ///
 /// # Errors
-/// 401, 404; 403 with another address; `invitation_expired` (409).
+/// 401, 404; 403 with another address or a limited token; `invitation_expired` (409).
 pub async fn decline(act: &mut Act, token: &str) -> Result<Organization> {
     let opened = mine(act, token).await?;
     let declined = opened.invitation.after(Step::Decline, act.now())?;

@@ -171,7 +171,7 @@ pub async fn add(act: &mut Act, key: &Key<OrganizationId>, new: &[NewMember], mo
             Planned::AlreadyMember(_) | Planned::Invalid { .. } => {}
         }
     }
-    members::insert(&mut act.tx, organization, &added).await?;
+    admit(act, organization, &added).await?;
     let mut invited = invitations::invite(act, organization, invitees).await?.into_iter();
     let result = |one: Planned| match one {
         Planned::Add(member) => Added::Added(member),
@@ -183,6 +183,13 @@ pub async fn add(act: &mut Act, key: &Key<OrganizationId>, new: &[NewMember], mo
         Planned::Invalid { reason } => Added::Invalid { reason },
     };
     Ok(planned.into_iter().map(result).collect())
+}
+
+/// Makes people members of an organization, which is locked, on whatever path. Invitations that wait for them are closed.
+pub(crate) async fn admit(act: &mut Act, organization: OrganizationId, new: &[Member]) -> Result<()> {
+    members::insert(&mut act.tx, organization, new).await?;
+    let emails: Vec<String> = new.iter().map(|member| member.email.clone()).collect();
+    invitations::close_waiting(act, organization, &emails, "member_added").await
 }
 
 /// What [`add`] would do with each person, without doing it.

@@ -1,7 +1,7 @@
 //! The event log of each organization.
 
 use stoa_domain::{
-    events::{Event, EventFilter, Subject},
+    events::{Event, EventFilter, EventKind, Subject},
     ids::OrganizationId,
 };
 
@@ -71,6 +71,15 @@ fn conditions(filter: &EventFilter, values: &mut Vec<Value>) -> String {
     and("occurred_at >=", filter.from.map(Into::into));
     and("occurred_at <", filter.to.map(Into::into));
     sql
+}
+
+/// Whether something of a kind ever happened to a subject in an organization.
+///
+/// # Errors
+/// Those of the database.
+pub async fn has(conn: &mut Conn, organization: OrganizationId, kind: EventKind, subject: &str) -> Result<bool, StoreError> {
+    let sql = "select id from events where organization_id = $1 and subject_id = $2 and type = $3 limit 1";
+    Ok(conn.fetch_optional(sql, params![organization, subject, kind.word()]).await?.is_some())
 }
 
 /// Events after a sequence that fit a filter, ascending.

@@ -201,7 +201,7 @@ async fn make_maintainer(act: &mut Act, organization: &Organization, user: &User
             act.record(&[id], EventKind::MemberRoleChanged, subject, data);
         }
         None => {
-            members::insert(&mut act.tx, id, &[Member::new(user, Role::Maintainer, now)]).await?;
+            crate::members::admit(act, id, &[Member::new(user, Role::Maintainer, now)]).await?;
             let data = json!({"role": Role::Maintainer, "cause": "restored"});
             act.record(&[id], EventKind::MemberAdded, subject, data);
         }

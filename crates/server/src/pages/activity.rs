@@ -306,6 +306,12 @@ impl Sentence<'_> {
             K::InvitationResent => told("send", "", format!("sent the invitation of {} again", self.invited())),
             K::InvitationAccepted => told("user-plus", "ok", format!("accepted the invitation as {}", self.text("role"))),
             K::InvitationDeclined => told("ban", "", "declined the invitation"),
+            K::InvitationRevoked if self.data["cause"] == "member_added" => {
+                told("undo-2", "", format!("closed the invitation of {}, who is a member now", self.invited()))
+            }
+            K::InvitationRevoked if self.data["cause"] == "member_gone" => {
+                told("undo-2", "", format!("closed the invitation of {} with the membership", self.invited()))
+            }
             K::InvitationRevoked => told("undo-2", "warn", format!("took back the invitation of {}", self.invited())),
             K::InvitationExpired => told("clock", "", format!("let the invitation of {} expire", self.invited())),
             K::ServiceCreated => told("package", "brand", format!("drafted the service {}", self.name("name"))),

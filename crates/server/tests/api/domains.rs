@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 use stoa_actions::{Act, Caller, users};
 use stoa_domain::{mail::Mail, time::DAY};
-use stoa_testkit::{Answer, Client, OpenIdProvider, Person, TestApp, api_tests};
+use stoa_testkit::{Answer, Client, OpenIdProvider, PASSWORD, Person, TestApp, api_tests};
 
 const PATH: &str = "/organizations/grid/settings/domains";
 
@@ -49,6 +49,16 @@ async fn prove(app: &TestApp, email: &str) -> Person {
     users::address_verified(&mut act, &user).await.unwrap();
     act.commit().await.unwrap();
     Person { user, client: app.anonymous() }
+}
+
+/// Somebody sets a forgotten password anew, which proves the address.
+async fn reset(app: &TestApp, email: &str) {
+    let browser = app.browser();
+    assert_eq!(submit(&browser, "/forgot-password", &[("email", email)]).await.status, 200);
+    let link = app.mail_to(email).await.link();
+    let token = link.split_once("token=").unwrap().1;
+    assert_eq!(submit(&browser, "/set-password", &[("token", token), ("password", PASSWORD)]).await.status, 200);
+    app.mail_to(email).await;
 }
 
 async fn members(ada: &Person) -> Vec<(String, String)> {
@@ -96,6 +106,77 @@ api_tests! {
         leads_to(&bens.get(there.header("location").strip_prefix(&node.url).unwrap()).await, "/organizations");
         assert_eq!(members(&ada).await[1].0, "ben@grid.example");
         assert_eq!(bens.get("/organizations/grid").await.status, 200);
+    }
+
+    async fn whoever_was_removed_or_left_is_not_brought_back_by_the_domain(app: &TestApp) {
+        let (ada, browser) = grid(app).await;
+        let code = claim(app, &browser, PATH, "people.example", "viewer").await;
+        leads_to(&submit(&browser, &format!("{PATH}/people.example/verify"), &[("code", &code)]).await, PATH);
+        let (ben, cleo) = (app.person_with_password("ben").await, app.person_with_password("cleo").await);
+        let (ben_mail, cleo_mail) = (ben.user.email.as_str(), cleo.user.email.as_str());
+        for email in [ben_mail, cleo_mail] {
+            reset(app, email).await;
+        }
+        assert_eq!(members(&ada).await.len(), 3, "an account from before joins when its address is proved");
+        let member = |who: &Person| format!("/api/v1/organizations/grid/members/{}", who.id());
+        ada.delete(&member(&ben)).await.expect(204);
+        cleo.delete(&member(&cleo)).await.expect(204);
+        for email in [ben_mail, cleo_mail] {
+            reset(app, email).await;
+        }
+        assert_eq!(members(&ada).await.len(), 1, "a new password brings nobody back");
+
+        // Nor does another address of the domain, or taking that back.
+        let bens = app.signed_in(&ben).await;
+        leads_to(&submit(&bens, "/account/address", &[("email", "ben2@people.example")]).await, "/account");
+        let mails = app.mails().await;
+        let confirm = mails.iter().find(|mail| mail.to == "ben2@people.example").unwrap().link();
+        let token = |link: &str| link.split_once("token=").unwrap().1.to_owned();
+        assert_eq!(submit(&bens, "/confirm-address", &[("token", &token(&confirm))]).await.status, 200);
+        assert_eq!(members(&ada).await.len(), 1, "nor does another address");
+        let undo = app.mail_to(ben_mail).await.link();
+        assert_eq!(submit(&bens, "/undo-address", &[("token", &token(&undo))]).await.status, 200);
+        app.mail_to(ben_mail).await;
+        assert_eq!(members(&ada).await.len(), 1, "nor the old one again");
+        let provider = OpenIdProvider::start(app.clock.clone()).await;
+        provider.sign_in("cleo-there", cleo_mail, true);
+        let node = app.with_providers(vec![provider.configured("Example")]).await;
+        let cleos = node.browser();
+        let begun = cleos.get("/sign-in/external/example").await;
+        let there = cleos.foreign(begun.header("location")).await;
+        leads_to(&cleos.get(there.header("location").strip_prefix(&node.url).unwrap()).await, "/organizations");
+        assert_eq!(members(&ada).await.len(), 1, "nor an account of another provider");
+
+        // A maintainer brings them back, until they are removed again.
+        let add = json!({"members": [{"email": ben_mail, "role": "editor"}]});
+        ada.post("/api/v1/organizations/grid/members", add).await.expect(200);
+        reset(app, ben_mail).await;
+        assert_eq!(members(&ada).await[1..], [(ben_mail.to_owned(), "editor".to_owned())]);
+        ada.delete(&member(&ben)).await.expect(204);
+        reset(app, ben_mail).await;
+        assert_eq!(members(&ada).await.len(), 1);
+    }
+
+    async fn codes_are_mailed_to_a_domain_so_often_a_day_and_then_later(app: &TestApp) {
+        let (ada, _browser) = grid(app).await;
+        ada.post("/api/v1/organizations", json!({"name": "Water"})).await.expect(201);
+        let claim = json!({"domain": "grid.example", "role": "viewer", "contact": "postmaster"});
+        let paths = ["/api/v1/organizations/grid/domains", "/api/v1/organizations/water/domains"];
+        for path in [[paths[0]; 5], [paths[1]; 5]].concat() {
+            ada.post(path, claim.clone()).await.expect(201);
+        }
+        assert_eq!(app.mails().await.len(), 10);
+        for path in paths {
+            let refused = ada.post(path, claim.clone()).await;
+            assert!(!refused.header("retry-after").is_empty(), "{refused:?}");
+            refused.expect_problem(429, "too_many_attempts");
+        }
+        assert!(app.mails().await.is_empty());
+        ada.post(paths[0], json!({"domain": "other.example", "role": "viewer", "contact": "postmaster"})).await.expect(201);
+        app.mail_to("postmaster@other.example").await;
+        app.clock.advance(DAY / 10);
+        ada.post(paths[0], claim).await.expect(201);
+        app.mail_to("postmaster@grid.example").await;
     }
 
     async fn a_code_counts_for_a_day_and_five_attempts(app: &TestApp) {

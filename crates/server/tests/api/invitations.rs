@@ -28,6 +28,16 @@ async fn token(app: &TestApp, email: &str) -> String {
     link.split_once("/invitations?token=").expect("the link of an invitation").1.to_owned()
 }
 
+/// Somebody sets a forgotten password anew, which proves the address.
+async fn reset(app: &TestApp, email: &str) {
+    let browser = app.browser();
+    let submit = async |path: &str, form: &[(&str, &str)]| browser.send(browser.request(Method::POST, path).form(form)).await;
+    assert_eq!(submit("/forgot-password", &[("email", email)]).await.status, 200);
+    let link = app.mail_to(email).await.link();
+    assert_eq!(submit("/set-password", &[("token", link.split_once("token=").unwrap().1), ("password", PASSWORD)]).await.status, 200);
+    app.mail_to(email).await;
+}
+
 async fn accept(by: &Client, token: &str) -> stoa_testkit::Answer {
     by.post("/api/v1/invitations/accept", json!({"token": token})).await
 }
@@ -99,6 +109,106 @@ api_tests! {
         let pending = mira.get(&format!("{GRID}/invitations?state=pending")).await.expect(200);
         assert_eq!(pending["items"], json!([]));
         mira.get(&format!("{GRID}/invitations?state=lost")).await.expect_problem(422, "invalid");
+    }
+
+    async fn whoever_is_added_in_another_way_does_not_come_back_by_the_invitation(app: &TestApp) {
+        let mira = grid(app).await;
+        invite(&mira, "ben@people.example", "maintainer").await;
+        let secret = token(app, "ben@people.example").await;
+        let ben = app.person_with_password("ben").await;
+        let add = json!({"members": [{"email": ben.user.email, "role": "viewer"}]});
+        assert_eq!(mira.post(&format!("{GRID}/members"), add).await.expect(200)["results"][0]["status"], "added");
+        assert_eq!(states(&mira).await, ["revoked"]);
+        accept(&ben, &secret).await.expect_problem(404, "not_found");
+        let browser = crate::sharing::browser(app, &mira).await;
+        let activity = browser.get("/organizations/grid/activity").await.text();
+        assert!(activity.contains("closed the invitation of ben@people.example, who is a member now"), "{activity}");
+        mira.delete(&format!("{GRID}/members/{}", ben.id())).await.expect(204);
+        accept(&ben, &secret).await.expect_problem(404, "not_found");
+        reset(app, "ben@people.example").await;
+        ben.get(GRID).await.expect_problem(404, "not_found");
+    }
+
+    async fn an_invitation_that_waits_for_a_member_ends_with_the_membership(app: &TestApp) {
+        let mira = grid(app).await;
+        let (ben, cleo) = (app.person_with_password("ben").await, app.person_with_password("cleo").await);
+        // They are over when the members get their addresses, and then they are sent again.
+        let mut waiting = Vec::new();
+        for (person, new) in [(&ben, "ben2@people.example"), (&cleo, "cleo2@people.example")] {
+            let add = json!({"members": [{"email": person.user.email, "role": "viewer"}]});
+            mira.post(&format!("{GRID}/members"), add).await.expect(200);
+            waiting.push((person, new, invite(&mira, new, "maintainer").await));
+        }
+        app.clock.advance(14 * DAY);
+        for (person, new, invitation) in waiting {
+            let browser = app.signed_in(person).await;
+            let submit = async |path: &str, form: &[(&str, &str)]| browser.send(browser.request(Method::POST, path).form(form)).await;
+            assert_eq!(submit("/account/address", &[("email", new)]).await.status, 303);
+            let mails = app.mails().await;
+            let link = mails.iter().find(|mail| mail.to == new).unwrap().link();
+            assert_eq!(submit("/confirm-address", &[("token", link.split_once("token=").unwrap().1)]).await.status, 200);
+            assert_eq!(app.mails().await.len(), 1, "the old address is told");
+            mira.post(&format!("{GRID}/invitations/{invitation}/resend"), json!({})).await.expect(200);
+        }
+        assert_eq!(states(&mira).await, ["pending", "pending"]);
+        let secret = token(app, "ben2@people.example").await;
+        mira.delete(&format!("{GRID}/members/{}", ben.id())).await.expect(204);
+        assert_eq!(states(&mira).await, ["pending", "revoked"]);
+        cleo.delete(&format!("{GRID}/members/{}", cleo.id())).await.expect(204);
+        assert_eq!(states(&mira).await, ["revoked", "revoked"]);
+        accept(&ben, &secret).await.expect_problem(404, "not_found");
+        reset(app, "ben2@people.example").await;
+        ben.get(GRID).await.expect_problem(404, "not_found");
+    }
+
+    async fn a_token_for_one_organization_joins_no_other(app: &TestApp) {
+        let mira = grid(app).await;
+        invite(&mira, "ben@people.example", "viewer").await;
+        let secret = token(app, "ben@people.example").await;
+        let ben = app.person("ben").await;
+        ben.post("/api/v1/organizations", json!({"name": "Water"})).await.expect(201);
+        let made = ben.post("/api/v1/me/tokens", json!({"name": "water", "organizations": ["water"]})).await.expect(201);
+        let limited = app.anonymous().with_token(made["secret"].as_str().unwrap());
+        let problem = accept(&limited, &secret).await.expect_problem(403, "forbidden");
+        assert!(problem["detail"].as_str().unwrap().contains("limited to some organizations"), "{problem}");
+        limited.post("/api/v1/invitations/decline", json!({"token": secret})).await.expect_problem(403, "forbidden");
+        assert_eq!(states(&mira).await, ["pending"]);
+        accept(&ben, &secret).await.expect(200);
+    }
+
+    async fn nobody_is_sent_more_than_ten_invitations_a_day(app: &TestApp) {
+        let mira = grid(app).await;
+        let id = invite(&mira, "ben@people.example", "viewer").await;
+        for _ in 1..10 {
+            mira.post(&format!("{GRID}/invitations/{id}/resend"), json!({})).await.expect(200);
+        }
+        mira.post("/api/v1/organizations", json!({"name": "Water"})).await.expect(201);
+        let row = |email: &str| json!({"members": [{"email": email, "role": "viewer"}]});
+        let refused = mira.post(&format!("{GRID}/invitations/{id}/resend"), json!({})).await;
+        assert_eq!(refused.header("retry-after"), "8641");
+        refused.expect_problem(429, "too_many_attempts");
+        for path in [GRID, "/api/v1/organizations/water"] {
+            mira.post(&format!("{path}/members"), row("Ben@People.example")).await.expect_problem(429, "too_many_attempts");
+        }
+        mira.post(&format!("{GRID}/members"), row("cleo@people.example")).await.expect(200);
+        app.clock.advance(DAY / 10 + 1_000_000);
+        mira.post(&format!("{GRID}/invitations/{id}/resend"), json!({})).await.expect(200);
+    }
+
+    async fn two_of_the_longest_lists_are_invited_in_a_day(app: &TestApp) {
+        let mira = grid(app).await;
+        let browser = crate::sharing::browser(app, &mira).await;
+        for list in ["a", "b"] {
+            let form: Vec<_> = (0..1_000).map(|number| ("email", format!("{list}{number}@people.example"))).collect();
+            let done = browser.send(browser.request(Method::POST, "/organizations/grid/members/import/done").form(&form)).await;
+            assert_eq!(done.status, 303, "{done:?}");
+            assert!(browser.get("/organizations/grid/members").await.text().contains("1000 people were invited by mail."));
+        }
+        let row = |email: &str| json!({"members": [{"email": email, "role": "viewer"}]});
+        mira.post(&format!("{GRID}/members"), row("more@people.example")).await.expect_problem(429, "too_many_attempts");
+        // Whoever has an account is sent no invitation.
+        let ben = app.person("ben").await;
+        assert_eq!(mira.post(&format!("{GRID}/members"), row(&ben.user.email)).await.expect(200)["results"][0]["status"], "added");
     }
 
     async fn it_expires_after_two_weeks_and_says_so(app: &TestApp) {
