@@ -13,7 +13,7 @@ use stoa_domain::{
     teams::Team,
     text::{self, Faults},
     time::Ts,
-    users::User,
+    users::{SignUp, User},
 };
 use stoa_store::{Conn, invitations as kept, members, requests, sharing as shared, teams, tokens, users};
 
@@ -55,6 +55,8 @@ pub enum Planned {
         role: Role,
         /// Whether it takes the place of one that waits.
         again: bool,
+        /// Why the person can't make the account that it takes; `None` where they can.
+        obstacle: Option<String>,
     },
     /// Is a member already; nothing changes.
     AlreadyMember(Member),
@@ -71,7 +73,12 @@ pub enum Added {
     /// Is a member now.
     Added(Member),
     /// Was sent an invitation.
-    Invited(Invitation),
+    Invited {
+        /// The invitation.
+        invitation: Invitation,
+        /// Why the person can't make the account that it takes; `None` where they can.
+        obstacle: Option<String>,
+    },
     /// Was a member before; nothing changed.
     AlreadyMember(Member),
     /// Was not added, for this reason.
@@ -158,7 +165,8 @@ pub async fn add(act: &mut Act, key: &Key<OrganizationId>, new: &[NewMember], mo
     let now = act.now();
     let checked = check_all(new, most)?;
     let accounts = users::lock_by_emails(&mut act.tx, &emails(&checked)).await?;
-    let planned = plan(&mut act.tx, organization, checked, &accounts, now).await?;
+    let sign_up = act.stoa().sign_up.clone();
+    let planned = plan(&mut act.tx, &sign_up, organization, checked, &accounts, now).await?;
     let mut added = Vec::new();
     let mut invitees = Vec::new();
     for one in &planned {
@@ -175,8 +183,8 @@ pub async fn add(act: &mut Act, key: &Key<OrganizationId>, new: &[NewMember], mo
     let mut invited = invitations::invite(act, organization, invitees).await?.into_iter();
     let result = |one: Planned| match one {
         Planned::Add(member) => Added::Added(member),
-        Planned::Invite { .. } => match invited.next() {
-            Some(invitation) => Added::Invited(invitation),
+        Planned::Invite { obstacle, .. } => match invited.next() {
+            Some(invitation) => Added::Invited { invitation, obstacle },
             None => Added::Invalid { reason: "the invitation was not made; try again".to_owned() },
         },
         Planned::AlreadyMember(member) => Added::AlreadyMember(member),
@@ -196,11 +204,18 @@ pub(crate) async fn admit(act: &mut Act, organization: OrganizationId, new: &[Me
 ///
 /// # Errors
 /// 401, 404, 403; 422 unless 1 to `most` people are given.
-pub async fn preview(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>, new: &[NewMember], most: usize) -> Result<Vec<Planned>> {
+pub async fn preview(
+    stoa: &Stoa,
+    conn: &mut Conn,
+    caller: &Caller,
+    key: &Key<OrganizationId>,
+    new: &[NewMember],
+    most: usize,
+) -> Result<Vec<Planned>> {
     let seat = seats::allowed(conn, caller, key, Permission::ManageMembers).await?;
     let checked = check_all(new, most)?;
     let accounts = users::find_by_emails(conn, &emails(&checked)).await?;
-    plan(conn, seat.organization.id, checked, &accounts, caller.now).await
+    plan(conn, &stoa.sign_up, seat.organization.id, checked, &accounts, caller.now).await
 }
 
 /// A row that was given, with its address and role if they are such.
@@ -209,6 +224,7 @@ type Checked<'a> = (&'a NewMember, Result<(String, Role), String>);
 /// What becomes of each row, given the accounts that have their addresses.
 async fn plan(
     conn: &mut Conn,
+    sign_up: &SignUp,
     organization: OrganizationId,
     checked: Vec<Checked<'_>>,
     accounts: &[User],
@@ -233,7 +249,7 @@ async fn plan(
             planned.push(match (text::optional_line(&new.name, 120), invited.insert(email.clone())) {
                 (_, false) => Planned::Invalid { reason: "this address stands in the list before".to_owned() },
                 (Err(bad), true) => Planned::Invalid { reason: format!("the name: {bad}") },
-                (Ok(name), true) => Planned::Invite { email, name, role, again },
+                (Ok(name), true) => Planned::Invite { obstacle: obstacle(sign_up, &email), email, name, role, again },
             });
             continue;
         };
@@ -246,6 +262,16 @@ async fn plan(
         planned.push(Planned::Add(member));
     }
     Ok(planned)
+}
+
+/// Why somebody with an address can't take an invitation up by signing up. See `docs/decisions/0016`.
+fn obstacle(sign_up: &SignUp, email: &str) -> Option<String> {
+    let why = match (sign_up, sign_up.admits(email)) {
+        (_, Ok(())) => return None,
+        (SignUp::Closed, Err(_)) => "nobody signs up here by themselves".to_owned(),
+        (_, Err(other)) => other.to_string(),
+    };
+    Some(format!("the invitation waits for an account, and {why}; ask whoever runs this installation to make it"))
 }
 
 fn check_all(new: &[NewMember], most: usize) -> Result<Vec<Checked<'_>>> {

@@ -69,7 +69,7 @@ pub struct AddedOneView {
     pub member: Option<MemberView>,
     /// The invitation, of somebody without an account.
     pub invitation: Option<InvitationView>,
-    /// Why not, and what to do.
+    /// Why not, and what to do; of somebody invited, why they can’t make an account by themselves.
     pub detail: Option<String>,
 }
 
@@ -107,7 +107,7 @@ pub async fn add(api: Api, ApiPath(org): ApiPath<String>, ApiJson(body): ApiJson
 fn show(email: String, added: Added) -> AddedOneView {
     let (status, member, invitation, detail) = match added {
         Added::Added(member) => ("added", Some(member.into()), None, None),
-        Added::Invited(invitation) => ("invited", None, Some(invitation.into()), None),
+        Added::Invited { invitation, obstacle } => ("invited", None, Some(invitation.into()), obstacle),
         Added::AlreadyMember(member) => ("already_member", Some(member.into()), None, None),
         Added::Invalid { reason } => ("invalid", None, None, Some(reason)),
     };

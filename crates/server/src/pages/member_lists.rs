@@ -122,7 +122,7 @@ pub async fn preview(page: Page, ApiPath(org): ApiPath<String>, form: Multipart)
     let role = |given: &str| if given.is_empty() { sent.role.clone() } else { given.to_owned() };
     let new: Vec<NewMember> =
         listed.iter().map(|one| NewMember { email: one.email.clone(), name: one.name.clone(), role: role(&one.role) }).collect();
-    let planned = members::preview(&mut conn, &page.caller, &key, &new, MOST_LINES).await?;
+    let planned = members::preview(&page.app.stoa, &mut conn, &page.caller, &key, &new, MOST_LINES).await?;
     let lines = listed.iter().map(|one| one.line);
     shown.lines = lines.zip(&new).zip(&planned).map(|((line, new), planned)| row(line, new, planned)).collect();
     (shown.summary, shown.effective) = summary(&planned);
@@ -133,10 +133,14 @@ fn row(line: u64, new: &NewMember, planned: &Planned) -> LineRow {
     let badge = |text: &str, tone, icon| Badge { text: text.to_owned(), tone, icon };
     let (effect, detail) = match planned {
         Planned::Add(member) => (badge("Becomes a member", "ok", "user-plus"), format!("has an account, as {}", member.name)),
-        Planned::Invite { again: true, .. } => {
-            (badge("Is invited again", "brand", "send"), "takes the place of the invitation that waits".to_owned())
+        Planned::Invite { again, obstacle, .. } => {
+            let (effect, detail) = match again {
+                true => ("Is invited again", "takes the place of the invitation that waits"),
+                false => ("Is invited", "has no account yet"),
+            };
+            let more = obstacle.as_ref().map(|obstacle| format!(": {obstacle}")).unwrap_or_default();
+            (badge(effect, "brand", "send"), format!("{detail}{more}"))
         }
-        Planned::Invite { .. } => (badge("Is invited", "brand", "send"), "has no account yet".to_owned()),
         Planned::AlreadyMember(member) => (badge("Nothing", "", "circle-dot"), format!("is a member already, as {}", member.role)),
         Planned::Invalid { reason } => (badge("Left out", "danger", "ban"), reason.clone()),
     };
@@ -198,7 +202,9 @@ pub(super) fn told(results: &[Added]) -> Flash {
     let count = |which: fn(&Added) -> bool| results.iter().filter(|one| which(one)).count();
     let people = |number: usize| if number == 1 { "1 person was".to_owned() } else { format!("{number} people were") };
     let added = count(|one| matches!(one, Added::Added(_)));
-    let invited = count(|one| matches!(one, Added::Invited(_)));
+    let invited = count(|one| matches!(one, Added::Invited { .. }));
+    let obstacles = results.iter().filter_map(|one| if let Added::Invited { obstacle, .. } = one { obstacle.as_ref() } else { None });
+    let obstacles: Vec<_> = obstacles.collect();
     let left = count(|one| matches!(one, Added::Invalid { .. }));
     let mut said = Vec::new();
     if added > 0 {
@@ -207,12 +213,15 @@ pub(super) fn told(results: &[Added]) -> Flash {
     if invited > 0 {
         said.push(format!("{} invited by mail.", people(invited)));
     }
+    if let Some(obstacle) = obstacles.first() {
+        said.push(format!("{} of them can’t sign up: {obstacle}.", obstacles.len()));
+    }
     if left > 0 {
         said.push(format!("{} left out.", people(left)));
     }
     match said.is_empty() {
         true => Flash { tone: "brand", text: "They were members already; nothing changed.".to_owned() },
-        false => Flash { tone: if left > 0 { "warn" } else { "ok" }, text: said.join(" ") },
+        false => Flash { tone: if left > 0 || !obstacles.is_empty() { "warn" } else { "ok" }, text: said.join(" ") },
     }
 }
 

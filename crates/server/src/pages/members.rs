@@ -249,7 +249,12 @@ fn draft(new: &NewMember, result: &Added) -> MemberDraft {
     let mut draft = MemberDraft { email: Field::new(&new.email), roles: role_choices(&new.role), done: String::new() };
     match result {
         Added::Added(member) => draft.done = format!("Added as {}", member.role),
-        Added::Invited(invitation) => draft.done = format!("Invited as {}", invitation.role),
+        Added::Invited { invitation, obstacle } => {
+            draft.done = format!("Invited as {}", invitation.role);
+            if let Some(obstacle) = obstacle {
+                draft.done.push_str(&format!("; {obstacle}"));
+            }
+        }
         Added::AlreadyMember(member) => draft.done = format!("Was a member already, as {}", member.role),
         Added::Invalid { reason } => draft.email.error = Some(sentence(reason)),
     }

@@ -1,7 +1,7 @@
 //! Members: adding, roles, removing, leaving, and the guard of the last maintainer.
 
 use serde_json::{Value, json};
-use stoa_testkit::{Person, TestApp, api_tests};
+use stoa_testkit::{Person, Setup, TestApp, api_tests};
 
 const MEMBERS: &str = "/api/v1/organizations/grid/members";
 
@@ -38,6 +38,31 @@ api_tests! {
         let events = ben.get("/api/v1/organizations/grid/events?type=member.added&after=2").await.expect(200);
         assert_eq!(events["items"].as_array().unwrap().len(), 1);
         assert_eq!(events["items"][0]["subject"]["id"], json!(ben.id()));
+    }
+
+    async fn where_people_cannot_sign_up_an_invitation_says_so(app: &TestApp) {
+        for (who, email, said) in [
+            ("open", "ben@grid.example", None),
+            ("closed", "ben@grid.example", Some("nobody signs up here by themselves")),
+            ("grid.example", "ben@grid.example", None),
+            ("works.example", "ben@grid.example", Some("accounts here are for addresses of works.example")),
+        ] {
+            let setup = Setup { sign_up: who.parse().unwrap(), ..Setup::default() };
+            let other = TestApp::start_with(app.database().fresh().await, setup).await;
+            let mira = grid(&other).await;
+            let browser = crate::sharing::browser(&other, &mira).await;
+            let list = reqwest::multipart::Form::new().text("text", email).text("role", "viewer");
+            let request = browser.request(reqwest::Method::POST, "/organizations/grid/members/import").multipart(list);
+            let page = browser.send(request).await.text();
+            let body = json!({"members": [{"email": email, "role": "viewer"}]});
+            let one = mira.post("/api/v1/organizations/grid/members", body).await.expect(200)["results"][0].clone();
+            assert_eq!(one["status"], "invited", "{one}");
+            match said {
+                None => assert!(one["detail"].is_null() && !page.contains("waits for an account"), "{who}: {one}"),
+                Some(said) => assert!(one["detail"].as_str().unwrap().contains(said) && page.contains(said), "{who}: {one} {page}"),
+            }
+            other.finish().await;
+        }
     }
 
     async fn one_to_a_hundred_people_may_be_given(app: &TestApp) {
