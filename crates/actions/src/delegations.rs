@@ -11,6 +11,7 @@ use stoa_domain::{
     organizations::Key,
     permissions::{Permission, Role, Verdict, verdict},
     text::{self, Faults},
+    time::Ts,
 };
 use stoa_store::{Conn, delegations, members, users};
 
@@ -135,27 +136,29 @@ pub async fn end(act: &mut Act, org: &Key<OrganizationId>, id: DelegationId) -> 
     if !found.is_ahead(now) {
         return Err(Error::conflict("delegation_over", "this delegation is over already"));
     }
-    end_all(act, organization, vec![found], "").await
+    let found = details(&mut act.tx, vec![found]).await?;
+    end_all(act, organization, &found, "").await
 }
 
-async fn end_all(act: &mut Act, organization: OrganizationId, all: Vec<Delegation>, cause: &str) -> Result<()> {
-    if all.is_empty() {
-        return Ok(());
-    }
+async fn end_all(act: &mut Act, organization: OrganizationId, all: &[Details], cause: &str) -> Result<()> {
     let now = act.now();
-    let ids: Vec<_> = all.iter().map(|one| one.id).collect();
+    let ids: Vec<_> = all.iter().map(|one| one.delegation.id).collect();
     delegations::end_many(&mut act.tx, organization, &ids, now).await?;
-    for one in details(&mut act.tx, all).await? {
-        record(act, &one, EventKind::DelegationEnded, cause);
+    for one in all {
+        record(act, one, EventKind::DelegationEnded, cause);
     }
     Ok(())
 }
 
+/// The delegations, now or to come, in which a member is away or stands in.
+pub(crate) async fn of_member(conn: &mut Conn, organization: OrganizationId, user: UserId, now: Ts) -> Result<Vec<Details>> {
+    let ahead = delegations::ahead(conn, organization, Some(user), now, i64::MAX).await?;
+    details(conn, ahead).await
+}
+
 /// A member has gone: nobody stands in for them, nor they for anybody.
-pub(crate) async fn member_gone(act: &mut Act, organization: OrganizationId, user: UserId) -> Result<()> {
-    let now = act.now();
-    let ahead = delegations::ahead(&mut act.tx, organization, Some(user), now, i64::MAX).await?;
-    end_all(act, organization, ahead, "member_gone").await
+pub(crate) async fn member_gone(act: &mut Act, organization: OrganizationId, theirs: &[Details]) -> Result<()> {
+    end_all(act, organization, theirs, "member_gone").await
 }
 
 /// A member's role changed: where it decides nothing any more, nobody stands in for them.
@@ -164,7 +167,7 @@ pub(crate) async fn role_changed(act: &mut Act, organization: OrganizationId, us
         return Ok(());
     }
     let now = act.now();
-    let mut ahead = delegations::ahead(&mut act.tx, organization, Some(user), now, i64::MAX).await?;
-    ahead.retain(|one| one.absent == user);
-    end_all(act, organization, ahead, "role_changed").await
+    let mut theirs = of_member(&mut act.tx, organization, user, now).await?;
+    theirs.retain(|one| one.delegation.absent == user);
+    end_all(act, organization, &theirs, "role_changed").await
 }

@@ -311,18 +311,39 @@ pub async fn change_role(act: &mut Act, key: &Key<OrganizationId>, user: UserId,
     Ok(Member { role, ..member })
 }
 
-/// What a member loses by going. [`remove`] does exactly this.
+/// What ends with a membership. [`leaving`] tells it, and [`end`] ends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leaving {
-    /// The member.
-    pub member: Member,
+pub struct Ending {
     /// The teams in which the member is.
     pub teams: Vec<Team>,
     /// The member's own applications that are shared with the organization and stay there.
     pub applications: Vec<(ApplicationId, String)>,
+    /// The delegations, now or to come, in which the member is away or stands in.
+    pub delegations: Vec<delegations::Details>,
+}
+
+impl Ending {
+    async fn read(conn: &mut Conn, organization: OrganizationId, user: UserId, now: Ts) -> Result<Self> {
+        Ok(Self {
+            teams: teams::of_member(conn, organization, user).await?,
+            applications: shared::of_owner(conn, organization, user).await?,
+            delegations: delegations::of_member(conn, organization, user, now).await?,
+        })
+    }
+}
+
+/// What a member loses by going.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaving {
+    /// The member.
+    pub member: Member,
+    /// What ends. The rest is lost without being ended, because only a member has it.
+    pub ending: Ending,
     /// How many open requests of the organization the member could decide.
     pub requests: i64,
-    /// How many personal tokens the member has, which lose the organization.
+    /// How many open requests of the organization the member made; nobody can approve them any more.
+    pub own_requests: i64,
+    /// How many personal tokens open the organization for the member.
     pub tokens: usize,
 }
 
@@ -335,12 +356,13 @@ pub async fn leaving(conn: &mut Conn, caller: &Caller, key: &Key<OrganizationId>
     let permission = if leaves { Permission::View } else { Permission::ManageMembers };
     let organization = seats::allowed(conn, caller, key, permission).await?.organization.id;
     let member = members::find(conn, organization, user).await?.ok_or(Error::NotFound("member"))?;
+    let tokens = tokens::list_personal(conn, user).await?;
     Ok(Leaving {
-        teams: teams::of_member(conn, organization, user).await?,
-        applications: shared::of_owner(conn, organization, user).await?,
-        requests: requests::count_decidable_in(conn, user, organization, caller.now).await?,
-        tokens: tokens::list_personal(conn, user).await?.len(),
         member,
+        ending: Ending::read(conn, organization, user, caller.now).await?,
+        requests: requests::count_decidable_in(conn, user, organization, caller.now).await?,
+        own_requests: requests::count_own_in(conn, user, organization).await?,
+        tokens: tokens.iter().filter(|token| token.opens(organization, caller.now)).count(),
     })
 }
 
@@ -358,14 +380,19 @@ pub async fn remove(act: &mut Act, key: &Key<OrganizationId>, user: UserId) -> R
 }
 
 /// Ends a membership with all that hangs on it, on whatever path; the guard of the last maintainer has passed it, and the
-/// organization is locked.
+/// organization is locked. Invitations to the address end too: an old link must not bring the person back.
 pub(crate) async fn end(act: &mut Act, organization: OrganizationId, member: &Member, leaves: bool) -> Result<()> {
-    let teams = teams::remove_from_all(&mut act.tx, organization, member.user).await?;
-    let applications = sharing::member_gone(act, organization, member.user).await?;
-    delegations::member_gone(act, organization, member.user).await?;
+    let now = act.now();
+    let Ending { teams, applications, delegations } = Ending::read(&mut act.tx, organization, member.user, now).await?;
+    teams::remove_from_all(&mut act.tx, organization, member.user).await?;
+    sharing::member_gone(act, organization, member.user, &applications).await?;
+    delegations::member_gone(act, organization, &delegations).await?;
     tokens::leave(&mut act.tx, organization, member.user).await?;
+    invitations::close_waiting(act, organization, std::slice::from_ref(&member.email), "member_gone").await?;
     members::delete(&mut act.tx, organization, member.user).await?;
-    let data = json!({"role": member.role, "left": leaves, "teams": teams, "applications": applications});
+    let data = json!({
+        "role": member.role, "left": leaves, "teams": teams.len(), "applications": applications.len(), "delegations": delegations.len(),
+    });
     act.record(&[organization], EventKind::MemberRemoved, Subject::new("user", member.user), data);
     Ok(())
 }

@@ -138,14 +138,18 @@ pub async fn unshare(act: &mut Act, id: ApplicationId, with: &With) -> Result<Se
 }
 
 /// What of a member's is shared with the organization stays there when the member goes: it becomes the organization's.
-pub(crate) async fn member_gone(act: &mut Act, organization: OrganizationId, user: UserId) -> Result<usize> {
-    let shared = sharing::of_owner(&mut act.tx, organization, user).await?;
+pub(crate) async fn member_gone(
+    act: &mut Act,
+    organization: OrganizationId,
+    user: UserId,
+    shared: &[(ApplicationId, String)],
+) -> Result<()> {
     let ids: Vec<_> = shared.iter().map(|(id, _)| *id).collect();
     let now = act.now();
     sharing::transfer(&mut act.tx, organization, &ids, now).await?;
-    for (id, name) in &shared {
+    for (id, name) in shared {
         let data = json!({"name": name, "organization": organization, "from": user, "cause": "member_gone"});
         act.record(&[organization], EventKind::ApplicationTransferred, Subject::new("application", id), data);
     }
-    Ok(shared.len())
+    Ok(())
 }

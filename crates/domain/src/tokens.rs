@@ -47,6 +47,13 @@ pub struct PersonalToken {
     pub organizations: Option<Vec<OrganizationId>>,
 }
 
+impl PersonalToken {
+    /// Whether it opens an organization to which its owner belongs.
+    pub fn opens(&self, organization: OrganizationId, now: Ts) -> bool {
+        self.expires_at > now && self.organizations.as_ref().is_none_or(|only| only.contains(&organization))
+    }
+}
+
 /// How long a personal token lives when its owner does not say, in days.
 pub const USUAL_DAYS: i64 = 90;
 

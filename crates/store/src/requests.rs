@@ -10,7 +10,7 @@ use stoa_domain::{
 };
 
 pub use decisions::{decisions, insert_decision, insert_decisions, void_approvals};
-pub use inbox::{Counts, Wanted, Whose, count_decidable_in, counts, decidable, list};
+pub use inbox::{Counts, Wanted, Whose, count_decidable_in, count_own_in, counts, decidable, list};
 
 use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
 

@@ -2,9 +2,12 @@
 
 use axum::{Json, response::IntoResponse};
 use serde::{Deserialize, Serialize};
-use stoa_actions::consequences::{self, Consequences, Hit, WithdrawnRequest};
+use stoa_actions::{
+    consequences::{self, Consequences, Hit, WithdrawnRequest},
+    delegations::Details,
+};
 use stoa_domain::{
-    ids::{ApplicationId, RequestId, SubscriptionId, TeamId, UserId},
+    ids::{ApplicationId, DelegationId, RequestId, SubscriptionId, TeamId, UserId},
     organizations::Key,
     requests::RequestKind,
     subscriptions::SubscriptionState,
@@ -148,6 +151,31 @@ pub struct StayingApplicationView {
     pub name: String,
 }
 
+/// A delegation that ends.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EndedDelegationView {
+    /// `dlg_…`
+    #[schema(value_type = String)]
+    pub id: DelegationId,
+    /// The name of who is away.
+    pub absent: String,
+    /// The name of who stands in.
+    pub delegate: String,
+    /// From when.
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Ts,
+    /// Until when.
+    #[schema(value_type = String, format = DateTime)]
+    pub until: Ts,
+}
+
+impl From<Details> for EndedDelegationView {
+    fn from(one: Details) -> Self {
+        let Details { delegation, absent, delegate } = one;
+        Self { id: delegation.id, absent, delegate, from: delegation.starts_at, until: delegation.ends_at }
+    }
+}
+
 /// What a member loses by going.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LeavingView {
@@ -157,9 +185,13 @@ pub struct LeavingView {
     pub teams: Vec<LeftTeamView>,
     /// The member’s own applications that are shared with the organization; they stay there.
     pub applications: Vec<StayingApplicationView>,
-    /// How many open requests the member could decide.
+    /// The delegations in which the member is away or stands in.
+    pub delegations: Vec<EndedDelegationView>,
+    /// How many open requests the member could decide; others decide them then.
     pub requests: i64,
-    /// How many personal tokens lose the organization.
+    /// How many open requests the member made; nobody can approve them any more.
+    pub own_requests: i64,
+    /// How many of the member’s personal tokens open the organization and lose it.
     pub tokens: usize,
 }
 
@@ -168,11 +200,14 @@ pub struct LeavingView {
 pub async fn of_member(api: Api, ApiPath((org, user)): ApiPath<(String, UserId)>) -> ApiResult {
     let mut conn = api.read().await?;
     let leaving = consequences::of_member(&mut conn, &api.caller, &Key::read(&org), user).await?;
+    let ending = leaving.ending;
     let view = LeavingView {
         role: leaving.member.role.word().to_owned(),
-        teams: leaving.teams.into_iter().map(|team| LeftTeamView { id: team.id, name: team.name }).collect(),
-        applications: leaving.applications.into_iter().map(|(id, name)| StayingApplicationView { id, name }).collect(),
+        teams: ending.teams.into_iter().map(|team| LeftTeamView { id: team.id, name: team.name }).collect(),
+        applications: ending.applications.into_iter().map(|(id, name)| StayingApplicationView { id, name }).collect(),
+        delegations: ending.delegations.into_iter().map(EndedDelegationView::from).collect(),
         requests: leaving.requests,
+        own_requests: leaving.own_requests,
         tokens: leaving.tokens,
     };
     Ok(Json(view).into_response())

@@ -2,7 +2,7 @@
 
 use axum::response::IntoResponse;
 use serde::Deserialize;
-use stoa_actions::members::{self, Added, Leaving, MOST_ADDED, NewMember};
+use stoa_actions::members::{self, Added, Ending, Leaving, MOST_ADDED, NewMember};
 use stoa_domain::{
     ids::{OrganizationId, UserId},
     members::Member,
@@ -134,20 +134,34 @@ pub async fn list(page: Page, ApiPath(org): ApiPath<String>, ApiQuery(query): Ap
 fn leaving_view(leaving: &Leaving, org: &OrgHead, me: UserId) -> LeavingView {
     let names = |names: Vec<&str>| names.join(", ");
     let mut lines = vec![format!("The role {} in {}: every project, application and subscription of it", leaving.member.role, org.name)];
-    if !leaving.teams.is_empty() {
-        lines.push(format!("The teams {}", names(leaving.teams.iter().map(|team| team.name.as_str()).collect())));
+    let Ending { teams, applications, delegations } = &leaving.ending;
+    if !teams.is_empty() {
+        lines.push(format!("The teams {}", names(teams.iter().map(|team| team.name.as_str()).collect())));
     }
-    if !leaving.applications.is_empty() {
-        let applications = names(leaving.applications.iter().map(|(_, name)| name.as_str()).collect());
+    if !applications.is_empty() {
+        let applications = names(applications.iter().map(|(_, name)| name.as_str()).collect());
         lines.push(format!(
             "The applications {applications}, which stay here and become the organization’s. Their secrets are known: make new ones"
         ));
     }
-    if leaving.requests > 0 {
-        lines.push(format!("{} open requests to decide, which others decide then", leaving.requests));
+    for one in delegations {
+        let until = times::short_day(one.delegation.ends_at.day());
+        lines.push(format!("That {} decides for {} until {until}", one.delegate, one.absent));
     }
-    if leaving.tokens > 0 {
-        lines.push(format!("This organization with {} personal tokens, from their next request on", leaving.tokens));
+    match leaving.requests {
+        0 => {}
+        1 => lines.push("1 open request to decide, which others decide then".to_owned()),
+        many => lines.push(format!("{many} open requests to decide, which others decide then")),
+    }
+    match leaving.own_requests {
+        0 => {}
+        1 => lines.push("1 open request made for this organization, which nobody can approve any more".to_owned()),
+        many => lines.push(format!("{many} open requests made for this organization, which nobody can approve any more")),
+    }
+    match leaving.tokens {
+        0 => {}
+        1 => lines.push("This organization with 1 personal token, from its next request on".to_owned()),
+        many => lines.push(format!("This organization with {many} personal tokens, from their next request on")),
     }
     LeavingView {
         name: leaving.member.name.clone(),

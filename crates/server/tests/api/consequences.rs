@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use stoa_testkit::api_tests;
 
-use crate::trade::{Trade, events, id};
+use crate::trade::{Trade, decide, events, id};
 
 fn ids(of: &Value, key: &str) -> BTreeSet<String> {
     of.as_array().unwrap().iter().map(|one| one[key].as_str().unwrap().to_owned()).collect()
@@ -87,5 +87,65 @@ api_tests! {
         trade.mia.delete(&path).await.expect(204);
         let removed = events(&trade.mia, "grid", "member.removed").await;
         assert_eq!(removed[0]["data"]["teams"].as_u64(), Some(1), "{removed:?}");
+    }
+
+    async fn what_is_told_before_a_member_goes_is_what_ends(app: &TestApp) {
+        let trade = Trade::new(app).await;
+        let eva = &trade.eva;
+        let grid = "/api/v1/organizations/grid";
+        let service = trade.service("Forecast", "public").await;
+        let own = id(&trade.subscribe(eva, &service, json!({"mode": "all", "include_future": "no"})).await.expect(201)["request"]);
+        let second = trade.service("Second", "public").await;
+        let other = trade.subscribe(&trade.vic, &second, json!({"mode": "all", "include_future": "no"})).await.expect(201);
+        let other = id(&other["request"]);
+        trade.mia.patch(&format!("{grid}/members/{}", eva.id()), json!({"role": "maintainer"})).await.expect(200);
+        let team = id(&trade.mia.post(&format!("{grid}/teams"), json!({"name": "Meters"})).await.expect(201));
+        trade.mia.send(trade.mia.request(Method::PUT, &format!("{grid}/teams/{team}/members/{}", eva.id()))).await.expect(204);
+        let reader = id(&eva.post("/api/v1/applications", json!({"name": "Reader"})).await.expect(201));
+        eva.send(eva.request(Method::PUT, &format!("/api/v1/applications/{reader}/shares/organizations/grid"))).await.expect(204);
+        eva.post("/api/v1/applications", json!({"name": "Own"})).await.expect(201);
+        // One in which she is away, one in which she stands in, and one that is over.
+        let delegate = async |from: &stoa_testkit::Person, to: &stoa_testkit::Person, until: &str| {
+            id(&from.post(&format!("{grid}/delegations"), json!({"to": to.user.email, "until": until})).await.expect(201))
+        };
+        let over = delegate(&trade.rob, eva, "2026-03-12").await;
+        trade.rob.delete(&format!("{grid}/delegations/{over}")).await.expect(204);
+        let ahead = BTreeSet::from([delegate(eva, &trade.rob, "2026-04-01").await, delegate(&trade.mia, eva, "2026-04-01").await]);
+        // Of her tokens, that of the test and the first of these open Grid.
+        eva.post("/api/v1/organizations", json!({"name": "Water"})).await.expect(201);
+        let limited = eva.post("/api/v1/me/tokens", json!({"name": "grid", "organizations": ["grid", "water"]})).await.expect(201);
+        eva.post("/api/v1/me/tokens", json!({"name": "water", "organizations": ["water"]})).await.expect(201);
+        eva.post("/api/v1/me/tokens", json!({"name": "over", "expires_at": "2026-03-10T13:00:00Z"})).await.expect(201);
+        app.clock.advance(2 * stoa_domain::time::HOUR);
+
+        let path = format!("{grid}/members/{}", eva.id());
+        let told = trade.mia.get(&format!("{path}/consequences")).await.expect(200);
+        assert_eq!((&told["requests"], &told["own_requests"], &told["tokens"]), (&json!(1), &json!(1), &json!(2)), "{told}");
+        assert_eq!(ids(&told["delegations"], "id"), ahead);
+        assert_eq!((ids(&told["teams"], "id"), ids(&told["applications"], "id")), (BTreeSet::from([team]), BTreeSet::from([reader])));
+        let browser = crate::sharing::browser(app, &trade.mia).await;
+        let page = browser.get(&format!("/organizations/grid/members?remove={}", eva.id())).await.text();
+        for line in ["That rob decides for eva until", "That eva decides for mia until", "1 open request made for this organization", "with 2 personal tokens"] {
+            assert!(page.contains(line), "{line}: {page}");
+        }
+
+        let before = events(&trade.mia, "grid", "delegation.ended").await.len();
+        trade.mia.delete(&path).await.expect(204);
+        let removed = events(&trade.mia, "grid", "member.removed").await;
+        let count = |key: &str| (removed[0]["data"][key].as_u64(), Some(told[key].as_array().unwrap().len() as u64));
+        for key in ["teams", "applications", "delegations"] {
+            let (ended, told) = count(key);
+            assert_eq!(ended, told, "{key}");
+        }
+        assert_eq!(subjects(&events(&trade.mia, "grid", "delegation.ended").await[before..]), ids(&told["delegations"], "id"));
+        assert_eq!(subjects(&events(&trade.mia, "grid", "application.transferred").await), ids(&told["applications"], "id"));
+        decide(eva, &other, "approve").await.expect_problem(404, "not_found");
+        decide(&trade.mia, &own, "approve").await.expect_problem(409, "requester_gone");
+        decide(&trade.mia, &other, "approve").await.expect(200);
+        let limited = app.anonymous().with_token(limited["secret"].as_str().unwrap());
+        for client in [&eva.client, &limited] {
+            client.get(grid).await.expect_problem(404, "not_found");
+            client.get("/api/v1/organizations/water").await.expect(200);
+        }
     }
 }

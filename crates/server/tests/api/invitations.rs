@@ -333,7 +333,7 @@ api_tests! {
         let theirs = crate::sharing::browser(app, &ben).await;
         let browser = crate::sharing::browser(app, &mira).await;
         let page = browser.get(&format!("/organizations/grid/members?remove={}", ben.id())).await.text();
-        for expected in ["Remove ben", "The teams Meters", "Reader, which stay here", "1 open requests to decide", "1 personal tokens"] {
+        for expected in ["Remove ben", "The teams Meters", "Reader, which stay here", "1 open request to decide, which", "with 1 personal token, from its next request on"] {
             assert!(page.contains(expected), "{expected}: {page}");
         }
         let removed = browser.send(browser.request(Method::POST, &format!("/organizations/grid/members/{}/remove", ben.id()))).await;

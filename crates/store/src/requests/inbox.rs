@@ -180,6 +180,15 @@ pub async fn counts(conn: &mut Conn, viewer: &Viewer, now: Ts) -> Result<Counts,
     Ok(Counts { waiting: row.get(0)?, asked: row.get(1)?, mine: row.get(2)? })
 }
 
+/// How many open requests a member made for an organization.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count_own_in(conn: &mut Conn, user: UserId, organization: OrganizationId) -> Result<i64, StoreError> {
+    let sql = format!("select count(*) from requests r where r.organization_id = $2 and r.requested_by = $1 and r.state in {OPEN}");
+    conn.fetch_one(&sql, &values![user, organization]).await?.get(0)
+}
+
 /// How many open requests of one organization, as asking one or as provider, a user may decide.
 ///
 /// # Errors
