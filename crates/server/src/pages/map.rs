@@ -1,5 +1,7 @@
 //! The map: which service runs on which project's data, as a matrix and as a list, at any day.
 
+use std::collections::BTreeSet;
+
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use stoa_actions::{
@@ -224,7 +226,8 @@ pub async fn show(page: Page, ApiPath(org): ApiPath<String>, ApiQuery(address): 
         let (_, mut lines) = map::list(&mut conn, &page.caller, &key, &query, after, LINES + 1).await?;
         let next = cut_off(&mut lines, LINES, |line| (line.grant.subscription, line.grant.id));
         shown.pager = Pager::new(&here, "lines", lines.len(), after.is_none(), next.as_deref());
-        shown.lines = lines.iter().map(|line| row(line, &head, now)).collect();
+        let deleted: BTreeSet<_> = projects.iter().filter(|one| one.deleted).map(|one| one.id).collect();
+        shown.lines = lines.iter().map(|line| row(line, deleted.contains(&line.project.id), &head, now)).collect();
     } else {
         let after: Option<(String, ProjectId)> = paging.cursor()?;
         let position = after.as_ref().map(|(name, id)| (name.as_str(), *id));
@@ -294,7 +297,7 @@ fn column(one: &MapColumn, org: &OrgHead) -> ColumnHead {
 fn matrix_rows(matrix: &Matrix, org: &OrgHead, now: Ts) -> Vec<MatrixRow> {
     let row = |project: &MapProject| MatrixRow {
         project: project.name.clone(),
-        href: if project.deleted { String::new() } else { format!("{}/projects/{}", org.url(), project.handle) },
+        href: project_href(&project.handle, project.deleted, org),
         cells: matrix
             .columns
             .iter()
@@ -343,13 +346,18 @@ fn cell(line: &MapLine, org: &OrgHead, now: Ts) -> Cell {
     }
 }
 
-fn row(line: &MapLine, org: &OrgHead, now: Ts) -> MapRow {
+/// A project's page; none where it is deleted, since another one may have its handle by now.
+fn project_href(handle: &str, deleted: bool, org: &OrgHead) -> String {
+    if deleted { String::new() } else { format!("{}/projects/{handle}", org.url()) }
+}
+
+fn row(line: &MapLine, deleted: bool, org: &OrgHead, now: Ts) -> MapRow {
     MapRow {
         service: line.service.2.clone(),
         small: if line.label.is_empty() { line.provider.name.clone() } else { format!("{} · {}", line.label, line.provider.name) },
         href: format!("{}/subscriptions/{}/permissions", org.url(), line.grant.subscription),
         project: line.project.name.clone(),
-        project_href: format!("{}/projects/{}", org.url(), line.project.handle),
+        project_href: project_href(&line.project.handle, deleted, org),
         permissions: may(&line.permissions),
         state: Badge::state(line.state.word()),
         since: times::ago(line.grant.since, now),

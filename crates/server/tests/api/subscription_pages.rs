@@ -28,6 +28,21 @@ fn shows(answer: &Answer, status: u16, words: &[&str]) {
 }
 
 api_tests! {
+    async fn the_map_of_a_past_day_leads_to_no_other_project_of_the_same_handle(app: &TestApp) {
+        let trade = Trade::new(app).await;
+        let service = trade.service("Forecast", "public").await;
+        trade.active(&service, json!({"mode": "selected", "projects": ["north", "south"]})).await;
+        app.clock.set("2026-05-01T12:00:00Z");
+        let (_, viewer) = browser(app, &trade, "una", "viewer").await;
+        trade.mia.delete("/api/v1/organizations/grid/projects/south").await.expect(204);
+        trade.project("South").await;
+        for view in ["list", "matrix"] {
+            let shown = viewer.get(&format!("/organizations/grid/map?view={view}&at=2026-04-01")).await;
+            shows(&shown, 200, &["North", "South", "/organizations/grid/projects/north\""]);
+            assert!(!shown.text().contains("/organizations/grid/projects/south\""), "{view}");
+        }
+    }
+
     async fn a_viewer_subscribes_by_request_and_a_reviewer_decides_it_in_the_inbox(app: &TestApp) {
         let trade = Trade::new(app).await;
         trade.service("Forecast", "public").await;
