@@ -22,8 +22,21 @@ pub(crate) struct Given {
     pub kind: ConsentKind,
     /// Who did it, or asked for it.
     pub accepted_by: UserId,
-    /// The request that the caller approved.
+    /// The request that was approved.
     pub request: Option<RequestId>,
+    /// Who approved it; `None` where nothing had to be approved.
+    pub approved_by: Option<UserId>,
+}
+
+impl Given {
+    /// A consent that the caller gives, or that stands in the request that the caller approves.
+    ///
+    /// # Errors
+    /// `users_only` (403) for an approval by anything but a person.
+    pub(crate) fn now(act: &Act, kind: ConsentKind, accepted_by: UserId, request: Option<RequestId>) -> Result<Self> {
+        let approved_by = request.map(|_| act.caller.user_id()).transpose()?;
+        Ok(Self { kind, accepted_by, request, approved_by })
+    }
 }
 
 /// Keeps a consent to the contract and plan that a subscription now has; answers what the event tells of it.
@@ -59,10 +72,7 @@ pub(crate) async fn keep_of(
         subscription: subscription.id,
         kind: given.kind,
         accepted_by: given.accepted_by,
-        approved_by: match given.request {
-            Some(_) => Some(act.caller.user_id()?),
-            None => None,
-        },
+        approved_by: given.approved_by,
         at: act.now(),
         provider: subscription.provider,
         contract: subscription.contract,

@@ -353,7 +353,7 @@ async fn keep_consents(
         let named = subscriptions::project_names(&mut act.tx, &[one.organization], &of).await?;
         let projects = named.into_iter().map(|one| (one.id, one.name)).collect();
         let offer = concerned(&mut act.tx, one).await?.offer;
-        let given = Given { kind: ConsentKind::LevelChanged, accepted_by, request };
+        let given = Given::now(act, ConsentKind::LevelChanged, accepted_by, request)?;
         kept.push(consents::keep(act, one, &offer, given, projects).await?);
     }
     Ok(kept)

@@ -192,7 +192,9 @@ pub(super) async fn open_known(
     let now = act.now();
     chosen.retain(|id| terms.get(id).and_then(|terms| terms.until).is_none_or(|until| until > now));
     let opened = grant(act, subscription, chosen.iter().copied(), terms, request).await?;
-    let given = Given { kind: ConsentKind::Subscribed, accepted_by: subscription.requested_by, request };
+    // It may come into force long after it was approved, by whoever set it up.
+    let approved_by = subscription.approved_by.filter(|_| request.is_some());
+    let given = Given { kind: ConsentKind::Subscribed, accepted_by: subscription.requested_by, request, approved_by };
     let projects = candidates.iter().filter(|one| chosen.contains(&one.id)).map(|one| (one.id, one.name.clone())).collect();
     let consent = consents::keep_of(act, subscription, &concerned.offer, given, projects, known.text).await?;
     let data = concerned.data(json!({

@@ -192,7 +192,7 @@ async fn set_plan(
     terms::change(&mut act.tx, &subscription, now).await?;
     let concerned = concerned(&mut act.tx, &subscription).await?;
     let projects = granted(&mut act.tx, &subscription, now).await?;
-    let given = Given { kind: ConsentKind::PlanChanged, accepted_by, request };
+    let given = Given::now(act, ConsentKind::PlanChanged, accepted_by, request)?;
     let consent = consents::keep(act, &subscription, &concerned.offer, given, projects).await?;
     let data = concerned.data(json!({
         "from": {"id": before.plan, "name": before.prices.name},
@@ -346,7 +346,7 @@ async fn adopt_contract(
     offers::set_state(&mut act.tx, &offer).await?;
     let concerned = concerned(&mut act.tx, &subscription).await?;
     let projects = granted(&mut act.tx, &subscription, now).await?;
-    let given = Given { kind: ConsentKind::Accepted, accepted_by, request };
+    let given = Given::now(act, ConsentKind::Accepted, accepted_by, request)?;
     let consent = consents::keep(act, &subscription, &concerned.offer, given, projects).await?;
     let data = concerned.data(json!({
         "from": {"id": before.contract, "version": before.version, "plan": before.prices.name},

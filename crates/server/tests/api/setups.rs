@@ -109,6 +109,31 @@ api_tests! {
         assert_eq!(told(app).await, both, "whoever asked and the maintainers");
     }
 
+    async fn whoever_says_ready_is_not_taken_for_who_approved_it(app: &TestApp) {
+        let trade = Trade::new(app).await;
+        let service = service(&trade, "on_request").await;
+        trade.pia.put(&format!("/api/v1/services/{service}/several"), json!({"several": true})).await.expect(200);
+        let approved = async |label: &str| {
+            let body = json!({"service": service, "projects": {"mode": "all"}, "accept_terms": true, "label": label});
+            let asked = trade.eva.post(SUBSCRIPTIONS, body).await.expect(201);
+            decide(&trade.rob, &id(&asked["request"]), "approve").await.expect(200);
+            decide(&trade.pat, &id(&asked["request"]), "approve").await.expect(200);
+            (id(&asked), id(&asked["request"]))
+        };
+        let (first, second) = (approved("One").await, approved("Two").await);
+        let (application, secret) = trade.credentials().await;
+        let anonymous = app.anonymous();
+        let own = anonymous.with_token(&usage::token(&anonymous, &application, &secret, None).await);
+        for (who, (subscription, request)) in [(&own, first), (&*trade.pia, second)] {
+            assert_eq!(say(who, &service, &subscription, "ready").await.expect(200)["state"], "active");
+            let consents = trade.vic.get(&format!("{SUBSCRIPTIONS}/{subscription}/consents")).await.expect(200);
+            let consent = &consents["items"][0];
+            assert_eq!((&consent["accepted_by"]["name"], &consent["approved_by"]["name"]), (&json!("eva"), &json!("pat")));
+            assert_eq!((consents["items"].as_array().unwrap().len(), &consent["request"]), (1, &json!(request)));
+            assert_eq!(trade.read(&subscription).await["grants"][0]["approved_by"]["name"], "pat");
+        }
+    }
+
     async fn the_service_itself_finds_what_waits_and_says_how_it_went(app: &TestApp) {
         let trade = Trade::new(app).await;
         let service = service(&trade, "public").await;
