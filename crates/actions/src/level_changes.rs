@@ -147,7 +147,9 @@ pub async fn accept(act: &mut Act, org: &Key<OrganizationId>, given: &Accepting)
     let may = verdict(seat.role, permission_of(source.contract.level));
     let prices = source.plans.iter().find(|kept| kept.id == plan).map(|kept| &kept.plan).ok_or(Error::NotFound("plan"))?;
     let policy = policies::find(&mut act.tx, seat.organization.id).await?;
-    let wanted = PolicyTerms::of(prices, &source.contract.permissions, projects.len());
+    let going = source.live.iter().filter(|grant| projects.contains(&grant.project)).count();
+    let follow = if source.contract.level == Level::Organization { projects.len() } else { going };
+    let wanted = PolicyTerms::at_level(source.contract.level, prices, &source.contract.permissions, follow);
     let need = policy.need(&wanted.wish(seat.role, may, RequestKind::ChangeLevel));
     if !need.is_needed() {
         let by = act.caller.user_id()?;

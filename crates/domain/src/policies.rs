@@ -69,6 +69,12 @@ impl Monthly {
         Self { currency: plan.currency, amount: by_project.and_then(|fees| fees.checked_add(plan.monthly)) }
     }
 
+    /// The fees of a month of a plan for so many projects, each with a subscription of its own.
+    pub fn of_each(plan: &Plan, projects: usize) -> Self {
+        let one = Self::of(plan, 1);
+        Self { amount: one.amount.and_then(|fees| fees.checked_mul(Decimal::from(projects))), ..one }
+    }
+
     fn words(self) -> String {
         match self.amount {
             Some(amount) => format!("this comes to {} a month", Money::new(amount, self.currency).exact()),
@@ -180,7 +186,7 @@ impl Rule {
         let who = any(self.roles.iter().map(|role| role.with_article().to_owned()).collect(), "anybody");
         let what = any(
             self.kinds.iter().map(|kind| kind.words().to_owned()).collect(),
-            "subscribes, adds projects, changes a plan, accepts a contract or publishes",
+            "subscribes, adds projects, changes a plan, accepts a contract, changes the level of a service or publishes",
         );
         let mut text = format!("{who} who {what}");
         if !self.monthly_from.is_empty() {
@@ -437,8 +443,9 @@ mod tests {
             meters: Vec::new(),
         };
         assert_eq!(Monthly::of(&plan, 4).amount, Some(Decimal::from(30)));
+        assert_eq!(Monthly::of_each(&plan, 4).amount, Some(Decimal::from(60)), "each subscription pays the whole plan");
         let endless = Plan { monthly_per_project: Decimal::MAX, ..plan };
-        assert_eq!(Monthly::of(&endless, 2).amount, None);
+        assert_eq!((Monthly::of(&endless, 2).amount, Monthly::of_each(&endless, 2).amount), (None, None));
     }
 
     #[test]
@@ -487,6 +494,9 @@ mod tests {
             monthly_from: Vec::new(),
             permissions: BTreeSet::new(),
         };
-        assert_eq!(all.words(), "anybody who subscribes, adds projects, changes a plan, accepts a contract or publishes");
+        assert_eq!(
+            all.words(),
+            "anybody who subscribes, adds projects, changes a plan, accepts a contract, changes the level of a service or publishes"
+        );
     }
 }

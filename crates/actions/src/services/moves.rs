@@ -9,7 +9,7 @@ use stoa_domain::{
     ids::{OrganizationId, ServiceId},
     organizations::Key,
     permissions::{Permission, Verdict},
-    policies::{Need, Wish},
+    policies::{Monthly, Need, Wish},
     requests::{Asked, Request, RequestKind, Step},
     services::{
         Circumstances, Deprecation, Lack, Service, ServiceMove, ServiceState, ServiceSuspension, WrongServiceState, blocking,
@@ -289,7 +289,11 @@ async fn need_to_publish(act: &mut Act, service: &Service, verdict: Verdict) -> 
     let contract = services::find_contract(&mut act.tx, service.provider, service.contract).await?;
     let permissions = contract.map(|contract| contract.permissions).unwrap_or_default();
     let policy = policies::find(&mut act.tx, service.provider).await?;
-    Ok(policy.need(&Wish { role: seat.role, verdict, kind: RequestKind::Publish, monthly: None, permissions: &permissions }))
+    let plans = services::list_plans(&mut act.tx, service.provider, service.contract).await?;
+    // A rule's price is reached where any plan reaches it.
+    let prices = plans.iter().map(|kept| Some(Monthly::of(&kept.plan, 1)));
+    let need = |monthly| policy.need(&Wish { role: seat.role, verdict, kind: RequestKind::Publish, monthly, permissions: &permissions });
+    Ok(prices.map(need).find(Need::is_needed).unwrap_or_else(|| need(None)))
 }
 
 /// Publishes a service, or sends it to review where the operator wants that. The caller has decided that it may be: a

@@ -34,6 +34,15 @@ impl Terms {
         Self { monthly: Some(Monthly::of(plan, projects)), permissions: permissions.to_vec() }
     }
 
+    /// Those of what follows a change to a level, for so many projects.
+    pub(crate) fn at_level(level: Level, plan: &Plan, permissions: &[DataPermission], projects: usize) -> Self {
+        let monthly = match level {
+            Level::Organization => Monthly::of(plan, projects),
+            Level::Project => Monthly::of_each(plan, projects),
+        };
+        Self { monthly: Some(monthly), permissions: permissions.to_vec() }
+    }
+
     /// The wish of somebody with a role.
     pub(crate) fn wish(&self, role: Role, verdict: Verdict, kind: RequestKind) -> Wish<'_> {
         Wish { role, verdict, kind, monthly: self.monthly, permissions: &self.permissions }

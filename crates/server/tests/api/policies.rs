@@ -99,6 +99,48 @@ api_tests! {
         assert_eq!(trade.sam.get(&format!("/api/v1/marketplace/{draft}")).await.expect(200)["name"], "Second");
     }
 
+    async fn a_change_of_level_is_judged_by_all_that_will_be_paid(app: &TestApp) {
+        let trade = Trade::new(app).await;
+        for number in 4..=20 {
+            trade.project(&format!("P{number}")).await;
+        }
+        let service = trade.service("Forecast", "public").await;
+        trade.active(&service, all()).await;
+        set(&trade.mia, large("100")).await.expect(200);
+        let plans = json!([{"name": "Basic", "currency": "EUR", "monthly": "31"}]);
+        let body = json!({"level": "project", "permissions": ["resources:read"], "plans": plans, "notice_until": "2026-06-01T00:00:00Z"});
+        let contract = trade.pia.post(&format!("/api/v1/services/{service}/contracts"), body).await.expect(201)["id"].clone();
+        let accept = |body: Value| { let mia = trade.mia.clone(); async move {
+            mia.post("/api/v1/organizations/grid/level-changes", body).await
+        } };
+        let asked = accept(json!({"service": service, "contract": contract})).await.expect(202);
+        let request = trade.vic.get(&format!("/api/v1/requests/{}", asked["request"].as_str().unwrap())).await.expect(200);
+        let rule = "Large: EUR 100.00 a month or more needs another person's approval; this comes to EUR 620.00 a month";
+        assert_eq!(request["rule"], rule);
+        // Three subscriptions of 31 are below it.
+        decide(&trade.mia, &id(&request), "withdraw").await.expect(200);
+        let some = json!({"service": service, "contract": contract, "projects": ["north", "south", "east"]});
+        assert_eq!(accept(some).await.expect(201)["change"]["parts"].as_array().unwrap().len(), 3);
+    }
+
+    async fn publishing_waits_where_any_plan_reaches_the_price_of_a_rule(app: &TestApp) {
+        let trade = Trade::new(app).await;
+        let policy = "/api/v1/organizations/borealis/policy";
+        let rules = |amount: &str| json!({"rules": [{"name": "Dear", "kinds": ["publish"], "monthly_from": [{"amount": amount, "currency": "EUR"}]}]});
+        let made = trade.pia.put(policy, rules("30")).await.expect(200);
+        assert_eq!(made["rules"][0]["words"], "anybody who publishes a service, for fees of EUR 30.00 a month or more");
+        let draft = trade.draft("Forecast", "public", "organization", &["Basic"]).await;
+        let plans = json!([{"name": "Basic", "currency": "EUR", "monthly": "10"}, {"name": "Plus", "currency": "EUR", "monthly": "25", "monthly_per_project": "5"}]);
+        let contract = json!({"level": "organization", "permissions": ["resources:read"], "plans": plans});
+        trade.pia.post(&format!("/api/v1/services/{draft}/contracts"), contract).await.expect(201);
+        let asked = trade.pia.post(&format!("/api/v1/services/{draft}/publish"), json!({})).await.expect(202);
+        let request = trade.pia.get(&format!("/api/v1/requests/{}", id(&asked["request"]))).await.expect(200);
+        assert!(request["rule"].as_str().unwrap().ends_with("this comes to EUR 30.00 a month"), "{request}");
+        decide(&trade.pia, &id(&request), "withdraw").await.expect(200);
+        trade.pia.put(policy, rules("30.01")).await.expect(200);
+        trade.pia.post(&format!("/api/v1/services/{draft}/publish"), json!({})).await.expect(200);
+    }
+
     async fn a_rule_made_meanwhile_asks_the_organization_itself_before_it_happens(app: &TestApp) {
         let trade = Trade::new(app).await;
         let service = trade.service("Forecast", "on_request").await;
