@@ -4,6 +4,7 @@
 //! consent to it is given for all subscriptions of the service together, for all or some of their projects, and makes the
 //! subscriptions that follow. Until the switch, and again after an undo, the subscriptions of before hold the projects.
 
+mod budgets;
 mod details;
 mod moves;
 mod preview;
@@ -56,7 +57,7 @@ const NOTE: usize = crate::subscriptions::NOTE;
 pub struct Accepting {
     /// The service, by handle or id.
     pub service: String,
-    /// The contract that was read; it must still be the one that is offered. Any when absent.
+    /// The contract that was read; required, and it must still be the one that is offered.
     pub contract: Option<String>,
     /// The only projects that go along, by handle or id; all when absent.
     pub projects: Option<Vec<String>>,
@@ -125,15 +126,13 @@ pub async fn accept(act: &mut Act, org: &Key<OrganizationId>, given: &Accepting)
         return Err(handovers::moved());
     }
     let mut faults = Faults::new();
-    if let Some(read) = given.contract.as_deref().map(str::trim).filter(|read| !read.is_empty()) {
-        match read.parse::<ContractId>() {
-            Ok(id) if id == source.contract.id => {}
-            Ok(_) => {
-                let detail = format!("another contract is offered meanwhile ({}); read what it changes", source.contract.id);
-                return Err(Error::conflict("offer_changed", detail));
-            }
-            Err(_) => faults.add("/contract", "write the id of the contract that you read, ctr_…"),
+    match given.contract.as_deref().map(str::trim).unwrap_or_default().parse::<ContractId>() {
+        Ok(id) if id == source.contract.id => {}
+        Ok(_) => {
+            let detail = format!("another contract is offered meanwhile ({}); read what it changes", source.contract.id);
+            return Err(Error::conflict("offer_changed", detail));
         }
+        Err(_) => faults.add("/contract", "write the id of the contract that you read and accept, ctr_…; the dry run names it"),
     }
     let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
     let projects = chosen(&source, &candidates, given.projects.as_deref(), &mut faults);

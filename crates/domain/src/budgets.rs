@@ -1,5 +1,7 @@
 //! Budgets: what a subscription may cost in a calendar month before it is held up.
 
+use rust_decimal::{Decimal, RoundingStrategy};
+
 use crate::{
     amounts::Cost,
     ids::{OrganizationId, SubscriptionId, UserId},
@@ -72,6 +74,102 @@ impl Budget {
     }
 }
 
+/// What becomes of budgets where other subscriptions follow those that have them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CarriedBudget {
+    /// One follows one, with the same budget.
+    Same(Money),
+    /// One follows several, with the sum of their budgets.
+    Summed(Money),
+    /// Several follow one, each with an equal part, so that together they may not cost more.
+    Divided {
+        /// The budget.
+        of: Money,
+        /// The part of each.
+        each: Money,
+        /// How many follow.
+        among: usize,
+    },
+    /// Nothing is carried over.
+    Lost {
+        /// The budgets.
+        of: Vec<Money>,
+        /// Why, as it continues “because …”.
+        why: &'static str,
+    },
+}
+
+impl CarriedBudget {
+    /// The budget of one subscription with prices in `currency` that follows others; an entry for each of those, with its
+    /// budget if it has one. `None` where none has.
+    pub fn merged(budgets: &[Option<Money>], currency: Currency) -> Option<Self> {
+        let of: Vec<Money> = budgets.iter().copied().flatten().collect();
+        let first = *of.first()?;
+        let lost = |why| Some(Self::Lost { of: of.clone(), why });
+        if of.len() < budgets.len() {
+            return lost("not all subscriptions of before have one");
+        }
+        if of.iter().any(|one| one.currency() != currency) {
+            return lost("the new prices are in another currency");
+        }
+        if of.len() == 1 {
+            return Some(Self::Same(first));
+        }
+        let sum = of.iter().try_fold(Decimal::ZERO, |sum, one| sum.checked_add(one.amount()));
+        sum.map_or_else(|| lost("their sum is too large"), |sum| Some(Self::Summed(Money::new(sum, currency))))
+    }
+
+    /// The budget of each of so many subscriptions with prices in `currency` that follow one with a budget.
+    pub fn divided(of: Money, among: usize, currency: Currency) -> Self {
+        let lost = |why| Self::Lost { of: vec![of], why };
+        if of.currency() != currency {
+            return lost("the new prices are in another currency");
+        }
+        if among == 1 {
+            return Self::Same(of);
+        }
+        let part = of.amount().checked_div(Decimal::from(among)).unwrap_or_default();
+        let each = part.round_dp_with_strategy(currency.minor_places(), RoundingStrategy::ToZero);
+        if each.is_zero() {
+            return lost("it is too small to be divided");
+        }
+        Self::Divided { of, each: Money::new(each, currency), among }
+    }
+
+    /// What each subscription that follows may cost; `None` where nothing is carried over.
+    pub fn each(&self) -> Option<Money> {
+        match self {
+            Self::Same(each) | Self::Summed(each) | Self::Divided { each, .. } => Some(*each),
+            Self::Lost { .. } => None,
+        }
+    }
+
+    /// A sentence that tells it.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Same(budget) => format!("The budget of {} a month goes along.", budget.exact()),
+            Self::Summed(sum) => {
+                format!("The subscription that follows has a budget of {} a month, the sum of those of before.", sum.exact())
+            }
+            Self::Divided { of, each, among } => {
+                format!(
+                    "The budget of {} a month is divided: each of the {among} subscriptions that follow has {}.",
+                    of.exact(),
+                    each.exact()
+                )
+            }
+            Self::Lost { of, why } => {
+                let (noun, verb) = if of.len() == 1 { ("budget", "is") } else { ("budgets", "are") };
+                let amounts: Vec<_> = of.iter().map(|one| one.exact()).collect();
+                format!(
+                    "The {noun} of {} a month {verb} not carried over, because {why}. Set a budget for what follows.",
+                    amounts.join(" and ")
+                )
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +198,30 @@ mod tests {
         let used = |spent: &str| budget("10").is_used_up(spent.parse().unwrap()).unwrap();
         assert_eq!((used("9.999999999"), used("10"), used("11"), used("-3")), (false, true, true, false));
         assert!(budget("11").allows_more_than(&budget("10")) && !budget("10").allows_more_than(&budget("10")));
+    }
+
+    #[test]
+    fn what_follows_may_never_cost_more_than_what_it_follows() {
+        let money = |text: &str, code: &str| check_amount(text, code.parse().unwrap()).unwrap();
+        let eur = "EUR".parse().unwrap();
+        let merged = |budgets: &[Option<Money>]| CarriedBudget::merged(budgets, eur).map(|found| found.words());
+        let (ten, five) = (Some(money("10", "EUR")), Some(money("5.50", "EUR")));
+        assert_eq!(merged(&[]), None);
+        assert_eq!(merged(&[None, None]), None);
+        assert_eq!(merged(&[ten]).unwrap(), "The budget of EUR 10.00 a month goes along.");
+        let sum = "The subscription that follows has a budget of EUR 15.50 a month, the sum of those of before.";
+        assert_eq!(merged(&[ten, five]).unwrap(), sum);
+        let lost = "The budgets of EUR 10.00 and EUR 5.50 a month are not carried over, because not all subscriptions of before have one. \
+                    Set a budget for what follows.";
+        assert_eq!(merged(&[ten, None, five]).unwrap(), lost);
+        assert!(merged(&[ten, Some(money("5", "USD"))]).unwrap().contains("another currency"));
+
+        let divided = |budget: Money, among| CarriedBudget::divided(budget, among, eur);
+        assert_eq!(divided(money("10", "EUR"), 3).each(), Some(money("3.33", "EUR")));
+        let words = "The budget of EUR 10.00 a month is divided: each of the 3 subscriptions that follow has EUR 3.33.";
+        assert_eq!(divided(money("10", "EUR"), 3).words(), words);
+        assert_eq!(divided(money("10", "EUR"), 1), CarriedBudget::Same(money("10", "EUR")));
+        assert_eq!(divided(money("0.02", "EUR"), 3).each(), None);
+        assert_eq!(divided(money("10", "USD"), 2).each(), None);
     }
 }

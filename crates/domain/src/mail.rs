@@ -154,6 +154,9 @@ pub enum Mail {
         level: Level,
         /// Until when it can be undone.
         until: Option<Ts>,
+        /// What became of budgets, a sentence each; for those who subscribe.
+        #[serde(default)]
+        budgets: Vec<String>,
         /// Who did it.
         by: String,
         /// Where it is looked at.

@@ -6,7 +6,7 @@ use stoa_domain::{
     money::Money,
 };
 
-use crate::{Conn, Row, StoreError, Tx, params};
+use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
 
 const COLUMNS: &str = "b.organization_id, b.subscription_id, b.amount, b.currency, b.set_by, b.set_at";
 
@@ -23,6 +23,34 @@ fn budget(row: &Row) -> Result<Budget, StoreError> {
 pub async fn find(conn: &mut Conn, organization: OrganizationId, subscription: SubscriptionId) -> Result<Option<Budget>, StoreError> {
     let sql = format!("select {COLUMNS} from budgets b where b.organization_id = $1 and b.subscription_id = $2");
     conn.fetch_optional(&sql, params![organization, subscription]).await?.as_ref().map(budget).transpose()
+}
+
+/// The budgets of some subscriptions of an organization.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of(conn: &mut Conn, organization: OrganizationId, ids: &[SubscriptionId]) -> Result<Vec<Budget>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let some = placeholders(2, ids.len());
+    let sql = format!("select {COLUMNS} from budgets b where b.organization_id = $1 and b.subscription_id in ({some})");
+    let values: Vec<Value> = std::iter::once(Value::from(organization)).chain(ids.iter().map(Value::from)).collect();
+    conn.fetch_all(&sql, &values).await?.iter().map(budget).collect()
+}
+
+/// Adds budgets of subscriptions that have none, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_many(tx: &mut Tx, new: &[Budget]) -> Result<(), StoreError> {
+    let row = |one: &Budget| {
+        let (amount, currency) = (one.amount.amount().to_string(), one.amount.currency());
+        values![one.organization, one.subscription, amount, currency.code(), one.set_by, one.set_at]
+    };
+    let head = "insert into budgets (organization_id, subscription_id, amount, currency, set_by, set_at)";
+    tx.insert_many(head, 6, &new.iter().map(row).collect::<Vec<_>>(), "").await?;
+    Ok(())
 }
 
 /// Sets the budget of a subscription, in place of the one it has.

@@ -13,7 +13,7 @@ use stoa_domain::{
     permissions::{Permission, Verdict, verdict},
     services::Level,
     subscriptions::{Subscription, SubscriptionState},
-    suspensions::Cause,
+    suspensions::{Cause, Suspension},
 };
 use stoa_store::{
     Conn,
@@ -23,7 +23,7 @@ use stoa_store::{
     services, subscriptions, suspensions,
 };
 
-use super::{Details, tell};
+use super::{Details, budgets, tell};
 use crate::{
     Act, Caller, Error, Result, Stoa, handovers, requests, seats,
     subscriptions::{held_up, permission_of, state_at},
@@ -147,8 +147,10 @@ async fn switch_now(act: &mut Act, mut change: LevelChange) -> Result<Option<Det
     withdraw_requests(act, change.organization, &olds, "another subscription stands in for this one since a change of level").await?;
     (change.switched_at, change.switched_by) = (Some(now), by);
     kept::set_state(&mut act.tx, &change).await?;
+    let budgets = budgets::carry(act, &change, &going).await?;
     let left_behind: BTreeSet<_> = staying.iter().map(|part| part.old).collect();
-    tell(act, change, EventKind::LevelChangeSwitched, json!({"left_behind": left_behind})).await.map(Some)
+    let told = json!({"left_behind": left_behind, "budgets": budgets});
+    tell(act, change, EventKind::LevelChangeSwitched, told).await.map(Some)
 }
 
 /// What cannot go along is no part of the change any more: the offer waits again, and what should have followed ends.
@@ -191,15 +193,15 @@ async fn undo_now(act: &mut Act, mut change: LevelChange, level: Level, step: Le
     let sides = Sides::read(act, &change).await?;
     let by = act.caller.user_id().ok();
     let olds: BTreeSet<_> = sides.parts.iter().map(|part| part.old).collect();
-    let over = match before {
+    let (over, budgets) = match before {
         LevelChangeState::Switched => go_back(act, &change, &sides, level).await?,
-        _ => BTreeSet::new(),
+        _ => (BTreeSet::new(), Vec::new()),
     };
     let news = ids(sides.news.keys());
     grants::close_all_of(&mut act.tx, change.organization, &news, now).await?;
     let ending: Vec<_> = sides.news.values().filter(|one| one.state.is_live()).map(|one| one.id).collect();
-    if before == LevelChangeState::Switched {
-        // The day belongs to those of before, and so does its fee.
+    if before == LevelChangeState::Switched && over.len() < olds.len() {
+        // The day belongs to those of before that go on, and so does its fee.
         let held: Vec<_> = ending.iter().map(|id| held_up(act, change.organization, *id, Cause::LevelChange, "", by)).collect();
         suspensions::insert_many(&mut act.tx, &held).await?;
     }
@@ -209,7 +211,7 @@ async fn undo_now(act: &mut Act, mut change: LevelChange, level: Level, step: Le
     offer_again(act, &change, &going_on).await?;
     (change.undone_at, change.undone_by) = (Some(now), by);
     kept::set_state(&mut act.tx, &change).await?;
-    tell(act, change, EventKind::LevelChangeUndone, json!({"was": before, "ended": over})).await
+    tell(act, change, EventKind::LevelChangeUndone, json!({"was": before, "ended": over, "budgets": budgets})).await
 }
 
 /// The contract waits for consent again, or the newer one does that came meanwhile.
@@ -224,8 +226,9 @@ async fn offer_again(act: &mut Act, change: &LevelChange, olds: &[SubscriptionId
     Ok(())
 }
 
-/// Gives the projects back to the subscriptions of before. Answers which of them end, because nothing of them is left.
-async fn go_back(act: &mut Act, change: &LevelChange, sides: &Sides, level: Level) -> Result<BTreeSet<SubscriptionId>> {
+/// Gives the projects back to the subscriptions of before. Answers which of them end, because nothing of them is left, and
+/// what becomes of budgets.
+async fn go_back(act: &mut Act, change: &LevelChange, sides: &Sides, level: Level) -> Result<(BTreeSet<SubscriptionId>, Vec<String>)> {
     let now = act.now();
     let by = act.caller.user_id().ok();
     if let Some(one) = sides.news.values().find(|one| state_at(one, now).in_force() && one.ends_at.is_some()) {
@@ -239,13 +242,17 @@ async fn go_back(act: &mut Act, change: &LevelChange, sides: &Sides, level: Leve
     let back: Vec<&Part> = sides.parts.iter().filter(still).collect();
     let going_on: BTreeSet<_> = back.iter().map(|part| part.old).collect();
     let over: BTreeSet<_> = sides.olds.keys().copied().filter(|id| !going_on.contains(id)).collect();
-    suspensions::lift_cause(&mut act.tx, change.organization, &ids(sides.olds.keys()), Cause::LevelChange, now, by).await?;
-    // Whoever paused a subscription that followed has paused what it stands for.
+    // What ends here was an alias to its end, so that no fee of this day is its.
+    suspensions::lift_cause(&mut act.tx, change.organization, &ids(&going_on), Cause::LevelChange, now, by).await?;
+    // Whoever paused a subscription that followed has paused what it stands for, from then on.
     let mut held = BTreeMap::new();
     for part in &back {
-        for one in causes.iter().filter(|one| one.subscription == part.new && one.cause != Cause::LevelChange) {
-            held.entry((part.old, one.cause))
-                .or_insert_with(|| held_up(act, change.organization, part.old, one.cause, &one.reason, one.set_by));
+        // A budget that is used up holds up nothing but what has it.
+        for one in causes.iter().filter(|one| one.subscription == part.new && !matches!(one.cause, Cause::LevelChange | Cause::Budget)) {
+            held.entry((part.old, one.cause)).or_insert_with(|| Suspension {
+                since: one.since,
+                ..held_up(act, change.organization, part.old, one.cause, &one.reason, one.set_by)
+            });
         }
     }
     let paused: BTreeSet<_> = held.keys().map(|(id, _)| *id).collect();
@@ -256,7 +263,8 @@ async fn go_back(act: &mut Act, change: &LevelChange, sides: &Sides, level: Leve
     grants::close_all_of(&mut act.tx, change.organization, &gone, now).await?;
     subscriptions::set_states(&mut act.tx, change.organization, &gone, SubscriptionState::Ended, Some(now)).await?;
     keep_reductions(act, change, sides, &back, level).await?;
-    Ok(over)
+    let back: Vec<Part> = back.into_iter().copied().collect();
+    Ok((over, budgets::given_back(act, change, &back).await?))
 }
 
 /// Purpose and end of a grant, and projects that were taken out, are as they were made meanwhile.

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use stoa_domain::{
     amounts::Cost,
+    budgets::CarriedBudget,
     contracts::NewContract,
     costs::{DailyQuantity, PlanSince, RatingError, SubscriptionTerms, rate},
-    ids::{OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId},
+    ids::{ContractId, OrganizationId, PlanId, ProjectId, ServiceId, SubscriptionId},
     meters::Plan,
     money::Currency,
     offers::PlanPaths,
@@ -19,14 +20,14 @@ use stoa_domain::{
     time::{Day, Span, Ts},
 };
 use stoa_store::{
-    Conn, grants, offers,
+    Conn, budgets, grants, offers,
     organizations::{self, Named},
     services::{self, KeptPlan},
     subscriptions::{self, Offer},
     usage::{self, Daily},
 };
 
-use super::leads_to;
+use super::{budgets::carried, leads_to};
 use crate::{
     Act, Caller, Error, Result,
     costs::too_large,
@@ -57,6 +58,8 @@ pub struct OutlookPart {
 pub struct Outlook {
     /// The organization.
     pub organization: Named,
+    /// The contract; `None` where it is only drafted.
+    pub contract: Option<ContractId>,
     /// Until when it may be accepted, and undone; `None` for a contract that is not offered yet.
     pub until: Option<Ts>,
     /// What would go along.
@@ -77,6 +80,8 @@ pub struct Outlook {
     pub after: Option<(Currency, Cost)>,
     /// Meters on which something was reported in that month and that the plan does not have.
     pub meters_lost: Vec<String>,
+    /// What becomes of budgets if all goes along, in sentences; told to the organization alone.
+    pub budgets: Vec<String>,
 }
 
 /// The change of level that a service offers to an organization.
@@ -101,6 +106,7 @@ struct Proposed<'a> {
     plans: &'a [KeptPlan],
     paths: &'a PlanPaths,
     until: Option<Ts>,
+    drafted: bool,
 }
 
 /// What the present contract of a service would change for a page of the organizations with subscriptions at the other
@@ -119,7 +125,7 @@ pub async fn outlooks(
     let contract = services::find_contract(conn, service.provider, service.contract).await?.ok_or(Error::NotFound("contract"))?;
     let plans = services::list_plans(conn, service.provider, contract.id).await?;
     let terms = offers::terms(conn, service.provider, contract.id).await?;
-    let proposed = Proposed { service, contract: &contract, plans: &plans, paths: &terms.paths, until: terms.notice_until };
+    let proposed = Proposed { service, contract: &contract, plans: &plans, paths: &terms.paths, until: terms.notice_until, drafted: false };
     let at_other = subscriptions::list_at_other_level(conn, service, contract.level, None, after, limit).await?;
     let found = of_subscriptions(conn, caller.now, &proposed, at_other).await?;
     Ok((contract, found))
@@ -145,7 +151,7 @@ pub async fn draft_outlooks(
     let draft = faults.or(draft)?;
     let (contract, plans) = crate::services::mint_contract(act, service.id, 0, draft);
     let paths = PlanPaths(paths);
-    let proposed = Proposed { service: &service, contract: &contract, plans: &plans, paths: &paths, until: None };
+    let proposed = Proposed { service: &service, contract: &contract, plans: &plans, paths: &paths, until: None, drafted: true };
     let at_other = subscriptions::list_at_other_level(&mut act.tx, &service, contract.level, None, after, limit).await?;
     let now = act.now();
     let found = of_subscriptions(&mut act.tx, now, &proposed, at_other).await?;
@@ -167,9 +173,25 @@ pub async fn own_outlooks(conn: &mut Conn, caller: &Caller, org: &Key<Organizati
     let mut at_other = subscriptions::list_at_other_level(conn, &service, contract.level, Some(seat.organization.id), None, 1).await?;
     at_other.retain(|one| waiting.iter().any(|offer| offer.subscription == one.id));
     let until = waiting.iter().filter_map(|offer| offer.until).min();
-    let proposed = Proposed { service: &service, contract: &contract, plans: &plans, paths: &terms.paths, until };
-    let outlook = of_subscriptions(conn, caller.now, &proposed, at_other).await?.pop();
+    let proposed = Proposed { service: &service, contract: &contract, plans: &plans, paths: &terms.paths, until, drafted: false };
+    let mut outlook = of_subscriptions(conn, caller.now, &proposed, at_other).await?.pop();
+    if let Some(outlook) = &mut outlook {
+        outlook.budgets = budgets_of(conn, outlook, contract.level, &plans).await?;
+    }
     Ok(Own { seat, service, contract, plans, outlook })
+}
+
+/// What would become of the budgets of what goes along, in sentences.
+async fn budgets_of(conn: &mut Conn, outlook: &Outlook, level: Level, plans: &[KeptPlan]) -> Result<Vec<String>> {
+    let mut going: BTreeMap<SubscriptionId, usize> = BTreeMap::new();
+    for part in outlook.parts.iter().filter(|part| part.state == SubscriptionState::Active) {
+        *going.entry(part.subscription).or_default() += 1;
+    }
+    let budgets = budgets::of(conn, outlook.organization.id, &Vec::from_iter(going.keys().copied())).await?;
+    let budgets = budgets.into_iter().map(|one| (one.subscription, one.amount)).collect();
+    let Some(prices) = outlook.plan.as_ref().or_else(|| plans.first()) else { return Ok(Vec::new()) };
+    let carried = carried(level, &going, &budgets, prices.plan.currency);
+    Ok(carried.values().map(CarriedBudget::words).collect())
 }
 
 /// The outlooks of all organizations whose subscriptions these are, in a fixed number of statements.
@@ -260,6 +282,7 @@ impl Compared<'_> {
         let meters_lost = plan.as_ref().map(|kept| self.meters_lost(&kept.plan)).unwrap_or_default();
         Ok(Outlook {
             organization,
+            contract: (!self.proposed.drafted).then_some(self.proposed.contract.id),
             until: self.proposed.until,
             follow,
             gained: gained.into_iter().collect(),
@@ -268,6 +291,7 @@ impl Compared<'_> {
             before,
             after,
             meters_lost,
+            budgets: Vec::new(),
             plan,
             parts,
         })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use stoa_domain::{
     events::{Event, EventFilter, EventKind},
     ids::{InvitationId, MailId, OrganizationId, UserId},
@@ -225,6 +226,13 @@ fn is_told(event: &Event) -> bool {
 
 /// Whether the maintainers of an organization are told of an event of a subscription: a contract waits for them or they missed
 /// it, a change of level goes on, a budget is used up, it waits to be set up or that is done.
+/// What became of budgets with a change of level, where the log is that of the organization whose they are.
+fn budgets_told(event: &Event, data: &Value) -> Vec<String> {
+    let own = data["organization"]["id"] == event.organization.to_string();
+    let told = data["budgets"].as_array().into_iter().flatten().filter(|_| own);
+    told.filter_map(|words| words.as_str().map(str::to_owned)).collect()
+}
+
 fn is_about_a_contract(event: &Event) -> bool {
     match event.kind.parse::<EventKind>() {
         // For a change of level one subscription of the organization speaks for all.
@@ -337,6 +345,7 @@ impl Context<'_> {
                 state: data["state"].as_str().and_then(|word| word.parse().ok()).unwrap_or(LevelChangeState::Accepted),
                 level: data["level"].as_str().and_then(|word| word.parse().ok()).unwrap_or(Level::Organization),
                 until: data["until"].as_str().and_then(|until| until.parse().ok()),
+                budgets: budgets_told(event, &data),
                 by: self.by(event),
                 link,
             },

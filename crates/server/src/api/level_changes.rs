@@ -147,6 +147,9 @@ impl From<OutlookPart> for OutlookPartView {
 pub struct OutlookView {
     /// The organization.
     pub organization: OrganizationRef,
+    /// The contract, `ctr_…`, which a consent names; `null` where it is only drafted.
+    #[schema(value_type = Option<String>)]
+    pub contract: Option<ContractId>,
     /// Until when it may be accepted, and undone; `null` for a contract that is not offered yet.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Ts>,
@@ -171,12 +174,15 @@ pub struct OutlookView {
     pub cost_after: Option<AmountView>,
     /// Meters on which something was reported in that month and that the plan does not have.
     pub meters_lost: Vec<String>,
+    /// What becomes of budgets if all goes along, a sentence each; told to the organization alone.
+    pub budgets: Vec<String>,
 }
 
 impl From<Outlook> for OutlookView {
     fn from(outlook: Outlook) -> Self {
         Self {
             organization: outlook.organization.into(),
+            contract: outlook.contract,
             until: outlook.until,
             parts: outlook.parts.into_iter().map(OutlookPartView::from).collect(),
             subscriptions_after: outlook.follow,
@@ -187,6 +193,7 @@ impl From<Outlook> for OutlookView {
             cost_before: outlook.before.into_iter().map(|(currency, amount)| AmountView { amount, currency }).collect(),
             cost_after: outlook.after.map(|(currency, amount)| AmountView { amount, currency }),
             meters_lost: outlook.meters_lost,
+            budgets: outlook.budgets,
         }
     }
 }
@@ -216,7 +223,7 @@ pub struct AcceptBody {
     /// The service, by handle or id.
     #[serde(default)]
     pub service: String,
-    /// The contract that was read; refused when another one is offered meanwhile.
+    /// The contract that was read and is accepted, `ctr_…`; required, and refused when another one is offered meanwhile.
     #[serde(default)]
     pub contract: Option<String>,
     /// The only projects that go along, by handle or id; all when absent. What does not go along keeps its subscription until

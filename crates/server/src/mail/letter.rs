@@ -264,7 +264,7 @@ fn of_organization(mail: &Mail) -> Letter {
             Some(("Look at the subscription", link)),
             &[],
         ),
-        Mail::LevelChanged { service, subscriber, state, level, until, by, link, .. } => {
+        Mail::LevelChanged { service, subscriber, state, level, until, budgets, by, link, .. } => {
             let until = until.map(moment).unwrap_or_default();
             let (first, then) = match state {
                 LevelChangeState::Accepted => (
@@ -288,7 +288,8 @@ fn of_organization(mail: &Mail) -> Letter {
                     "The subscriptions of before are over. Their ids go on answering as aliases.".to_owned(),
                 ),
             };
-            letter_of(&[first, then], Some(("Look at the change", link)), &[])
+            let told: Vec<String> = [first, then].into_iter().chain(budgets.iter().cloned()).collect();
+            letter_of(&told, Some(("Look at the change", link)), &[])
         }
         Mail::ContractLapsed { organization, service, provider, link } => letter_of(
             &[

@@ -241,7 +241,12 @@ pub(crate) fn rows() -> Vec<Row> {
         row(delete.clone(), "/api/v1/organizations/{org}/subscriptions/{subscription}/budget", MAINTAIN),
         row(get.clone(), "/api/v1/organizations/{org}/level-changes", ALL),
         Row { query: "?service={moving}", ..row(get.clone(), "/api/v1/organizations/{org}/level-changes/outlook", ALL) },
-        with(post.clone(), "/api/v1/organizations/{org}/level-changes", ALL, |world| json!({"service": world.moving})),
+        with(
+            post.clone(),
+            "/api/v1/organizations/{org}/level-changes",
+            ALL,
+            |world| json!({"service": world.moving, "contract": world.moved_to}),
+        ),
         row(get.clone(), "/api/v1/level-changes/{change}", ALL),
         row(post.clone(), "/api/v1/level-changes/{change}/switch", MAINTAIN),
         row(post.clone(), "/api/v1/level-changes/{change}/undo", MAINTAIN),
@@ -332,7 +337,9 @@ pub(crate) struct World {
     /// The code of its mail domain, grid.example, which is not verified yet.
     code: String,
     delegation: String,
+    /// A service that changes its level, and the contract at the other one.
     moving: String,
+    moved_to: String,
     change: String,
     /// A service with an application of its own, which can be handed over.
     given: String,
@@ -405,6 +412,7 @@ impl World {
             code,
             delegation: String::new(),
             moving: String::new(),
+            moved_to: String::new(),
             change: String::new(),
             given: String::new(),
             taken: String::new(),
@@ -442,9 +450,13 @@ impl World {
         world.request = text(&request["request"], "id");
         world.hold().await;
         world.set_up().await;
-        world.moving = world.moving("Moving service").await;
-        let moved = world.moving("Moved service").await;
-        let accepted = world.maintainer.post("/api/v1/organizations/grid/level-changes", json!({"service": moved})).await.expect(201);
+        (world.moving, world.moved_to) = world.moving("Moving service").await;
+        let (moved, contract) = world.moving("Moved service").await;
+        let accepted = world
+            .maintainer
+            .post("/api/v1/organizations/grid/level-changes", json!({"service": moved, "contract": contract}))
+            .await
+            .expect(201);
         world.change = text(&accepted["change"], "id");
         let lock = json!({"service": world.open_service});
         world.lock = text(&world.maintainer.post("/api/v1/organizations/grid/projects/north/locks", lock).await.expect(201), "id");
@@ -509,7 +521,7 @@ impl World {
     }
 
     /// A service at project level that is subscribed for a project and offers to change its level.
-    async fn moving(&self, name: &str) -> String {
+    async fn moving(&self, name: &str) -> (String, String) {
         let m = &self.maintainer.client;
         let mut body = self.new_service(name);
         body["contract"]["level"] = json!("project");
@@ -519,8 +531,8 @@ impl World {
         m.post("/api/v1/organizations/grid/subscriptions", subscribe).await.expect(201);
         let mut contract = self.new_contract();
         contract["notice_until"] = json!("2027-01-01T00:00:00Z");
-        m.post(&format!("/api/v1/services/{service}/contracts"), contract).await.expect(201);
-        service
+        let contract = text(&m.post(&format!("/api/v1/services/{service}/contracts"), contract).await.expect(201), "id");
+        (service, contract)
     }
 
     pub(crate) async fn draft(&self, name: &str) -> String {

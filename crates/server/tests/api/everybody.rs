@@ -267,8 +267,10 @@ impl<'a> World<'a> {
             let body = self.terms(level, dice);
             return Some(self.trade.pia.post(&format!("/api/v1/services/{}/contracts", self.local), body).await);
         }
-        let some = json!({"service": self.local, "projects": [self.one_project(dice)]});
-        let body = if dice.roll(3) == 0 { some } else { json!({"service": self.local}) };
+        let read = self.trade.pia.get(&format!("/api/v1/services/{}", self.local)).await;
+        let contract = read.json()["contract"]["id"].clone();
+        let some = json!({"service": self.local, "contract": contract, "projects": [self.one_project(dice)]});
+        let body = if dice.roll(3) == 0 { some } else { json!({"service": self.local, "contract": contract}) };
         Some(who.post("/api/v1/organizations/grid/level-changes", body).await)
     }
 

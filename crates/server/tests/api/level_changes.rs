@@ -72,7 +72,8 @@ impl Moving {
     }
 
     async fn accept(&self, who: &Person, more: Value) -> Answer {
-        let mut body = json!({"service": self.service});
+        let offered = self.trade.pia.get(&format!("/api/v1/services/{}", self.service)).await.expect(200)["contract"]["id"].clone();
+        let mut body = json!({"service": self.service, "contract": offered});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         who.post("/api/v1/organizations/grid/level-changes", body).await
     }
@@ -133,6 +134,24 @@ impl Moving {
         let read = self.trade.read(subscription).await;
         let causes = read["paused_by"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect();
         (read["state"].as_str().unwrap().to_owned(), causes)
+    }
+
+    async fn set_budget(&self, of: &str, amount: &str) {
+        let path = format!("/api/v1/organizations/grid/subscriptions/{of}/budget");
+        self.trade.mia.put(&path, json!({"amount": amount})).await.expect(200);
+    }
+
+    /// The amount of a subscription's budget.
+    async fn budget(&self, of: &str) -> Value {
+        let path = format!("/api/v1/organizations/grid/subscriptions/{of}/budget");
+        self.trade.vic.get(&path).await.expect(200)["amount"]["amount"].clone()
+    }
+
+    /// What the dry run says of budgets.
+    async fn budgets_told(&self) -> Vec<String> {
+        let path = format!("/api/v1/organizations/grid/level-changes/outlook?service={}", self.service);
+        let told = self.trade.vic.get(&path).await.expect(200)["budgets"].clone();
+        told.as_array().unwrap().iter().map(|words| words.as_str().unwrap().to_owned()).collect()
     }
 
     /// The lines of the map at an instant: service and project.
@@ -290,6 +309,108 @@ api_tests! {
         assert_eq!(moving.rows("costs", "from=2026-03-01&to=2026-04-01&group_by=component").await[0], "one_time 21");
     }
 
+    async fn an_undo_charges_no_day_on_which_nothing_was_active(app: &TestApp) {
+        let moving = Moving::offered(app).await;
+        let (trade, new) = (&moving.trade, moving.accepted().await);
+        app.clock.set("2026-05-01T12:00:00Z");
+        moving.step(&trade.mia, &new.0, "switch").await.expect(200);
+        let may = "from=2026-05-01&to=2026-06-01&group_by=component";
+        app.clock.set("2026-05-05T12:00:00Z");
+        trade.choose(&trade.rob, &new.1, json!({"mode": "selected", "projects": ["north", "south"]})).await.expect(200);
+        app.clock.set("2026-05-10T12:00:00Z");
+        // A day of 31 is one, one of 3.1 a tenth.
+        assert_eq!(moving.rows("costs", may).await, ["monthly 10"]);
+        moving.step(&trade.mia, &new.0, "undo").await.expect(200);
+        // The day goes to those of before that go on, north and south; east was taken out five days ago.
+        assert_eq!(moving.rows("costs", may).await, ["monthly 9.3"]);
+        app.clock.set("2026-05-12T12:00:00Z");
+        let again = moving.accept(&trade.mia, json!({"plan": "Basic"})).await.expect(201)["change"].clone();
+        let (change, new) = (id(&again), again["parts"][0]["to"].as_str().unwrap().to_owned());
+        moving.step(&trade.mia, &change, "switch").await.expect(200);
+        app.clock.advance(HOUR);
+        trade.pia.post(&format!("/api/v1/services/{}/subscriptions/{new}/pause", moving.service), json!({"reason": "an incident"})).await.expect(200);
+        app.clock.set("2026-05-15T12:00:00Z");
+        // Two days of north and south, and the one on which it was paused.
+        assert_eq!(moving.rows("costs", may).await, ["monthly 10.6"]);
+        moving.step(&trade.pia, &change, "undo").await.expect(200);
+        assert_eq!(moving.rows("costs", may).await, ["monthly 10.6"], "paused before and after");
+        app.clock.set("2026-05-17T12:00:00Z");
+        assert_eq!(moving.rows("costs", may).await, ["monthly 10.6"]);
+    }
+
+    async fn budgets_merge_into_their_sum_and_come_back_with_an_undo(app: &TestApp) {
+        let moving = Moving::offered(app).await;
+        let (trade, olds) = (&moving.trade, &moving.olds);
+        assert_eq!(moving.budgets_told().await, Vec::<String>::new());
+        for (old, amount) in olds.iter().zip(["10", "20.5", "30"]) {
+            moving.set_budget(old, amount).await;
+        }
+        let told = "The subscription that follows has a budget of EUR 60.50 a month, the sum of those of before.";
+        assert_eq!(moving.budgets_told().await, [told]);
+        // The provider sees no budget in its dry run.
+        let seen = trade.pia.get(&format!("/api/v1/services/{}/level-changes/outlook", moving.service)).await.expect(200);
+        assert_eq!(seen["items"][0]["budgets"], json!([]));
+        let (change, new) = moving.accepted().await;
+        assert_eq!(moving.budget(&new).await, Value::Null);
+        app.write_mails().await;
+        drop(app.mails().await);
+        moving.step(&trade.pia, &change, "switch").await.expect(200);
+        assert_eq!(moving.budget(&new).await, "60.50");
+        assert_eq!(events(&trade.vic, "grid", "level_change.switched").await[0]["data"]["budgets"], json!([told]));
+        app.write_mails().await;
+        let mails = app.mails().await;
+        let text = |to: &str| mails.iter().find(|mail| mail.to.starts_with(to)).map(|mail| mail.rendered.text.replace('\n', " "));
+        assert!(text("mia@").unwrap().contains("EUR 60.50"), "{mails:?}");
+        assert!(text("pia@").is_none_or(|text| !text.contains("EUR 60.50")), "{mails:?}");
+        // The day's 1.03 is beyond this one, which holds up what follows and nothing else.
+        moving.set_budget(&new, "0.5").await;
+        assert_eq!(moving.state(&new).await, ("suspended".to_owned(), vec!["budget".to_owned()]));
+        moving.step(&trade.mia, &change, "undo").await.expect(200);
+        for (old, amount) in olds.iter().zip(["10.00", "20.50", "30.00"]) {
+            assert_eq!((moving.state(old).await, moving.budget(old).await), (active(), json!(amount)));
+        }
+        assert_eq!(events(&trade.vic, "grid", "level_change.undone").await[0]["data"]["budgets"], json!([]));
+    }
+
+    async fn a_budget_that_can_not_be_carried_over_is_never_lost_without_a_word(app: &TestApp) {
+        let moving = Moving::offered(app).await;
+        let (trade, olds) = (&moving.trade, &moving.olds);
+        moving.set_budget(&olds[0], "10").await;
+        let told = "The budget of EUR 10.00 a month is not carried over, because not all subscriptions of before have one. Set a budget for what follows.";
+        assert_eq!(moving.budgets_told().await, [told]);
+        let (change, new) = moving.accepted().await;
+        moving.step(&trade.pia, &change, "switch").await.expect(200);
+        assert_eq!(moving.budget(&new).await, Value::Null);
+        assert_eq!(events(&trade.vic, "grid", "level_change.switched").await[0]["data"]["budgets"], json!([told]));
+        // What the side that followed was given goes with it, where what goes on has none.
+        moving.set_budget(&new, "50").await;
+        moving.step(&trade.pia, &change, "undo").await.expect(200);
+        assert_eq!((moving.budget(&olds[0]).await, moving.budget(&olds[1]).await), (json!("10.00"), Value::Null));
+        let told = &events(&trade.vic, "grid", "level_change.undone").await[0]["data"]["budgets"];
+        assert!(told[0].as_str().unwrap().starts_with("The budget of EUR 50.00 a month is not carried over"), "{told}");
+    }
+
+    async fn a_budget_is_divided_among_those_that_follow_one(app: &TestApp) {
+        let moving = Moving::offered(app).await;
+        let (trade, (change, whole)) = (&moving.trade, moving.accepted().await);
+        moving.step(&trade.mia, &change, "switch").await.expect(200);
+        moving.set_budget(&whole, "100").await;
+        app.clock.set("2026-06-01T00:00:00Z");
+        stoa_actions::jobs::tick(&app.stoa, app.stoa.clock.now()).await.unwrap();
+        let mut back = contract("project");
+        back["notice_until"] = json!("2026-09-01T00:00:00Z");
+        moving.offer(back).await.expect(201);
+        let told = "The budget of EUR 100.00 a month is divided: each of the 3 subscriptions that follow has EUR 33.33.";
+        assert_eq!(moving.budgets_told().await, [told]);
+        let split = moving.accept(&trade.mia, json!({"projects": ["north", "south", "east"]})).await.expect(201)["change"].clone();
+        moving.step(&trade.mia, &id(&split), "switch").await.expect(200);
+        for part in split["parts"].as_array().unwrap() {
+            assert_eq!(moving.budget(part["to"].as_str().unwrap()).await, "33.33");
+        }
+        moving.step(&trade.mia, &id(&split), "undo").await.expect(200);
+        assert_eq!((moving.state(&whole).await, moving.budget(&whole).await), (active(), json!("100.00")));
+    }
+
     async fn undoing_restores_what_was_and_keeps_what_was_taken_out_or_paused(app: &TestApp) {
         let moving = Moving::offered(app).await;
         let (trade, olds) = (&moving.trade, &moving.olds);
@@ -386,6 +507,12 @@ api_tests! {
         let problem = moving.accept(&trade.mia, json!({"projects": ["north", "nowhere"], "plan": "Gold", "contract": "x"})).await.expect_problem(422, "invalid");
         let pointers: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|one| one["pointer"].as_str().unwrap()).collect();
         assert_eq!(pointers, ["/contract", "/projects/1", "/plan"]);
+        for unread in [json!({"contract": null}), json!({"contract": " "})] {
+            let problem = moving.accept(&trade.mia, unread).await.expect_problem(422, "invalid");
+            assert_eq!(problem["errors"][0]["pointer"], "/contract", "{problem}");
+        }
+        let mine = trade.vic.get(&format!("/api/v1/organizations/grid/level-changes/outlook?service={}", moving.service)).await.expect(200);
+        assert_eq!(mine["contract"], contract_id, "the dry run names the contract that is accepted");
         moving.accept(&trade.mia, json!({"contract": "ctr_01h455vb4pex5vsknk084sn02q"})).await.expect_problem(409, "offer_changed");
         trade.mia.post("/api/v1/organizations/grid/level-changes", json!({"service": "unknown"})).await.expect_problem(404, "not_found");
         app.anonymous().post("/api/v1/organizations/grid/level-changes", json!({})).await.expect_problem(401, "unauthenticated");

@@ -113,6 +113,7 @@ pub(crate) fn outlook_card(outlook: &Outlook, marked: Option<&[String]>) -> Outl
     if !outlook.meters_lost.is_empty() {
         facts.push(Pair::new("Meters it does not have", outlook.meters_lost.join(", ")));
     }
+    facts.extend(outlook.budgets.iter().map(|words| Pair::new("Budget", words.as_str())));
     let olds: BTreeSet<_> =
         outlook.parts.iter().filter(|part| part.state == SubscriptionState::Active).map(|part| part.subscription).collect();
     let summary = match (olds.len(), outlook.follow) {
