@@ -22,17 +22,29 @@ const roles = ["viewer", "reviewer", "editor", "maintainer"];
 /** An installation with these people; `open` opens pages. */
 export async function settle(stoa, open) {
   for (const one of Object.values(people)) await stoa.createUser(one);
+  const apis = await apisOf(stoa, people, ["founder", ...roles]);
+  const sessions = await sessionsOf(stoa, people, roles, open);
+  let made = 0;
+  return { sessions, world: () => World.make(apis, (made += 1)) };
+}
+
+/** The API as some of the people, each with a token of their own. */
+export async function apisOf(stoa, people, keys) {
   const apis = {};
+  for (const key of keys) apis[key] = stoa.api(await stoa.token(people[key].email));
+  return apis;
+}
+
+/** The signed-in sessions of some of the people, for pages to begin with. */
+export async function sessionsOf(stoa, people, keys, open) {
   const sessions = {};
-  for (const key of ["founder", ...roles]) apis[key] = stoa.api(await stoa.token(people[key].email));
-  for (const key of roles) {
+  for (const key of keys) {
     const page = await open();
     await signIn(page, stoa, people[key]);
     sessions[key] = await page.context().storageState();
     await page.context().close();
   }
-  let made = 0;
-  return { sessions, world: () => World.make(apis, (made += 1)) };
+  return sessions;
 }
 
 /** An organization with a member in each role, a team with its editor and maintainer, and an application. */

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
 import { browserTest, openPage, startBrowser } from "../support/browser.mjs";
 import { assertAccessible, assertNoSidewaysScroll } from "../support/checks.mjs";
+import { force } from "../support/force.mjs";
 import { keyboardOf } from "../support/keyboard.mjs";
 import { procedures } from "../support/procedures.mjs";
 import { engines, startStoa } from "../support/stoa.mjs";
@@ -68,7 +69,7 @@ for (const engine of engines) {
           for (const forced of procedure.forms(world)) {
             const refused = await force(page, forced);
             assert.equal(refused.status, 403, `${forced.path} answered ${refused.status}`);
-            assert.match(refused.who, new RegExp(`These could do this for you: .*${people.founder.name}`), forced.path);
+            assert.match(refused.says, new RegExp(`These could do this for you: .*${people.founder.name}`), forced.path);
           }
           await assert.rejects(procedure.done(world, role), "nothing was done");
         });
@@ -90,15 +91,4 @@ for (const engine of engines) {
       await assertNoSidewaysScroll(page, "refusal");
     });
   });
-}
-
-/** Posts a form as the page could, with its session; answers the status and what the page of the answer says about who may. */
-function force(page, forced) {
-  return page.evaluate(async ({ path, form, multipart }) => {
-    const fields = multipart ? new FormData() : new URLSearchParams();
-    for (const [name, value] of form) fields.append(name, value);
-    const answer = await fetch(path, { method: "POST", body: fields, redirect: "manual" });
-    const html = new DOMParser().parseFromString(await answer.text(), "text/html");
-    return { status: answer.status, who: html.querySelector("main .note")?.textContent ?? "" };
-  }, forced);
 }
