@@ -67,15 +67,22 @@ pub(super) async fn card(page: &Page, conn: &mut Conn, seat: &Seat, details: &su
             (format!("{} of {} this month. {then}", spent, budget.amount.exact()).trim_end().to_owned(), used_up)
         }
     };
-    let who = || Permission::AddProjects.allowed_roles().into_iter().map(Role::with_article).collect::<Vec<_>>().join(" or ");
+    let sets = may(seat, Permission::ReduceSubscription);
+    let who = |permission: Permission| permission.allowed_roles().into_iter().map(Role::with_article).collect::<Vec<_>>().join(" or ");
+    let note = match &found {
+        _ if !open || raises => String::new(),
+        Some(_) => format!("Only {} raises or removes it.", who(Permission::AddProjects)),
+        None if sets => format!("Once there is one, only {} raises or removes it.", who(Permission::AddProjects)),
+        None => format!("Only {} sets one.", who(Permission::ReduceSubscription)),
+    };
     Ok(BudgetCard {
         text,
         used_up,
         amount: Field::new(found.as_ref().map(|one| one.budget.amount.amount().to_string()).unwrap_or_default()),
         currency: details.concerned.offer.prices.currency.code().to_owned(),
-        can_set: open && may(seat, Permission::ReduceSubscription),
+        can_set: open && sets,
         can_remove: open && raises && found.is_some(),
-        note: if open && !raises { format!("Only {} raises or removes it.", who()) } else { String::new() },
+        note,
         errors: Vec::new(),
     })
 }
