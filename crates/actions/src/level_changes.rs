@@ -20,7 +20,7 @@ use stoa_domain::{
     offers::{OfferState, PlanPaths},
     organizations::Key,
     permissions::{Permission, verdict},
-    requests::{Asked, Request, RequestKind, Step},
+    requests::{Asked, Extent, Request, RequestKind, Step},
     services::{Contract, Level, Service},
     subscriptions::{IncludeFuture, Mode, ProjectChoice, Subscription, SubscriptionState},
     suspensions::Cause,
@@ -32,21 +32,22 @@ use stoa_store::{
     grants::{self, KeptGrant},
     level_changes as kept, offers, organizations, policies,
     services::{self, KeptPlan},
-    subscriptions::{self, Candidate},
+    subscriptions::{self, Candidate, Offer},
     suspensions, terms,
 };
 
 pub use details::{Details, get, list, may_accept, movable, of_service};
 pub use moves::{switch, tick, undo};
-pub use preview::{Outlook, OutlookPart, Own, draft_outlooks, outlooks, own_outlooks};
+pub(crate) use preview::of_requests;
+pub use preview::{Choosing, Outlook, OutlookPart, Own, draft_outlooks, outlooks, own_outlooks};
 
 use crate::{
     Act, Error, Result,
     consents::{self, Given},
     handovers,
-    requests::{self, NewRequest},
+    requests::{self, Answer, NewRequest},
     seats,
-    subscriptions::{Terms as PolicyTerms, check_plan, concerned, find, held_up, permission_of, state_at},
+    subscriptions::{Changed, Terms as PolicyTerms, check_plan, concerned, find, held_up, offers_of, permission_of, state_at},
 };
 
 /// The longest note of a requester, in characters.
@@ -84,6 +85,17 @@ struct Source {
     until: Ts,
     subscriptions: Vec<Subscription>,
     live: Vec<KeptGrant>,
+}
+
+impl Source {
+    /// `offer_changed` when a request asks for another contract than the one that is offered now.
+    fn still(&self, request: &Request) -> Result<()> {
+        if request.asked.contract == Some(self.contract.id) {
+            return Ok(());
+        }
+        let detail = format!("another contract is offered meanwhile ({}); reject the request", self.contract.id);
+        Err(Error::conflict("offer_changed", detail))
+    }
 }
 
 /// Reads it under the locks of both organizations.
@@ -135,7 +147,7 @@ pub async fn accept(act: &mut Act, org: &Key<OrganizationId>, given: &Accepting)
         Err(_) => faults.add("/contract", "write the id of the contract that you read and accept, ctr_…; the dry run names it"),
     }
     let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;
-    let projects = chosen(&source, &candidates, given.projects.as_deref(), &mut faults);
+    let projects = chosen(&source, &candidates, "/projects", given.projects.as_deref(), &mut faults);
     let plan = match given.plan.as_deref().filter(|plan| !plan.trim().is_empty()) {
         Some(plan) => check_plan(Some(plan), &source.plans, &mut faults),
         None => following(act, &source).await?.or_else(|| check_plan(None, &source.plans, &mut faults)),
@@ -171,25 +183,60 @@ pub async fn accept(act: &mut Act, org: &Key<OrganizationId>, given: &Accepting)
     Ok(Accepted { change: None, request: Some(request) })
 }
 
-/// The projects that go along.
-fn chosen(source: &Source, candidates: &[Candidate], given: Option<&[String]>, faults: &mut Faults) -> Option<BTreeSet<ProjectId>> {
+/// Changes under which plan, and for which projects, a request accepts a change of level, as the answer says. The caller holds
+/// the locks of both organizations.
+///
+/// # Errors
+/// 422; `no_offer`, `offer_changed`, `already_accepted` (409).
+pub(crate) async fn reask(act: &mut Act, request: &Request, new: &Answer) -> Result<(Asked, Changed)> {
+    let source = source(act, request.organization, request.service).await?;
+    source.still(request)?;
+    let candidates = subscriptions::candidates(&mut act.tx, request.organization).await?;
+    let mut faults = Faults::new();
+    let projects = match &new.consented {
+        Some(given) => chosen(&source, &candidates, "/consented", given.as_deref(), &mut faults),
+        None => request.asked.consented.clone(),
+    };
+    let plan = match &new.plan {
+        Some(plan) => check_plan(Some(plan), &source.plans, &mut faults),
+        None => request.asked.plan,
+    };
+    let (plan, projects) = faults.or(plan.zip(projects))?;
+    let (was, is) = offers_of(act, source.service.provider, request.asked.plan, plan).await?;
+    let extent = |offer: &Offer, projects: &BTreeSet<ProjectId>| Extent {
+        plan: offer.prices.clone(),
+        projects: projects.clone(),
+        future: IncludeFuture::No,
+        permissions: offer.permissions.iter().copied().collect(),
+    };
+    let before = request.asked.consented.clone().unwrap_or_default();
+    let changed = Changed::between(&extent(&was, &before), &extent(&is, &projects), &candidates);
+    Ok((Asked { plan: Some(plan), consented: Some(projects), ..request.asked.clone() }, changed))
+}
+
+/// The projects that go along; `at` is their place in the input.
+fn chosen(
+    source: &Source,
+    candidates: &[Candidate],
+    at: &str,
+    given: Option<&[String]>,
+    faults: &mut Faults,
+) -> Option<BTreeSet<ProjectId>> {
     let granted: BTreeSet<_> = source.live.iter().map(|grant| grant.project).collect();
     let Some(given) = given else {
         if granted.is_empty() {
-            faults.add("/projects", "no project of an active subscription can go along; resume one first, or subscribe the service anew");
+            faults.add(at, "no project of an active subscription can go along; resume one first, or subscribe the service anew");
         }
         return Some(granted);
     };
     if given.is_empty() {
-        faults.add("/projects", "choose at least one project; to change nothing, let the offer be");
+        faults.add(at, "choose at least one project; to change nothing, let the offer be");
     }
     let mut only = BTreeSet::new();
     for (index, key) in given.iter().enumerate() {
         match find(candidates, key.trim()).filter(|id| granted.contains(id)) {
             Some(id) => drop(only.insert(id)),
-            None => {
-                faults.add(format!("/projects/{index}"), "no active subscription of the service has such a project; write its handle or id")
-            }
+            None => faults.add(format!("{at}/{index}"), "no active subscription of the service has such a project; write its handle or id"),
         }
     }
     Some(only)
@@ -217,12 +264,9 @@ fn leads_to<'a, 'b>(names: impl Iterator<Item = &'b str>, paths: &PlanPaths, pla
 /// # Errors
 /// `no_offer`, `offer_changed`, `already_accepted`, `nothing_consented` (409).
 pub(crate) async fn resolve(act: &mut Act, request: &Request) -> Result<Details> {
-    let (contract, plan) = request.asked.contract.zip(request.asked.plan).ok_or(Error::NotFound("contract"))?;
+    let plan = request.asked.plan.ok_or(Error::NotFound("plan"))?;
     let source = source(act, request.organization, request.service).await?;
-    if source.contract.id != contract {
-        let detail = format!("another contract is offered meanwhile ({}); reject the request", source.contract.id);
-        return Err(Error::conflict("offer_changed", detail));
-    }
+    source.still(request)?;
     let granted: BTreeSet<_> = source.live.iter().map(|grant| grant.project).collect();
     let projects: BTreeSet<_> = request.asked.consented.iter().flatten().copied().filter(|id| granted.contains(id)).collect();
     if projects.is_empty() {

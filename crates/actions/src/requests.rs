@@ -24,8 +24,8 @@ use stoa_store::{Conn, delegations, members, organizations, policies, requests, 
 pub use answers::{Answer, answer, ask};
 pub use deadlines::{Due, act_on_due};
 pub use details::{
-    Details, Named, Standing, View, candidates, count_waiting, counts, get, is_of_asking, list, of_one, of_organization, of_subscriptions,
-    standing,
+    Alternatives, Details, Named, Standing, View, alternatives, count_waiting, counts, get, is_of_asking, list, of_one, of_organization,
+    of_subscriptions, standing,
 };
 pub use stoa_store::requests::{Counts, Wanted};
 
@@ -147,10 +147,17 @@ fn data(request: &Request, service_name: &str) -> Value {
     })
 }
 
-fn record(act: &mut Act, request: &Request, kind: EventKind, data: Value) {
-    let mut concerned = vec![request.organization];
-    concerned.extend(request.provider);
-    act.record(&concerned, kind, Subject::new("request", request.id), data);
+/// Records what became of a request in the logs of both organizations. The rule that makes it wait is told to the organization
+/// whose rule it is, and to nobody else: rules tell from which amounts on an organization looks twice.
+fn record(act: &mut Act, request: &Request, kind: EventKind, mut data: Value) {
+    let subject = Subject::new("request", request.id);
+    act.record(&[request.organization], kind, subject.clone(), data.clone());
+    if let Some(provider) = request.provider.filter(|provider| *provider != request.organization) {
+        if let Some(data) = data.as_object_mut() {
+            data.remove("rule");
+        }
+        act.record(&[provider], kind, subject, data);
+    }
 }
 
 async fn service_names(act: &mut Act, ids: impl Iterator<Item = ServiceId>) -> Result<BTreeMap<ServiceId, String>> {
@@ -497,6 +504,10 @@ struct Said {
 async fn decide(act: &mut Act, locked: &Locked, approvals: Approvals, said: &Said, days: u16) -> Result<Request> {
     let mut request = locked.seen.request.clone();
     (request.state, request.step) = request.state.after(request.step, said.decision, approvals)?;
+    if request.step == Step::Provider {
+        // What the organization itself had to approve is approved.
+        request.rule.clear();
+    }
     let record = DecisionRecord {
         on_behalf_of: said.right.absent.clone(),
         changes: said.changes.clone(),

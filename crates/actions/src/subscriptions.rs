@@ -46,7 +46,7 @@ pub use offering::{MannerChange, NeedOfPlan, Offering, manner, offering, set_man
 pub(crate) use offering::{permission_of, seen};
 pub(crate) use pausing::{held_up, hold, lift};
 pub use pausing::{pause, pause_as_operator, pause_as_provider, resume, resume_as_operator, resume_as_provider};
-pub(crate) use resubmitting::{Changed, Terms, reask, resubmit, terms};
+pub(crate) use resubmitting::{Changed, Terms, offers_of, reask, reask_contract, reask_plan, resubmit, terms};
 pub use setting_up::{fail, fail_due, ready};
 pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
 pub use subscribing::{subscribe, subscribe_in_full};

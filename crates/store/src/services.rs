@@ -373,6 +373,19 @@ pub async fn names(conn: &mut Conn, ids: &[ServiceId]) -> Result<Vec<(ServiceId,
     conn.fetch_all(&sql, &values).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }
 
+/// Who provides several services, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn providers(conn: &mut Conn, ids: &[ServiceId]) -> Result<Vec<(ServiceId, OrganizationId)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("select id, organization_id from services where id in ({})", placeholders(1, ids.len()));
+    let values: Vec<Value> = ids.iter().copied().map(Value::from).collect();
+    conn.fetch_all(&sql, &values).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
 /// Adds a contract with its plans, in their order.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ mod ground;
 mod of_service;
 
 pub use ground::{Ground, Offered, Party, ground};
-pub use of_service::{list_at_other_level, list_of_service, subscribers, withdraw_requested};
+pub use of_service::{list_at_other_level, list_of_service, list_unmoved, subscribers, withdraw_requested};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -99,7 +99,7 @@ impl Requests {
         let mut told: BTreeMap<String, Mail> = BTreeMap::new();
         for (user, email, news) in self.recipients(known, kind, &data) {
             if event.actor_id.as_deref() != Some(user.to_string().as_str()) {
-                told.entry(email).or_insert_with(|| mail(known, news, &data, by, public_url));
+                told.entry(email).or_insert_with(|| self.mail(known, news, &data, by, public_url));
             }
         }
         told.into_iter().collect()
@@ -160,34 +160,36 @@ impl Requests {
         let deciders = ours.filter_map(|(_, user)| Some((*user, self.members.get(user)?.clone(), news)));
         deciders.chain(self.requester(known, news)).collect()
     }
+
+    fn mail(&self, known: &Known, news: RequestNews, data: &Value, by: &str, public_url: &str) -> Mail {
+        let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
+        let by = match data["on_behalf_of"]["name"].as_str() {
+            Some(absent) => format!("{by}, in the stead of {absent},"),
+            None => by.to_owned(),
+        };
+        // A rule is told to those whose rule it is.
+        let own = known.request.step == Step::Internal && known.request.organization == self.organization;
+        let changes: Vec<&str> = data["changes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let detail = match (news, changes.as_slice()) {
+            (RequestNews::Waits, _) if own && !known.request.rule.is_empty() => {
+                format!("It waits because of a rule of {}. {}", known.asking, known.request.rule)
+            }
+            (RequestNews::Answered, [_, ..]) => format!("Something else is asked for now: {}.", changes.join("; ")),
+            _ => String::new(),
+        };
+        Mail::Request {
+            news,
+            title: known.title.clone(),
+            by,
+            text: Some(text("comment")).filter(|said| !said.is_empty()).unwrap_or_else(|| text("note")),
+            detail,
+            side: known.name(known.request.step).to_owned(),
+            until: known.request.state.is_open().then_some(known.request.expires_at),
+            link: format!("{public_url}/requests/{}", known.request.id),
+        }
+    }
 }
 
 fn step(data: &Value, key: &str) -> Option<Step> {
     data[key].as_str().and_then(|word| word.parse().ok())
-}
-
-fn mail(known: &Known, news: RequestNews, data: &Value, by: &str, public_url: &str) -> Mail {
-    let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
-    let by = match data["on_behalf_of"]["name"].as_str() {
-        Some(absent) => format!("{by}, in the stead of {absent},"),
-        None => by.to_owned(),
-    };
-    let changes: Vec<&str> = data["changes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let detail = match (news, changes.as_slice()) {
-        (RequestNews::Waits, _) if !known.request.rule.is_empty() => {
-            format!("It waits because of a rule of {}. {}", known.asking, known.request.rule)
-        }
-        (RequestNews::Answered, [_, ..]) => format!("Something else is asked for now: {}.", changes.join("; ")),
-        _ => String::new(),
-    };
-    Mail::Request {
-        news,
-        title: known.title.clone(),
-        by,
-        text: Some(text("comment")).filter(|said| !said.is_empty()).unwrap_or_else(|| text("note")),
-        detail,
-        side: known.name(known.request.step).to_owned(),
-        until: known.request.state.is_open().then_some(known.request.expires_at),
-        link: format!("{public_url}/requests/{}", known.request.id),
-    }
 }

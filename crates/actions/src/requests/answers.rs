@@ -12,7 +12,7 @@ use stoa_store::{policies, requests};
 
 use super::{COMMENT, Locked, NONE, Right, Said, closed, decide, locked, may, permission_to_ask, tell};
 use crate::{
-    Act, Error, Result,
+    Act, Error, Result, level_changes,
     subscriptions::{self, Changed, Terms},
 };
 
@@ -46,6 +46,9 @@ pub struct Answer {
     pub projects: Option<ChoiceInput>,
     /// Another project, of a service at project level.
     pub project: Option<String>,
+    /// The only projects for which a contract is accepted, by handle or id, of a request for a consent: others than before, or
+    /// `None` for all.
+    pub consented: Option<Option<Vec<String>>>,
     /// Another note.
     pub note: Option<String>,
     /// Whether the present terms are accepted; needed where the service has a newer contract than the request.
@@ -59,6 +62,7 @@ impl Answer {
             ("/plan", self.plan.is_some()),
             ("/projects", self.projects.is_some()),
             ("/project", self.project.is_some()),
+            ("/consented", self.consented.is_some()),
             ("/note", self.note.is_some()),
         ];
         given.into_iter().filter(|(_, given)| *given).map(|(pointer, _)| pointer).collect()
@@ -69,7 +73,8 @@ impl Answer {
 /// is asked for than before, approvals that were there are void, and it begins with the organization's own again.
 ///
 /// # Errors
-/// 401, 404, 403, 422; `request_closed`, `nothing_asked`, `service_not_open`, `already_subscribed`, `wrong_state` (409).
+/// 401, 404, 403, 422; `request_closed`, `nothing_asked`, `service_not_open`, `already_subscribed`, `wrong_state`, `no_offer`,
+/// `offer_changed`, `already_accepted` (409).
 pub async fn answer(act: &mut Act, id: RequestId, new: &Answer) -> Result<Request> {
     let mut faults = Faults::new();
     let text = faults.check("/text", text::block(&new.text, COMMENT));
@@ -132,29 +137,56 @@ async fn approvals(act: &mut Act, locked: &Locked, need: &Need, exceeds: bool) -
 /// Changes what is asked for, as far as the answer says so.
 async fn change(act: &mut Act, locked: &mut Locked, new: &Answer) -> Result<Changed> {
     let request = &mut locked.seen.request;
-    let fixed = |pointers: Vec<&str>, detail: &str| {
-        let mut faults = Faults::new();
-        pointers.into_iter().for_each(|pointer| faults.add(pointer, detail));
-        faults.or(Some(()))
-    };
-    match (request.kind, &locked.subscription) {
+    let given = new.given();
+    let (may, detail) = changeable(request.kind);
+    let mut faults = Faults::new();
+    given.iter().filter(|pointer| !may.contains(pointer)).for_each(|pointer| faults.add(*pointer, detail));
+    faults.or(Some(()))?;
+    let (asked, changed) = match (request.kind, &locked.subscription) {
         (RequestKind::Subscribe, Some(subscription)) => {
             let (subscription, asked, changed) = subscriptions::resubmit(act, subscription, &locked.service, &request.asked, new).await?;
             request.note.clone_from(&subscription.note);
             request.asked = asked;
             locked.subscription = Some(subscription);
-            Ok(changed)
+            return Ok(changed);
         }
-        (RequestKind::AddProjects, Some(subscription)) => {
-            let others = new.given().into_iter().filter(|pointer| *pointer != "/projects").collect();
-            fixed(others, "a request of more projects can be changed in its projects only")?;
-            let (asked, changed) = subscriptions::reask(act, request, subscription, new.projects.as_ref()).await?;
-            request.asked = asked;
-            Ok(changed)
+        (RequestKind::AddProjects, Some(subscription)) => subscriptions::reask(act, request, subscription, new.projects.as_ref()).await?,
+        _ if given.is_empty() => return Ok(Changed { terms: Terms::default(), words: Vec::new(), exceeds: false }),
+        (RequestKind::ChangePlan, Some(subscription)) => subscriptions::reask_plan(act, request, subscription, new).await?,
+        (RequestKind::AcceptContract, Some(subscription)) => subscriptions::reask_contract(act, request, subscription, new).await?,
+        (RequestKind::ChangeLevel, _) => level_changes::reask(act, request, new).await?,
+        _ => return Err(Error::NotFound("subscription")),
+    };
+    request.asked = asked;
+    renote(request, new.note.as_deref(), changed)
+}
+
+/// What an answer may change of a request, at its place in the API's JSON, and what it says of all else.
+const fn changeable(kind: RequestKind) -> (&'static [&'static str], &'static str) {
+    match kind {
+        RequestKind::Subscribe => (
+            &["/plan", "/projects", "/project", "/note"],
+            "a new subscription chooses its projects in projects; this is for consents to a contract",
+        ),
+        RequestKind::AddProjects => (&["/projects"], "a request of more projects can be changed in its projects only"),
+        RequestKind::ChangePlan => (&["/plan", "/note"], "a request for another plan can be changed in its plan and note only"),
+        RequestKind::AcceptContract | RequestKind::ChangeLevel => {
+            let detail = "a consent can be changed in its plan, its note and the projects it is for; name those in consented";
+            (&["/plan", "/consented", "/note"], detail)
         }
-        _ => {
-            fixed(new.given(), "there is nothing to change about this request; take it back and ask anew")?;
-            Ok(Changed { terms: Terms::default(), words: Vec::new(), exceeds: false })
-        }
+        RequestKind::Cancel | RequestKind::Publish => (&[], "there is nothing to change about this request; take it back and ask anew"),
     }
+}
+
+/// Another note of the requester, where the answer has one.
+fn renote(request: &mut Request, note: Option<&str>, mut changed: Changed) -> Result<Changed> {
+    let Some(note) = note else { return Ok(changed) };
+    let mut faults = Faults::new();
+    let note = faults.check("/note", text::block(note, subscriptions::NOTE));
+    let note = faults.or(note)?;
+    if note != request.note {
+        changed.words.push("another note".to_owned());
+        request.note = note;
+    }
+    Ok(changed)
 }

@@ -6,20 +6,25 @@ use stoa_domain::{
     ids::{OrganizationId, RequestId, ServiceId, SubscriptionId, UserId},
     organizations::Key,
     permissions::Permission,
-    requests::{Decision, DecisionRecord, Request, RequestState, Step},
-    subscriptions::Subscription,
+    requests::{Decision, DecisionRecord, Request, RequestKind, RequestState, Step},
+    subscriptions::{Subscription, SubscriptionState},
 };
 use stoa_store::{
-    Conn, organizations,
+    Conn, grants, organizations,
     requests::{self, Counts, Wanted, Whose},
-    services,
+    services::{self, KeptPlan},
     subscriptions::{self, Candidate, Offer},
     users,
 };
 
 pub use stoa_store::organizations::Named;
 
-use crate::{Caller, Error, Result, seats, seats::Seat};
+use crate::{
+    Caller, Error, Result,
+    level_changes::{self, Outlook},
+    seats,
+    seats::Seat,
+};
 
 /// A request with names and decisions.
 #[derive(Debug, Clone)]
@@ -40,6 +45,8 @@ pub struct Details {
     pub offer: Option<Offer>,
     /// The contract and plan that are asked for, where another plan or contract is.
     pub asked: Option<Offer>,
+    /// What a change of level that waits would come to now, for members of the organization that asks.
+    pub outlook: Option<Outlook>,
     /// The projects it speaks of: those it adds, those the choice that is asked for names.
     pub projects: Vec<Candidate>,
     /// Who decided what, when and why.
@@ -184,28 +191,70 @@ pub async fn is_of_asking(conn: &mut Conn, caller: &Caller, request: &Request) -
     Ok(!organizations::of_member(conn, &caller.viewer()?, &[request.organization]).await?.is_empty())
 }
 
-/// The projects that a change of a request may name, by name; for those who made it.
+/// What an answer may choose instead of what is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Alternatives {
+    /// The plans.
+    pub plans: Vec<KeptPlan>,
+    /// The projects, by name.
+    pub projects: Vec<Candidate>,
+}
+
+/// What an answer to a question about a request may choose, for those who made it; of a new subscription the offering says it.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn candidates(conn: &mut Conn, caller: &Caller, request: &Request) -> Result<Vec<Candidate>> {
+pub async fn alternatives(conn: &mut Conn, caller: &Caller, of: &Details) -> Result<Alternatives> {
+    let request = &of.request;
     if caller.user_id()? != request.requested_by {
-        return Ok(Vec::new());
+        return Ok(Alternatives::default());
     }
-    Ok(subscriptions::candidates(conn, request.organization).await?)
+    let all = subscriptions::candidates(conn, request.organization).await?;
+    let contract = match request.kind {
+        RequestKind::AddProjects => return Ok(Alternatives { plans: Vec::new(), projects: all }),
+        RequestKind::ChangePlan => of.subscription.as_ref().map(|one| one.contract),
+        RequestKind::AcceptContract | RequestKind::ChangeLevel => request.asked.contract,
+        RequestKind::Subscribe | RequestKind::Cancel | RequestKind::Publish => None,
+    };
+    let Some(contract) = contract else { return Ok(Alternatives::default()) };
+    let provider = match &of.subscription {
+        Some(subscription) => subscription.provider,
+        None => services::find(conn, &Key::Id(request.service)).await?.ok_or(Error::NotFound("service"))?.provider,
+    };
+    let plans = services::list_plans(conn, provider, contract).await?;
+    let concerned = match (request.kind, &of.subscription) {
+        // A subscription of one project is accepted for it or not.
+        (RequestKind::AcceptContract, Some(subscription)) if subscription.project.is_none() => {
+            vec![(request.organization, subscription.id)]
+        }
+        (RequestKind::ChangeLevel, _) => {
+            let parts = of.outlook.iter().flat_map(|outlook| &outlook.parts).filter(|part| part.state == SubscriptionState::Active);
+            parts.map(|part| (request.organization, part.subscription)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let live = grants::live_of(conn, &concerned, caller.now).await?;
+    let granted: BTreeSet<_> = live.iter().map(|grant| grant.project).collect();
+    Ok(Alternatives { plans, projects: all.into_iter().filter(|one| granted.contains(&one.id)).collect() })
 }
 
 /// Several requests as the caller sees them: what an organization asked and answered itself before the provider's turn is
-/// read by its members only.
+/// read by its members only, and so is the rule that makes it wait.
 async fn seen_by(conn: &mut Conn, caller: &Caller, all: Vec<Request>) -> Result<Vec<Details>> {
     let viewer = caller.viewer()?;
     let asking: BTreeSet<_> = all.iter().map(|one| one.organization).collect();
     let mine = organizations::of_member(conn, &viewer, &Vec::from_iter(asking)).await?;
+    let levels: Vec<_> = all.iter().filter(|one| one.kind == RequestKind::ChangeLevel && mine.contains(&one.organization)).collect();
+    let mut foreseen = level_changes::of_requests(conn, caller.now, &levels).await?;
     let mut found = details(conn, all).await?;
     for one in &mut found {
+        if let Some(foreseen) = foreseen.remove(&one.request.id) {
+            (one.asked, one.outlook) = (Some(foreseen.asked), foreseen.outlook);
+        }
         if !mine.contains(&one.request.organization) {
             let own = |said: &DecisionRecord| said.step == Step::Internal && matches!(said.decision, Decision::Asked | Decision::Answered);
             one.decisions.retain(|said| !own(said));
+            one.request.rule.clear();
         }
     }
     Ok(found)
@@ -247,6 +296,7 @@ async fn details(conn: &mut Conn, all: Vec<Request>) -> Result<Vec<Details>> {
                 requested_by: (request.requested_by, people.get(&request.requested_by).cloned().unwrap_or_default()),
                 offer: subscription.as_ref().and_then(|one| offers.iter().find(|offer| offer.plan == one.plan).cloned()),
                 asked: request.asked.plan.and_then(|plan| offers.iter().find(|offer| offer.plan == plan).cloned()),
+                outlook: None,
                 subscription,
                 projects: projects.iter().filter(|one| spoken.contains(&one.id)).cloned().collect(),
                 decisions: decisions.remove(&request.id).unwrap_or_default(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stoa_domain::{
-    ids::ProjectId,
+    ids::{OrganizationId, PlanId, ProjectId},
     locks::{GrantTerms, check_terms},
     meters::Plan,
     permissions::{Role, Verdict},
@@ -15,10 +15,10 @@ use stoa_domain::{
 };
 use stoa_store::{
     Conn, grants, offers, services,
-    subscriptions::{self, Candidate},
+    subscriptions::{self, Candidate, Offer},
 };
 
-use super::{NewSubscription, check, concerned, effects, find, named_by};
+use super::{NewSubscription, check, check_plan, concerned, effects, find, named_by};
 use crate::{Act, Error, Result, locks, requests::Answer};
 
 /// What a policy judges a wish by.
@@ -66,6 +66,18 @@ pub(crate) struct Changed {
     pub words: Vec<String>,
     /// Whether it is more than before in any respect.
     pub exceeds: bool,
+}
+
+impl Changed {
+    /// What became of something that was asked for in one extent and is in another now.
+    pub(crate) fn between(was: &Extent, is: &Extent, candidates: &[Candidate]) -> Self {
+        let permissions = Vec::from_iter(is.permissions.iter().copied());
+        Self {
+            terms: Terms::of(&is.plan, &permissions, is.projects.len()),
+            words: differences(was, is, candidates),
+            exceeds: is.exceeds(was),
+        }
+    }
 }
 
 /// Changes a subscription that is only asked for, as the answer says, and judges it as for the first time, by what is offered
@@ -298,4 +310,84 @@ pub(crate) async fn reask(
     let exceeds = wider || is.exceeds(&was);
     let changed = Changed { terms: Terms::of(&offer.prices, &offer.permissions, is.projects.len()), words, exceeds };
     Ok((asked, changed))
+}
+
+/// Changes which plan a request asks for, as the answer says. The caller holds the locks of both organizations.
+///
+/// # Errors
+/// 422; `wrong_state` (409) when the subscription is over.
+pub(crate) async fn reask_plan(act: &mut Act, request: &Request, subscription: &Subscription, new: &Answer) -> Result<(Asked, Changed)> {
+    let now = act.now();
+    effects::in_force(subscription, now, "given another plan")?;
+    let plans = services::list_plans(&mut act.tx, subscription.provider, subscription.contract).await?;
+    let mut faults = Faults::new();
+    let plan = match (&new.plan, request.asked.plan) {
+        (None, Some(asked)) if plans.iter().any(|kept| kept.id == asked) => Some(asked),
+        // Of a contract that the subscription has no more: one of the present ones has to be chosen.
+        (given, _) => check_plan(Some(given.as_deref().unwrap_or_default()), &plans, &mut faults),
+    };
+    if plan == Some(subscription.plan) {
+        faults.add("/plan", "the subscription has this plan already; take the request back instead");
+    }
+    let plan = faults.or(plan)?;
+    let (was, is) = offers_of(act, subscription.provider, request.asked.plan, plan).await?;
+    let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
+    let live = grants::live(&mut act.tx, subscription.organization, subscription.id, now).await?;
+    let extent = |offer: &Offer| Extent {
+        plan: offer.prices.clone(),
+        projects: live.iter().map(|grant| grant.project).collect(),
+        future: subscription.choice.for_new_project(),
+        permissions: offer.permissions.iter().copied().collect(),
+    };
+    let changed = Changed::between(&extent(&was), &extent(&is), &candidates);
+    Ok((Asked { plan: Some(plan), ..request.asked.clone() }, changed))
+}
+
+/// Changes under which plan, and for which projects, a request accepts a contract, as the answer says. The caller holds the
+/// locks of both organizations.
+///
+/// # Errors
+/// 422; `wrong_state`, `no_offer`, `offer_changed` (409).
+pub(crate) async fn reask_contract(
+    act: &mut Act,
+    request: &Request,
+    subscription: &Subscription,
+    new: &Answer,
+) -> Result<(Asked, Changed)> {
+    let now = act.now();
+    effects::in_force(subscription, now, "given another contract")?;
+    let contract = request.asked.contract.ok_or(Error::NotFound("contract"))?;
+    let waiting = super::terms::offered(&mut act.tx, subscription, &contract.to_string()).await?;
+    let plans = services::list_plans(&mut act.tx, waiting.provider, waiting.contract).await?;
+    let mut faults = Faults::new();
+    let plan = match &new.plan {
+        Some(plan) => check_plan(Some(plan), &plans, &mut faults),
+        None => request.asked.plan,
+    };
+    let only = match &new.consented {
+        Some(given) => super::terms::consented(act, subscription, "/consented", given.as_deref(), &mut faults).await?,
+        None => request.asked.consented.clone(),
+    };
+    let plan = faults.or(plan)?;
+    let (was, is) = offers_of(act, subscription.provider, request.asked.plan, plan).await?;
+    let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
+    let live = grants::live(&mut act.tx, subscription.organization, subscription.id, now).await?;
+    let granted: BTreeSet<_> = live.iter().map(|grant| grant.project).collect();
+    let extent = |offer: &Offer, only: Option<&BTreeSet<ProjectId>>| Extent {
+        plan: offer.prices.clone(),
+        projects: only.map_or_else(|| granted.clone(), |only| only.intersection(&granted).copied().collect()),
+        future: if only.is_some() { IncludeFuture::No } else { subscription.choice.for_new_project() },
+        permissions: offer.permissions.iter().copied().collect(),
+    };
+    let (was, is) = (extent(&was, request.asked.consented.as_ref()), extent(&is, only.as_ref()));
+    let changed = Changed::between(&was, &is, &candidates);
+    Ok((Asked { plan: Some(plan), consented: only, ..request.asked.clone() }, changed))
+}
+
+/// What the plan that was asked for accepts, and what the one does that is asked for now.
+pub(crate) async fn offers_of(act: &mut Act, provider: OrganizationId, was: Option<PlanId>, is: PlanId) -> Result<(Offer, Offer)> {
+    let was = was.unwrap_or(is);
+    let known = subscriptions::offers(&mut act.tx, &[provider], &[was, is]).await?;
+    let of = |plan: PlanId| known.iter().find(|offer| offer.plan == plan).cloned().ok_or(Error::NotFound("plan"));
+    Ok((of(was)?, of(is)?))
 }

@@ -223,7 +223,7 @@ async fn granted(conn: &mut Conn, subscription: &Subscription, now: Ts) -> Resul
 }
 
 /// The offer that waits, if it is of the contract that was read.
-async fn offered(conn: &mut Conn, subscription: &Subscription, contract: &str) -> Result<ContractOffer> {
+pub(super) async fn offered(conn: &mut Conn, subscription: &Subscription, contract: &str) -> Result<ContractOffer> {
     let offer = offers::waiting(conn, subscription.organization, subscription.id).await?;
     let none = || Error::conflict("no_offer", "no new contract waits for the consent of this subscription");
     let offer = offer.ok_or_else(none)?;
@@ -250,7 +250,7 @@ pub async fn accept(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId
     in_force(&subscription, act.now(), "given another contract")?;
     let mut faults = Faults::new();
     let plan = next_plan(act, &subscription, &offer, given.plan.as_deref(), &mut faults).await?;
-    let only = consented(act, &subscription, given.projects.as_deref(), &mut faults).await?;
+    let only = consented(act, &subscription, "/projects", given.projects.as_deref(), &mut faults).await?;
     let note = faults.check("/note", text::block(&given.note, NOTE));
     let (plan, note) = faults.or(plan.zip(note))?;
     let need = need(act, &seat, &subscription, RequestKind::AcceptContract, plan).await?;
@@ -283,20 +283,21 @@ async fn next_plan(
     Ok(next.or_else(|| check_plan(None, &plans, faults)))
 }
 
-/// The projects for which a consent is given, where it names some.
-async fn consented(
+/// The projects for which a consent is given, where it names some; `at` is their place in the input.
+pub(super) async fn consented(
     act: &mut Act,
     subscription: &Subscription,
+    at: &str,
     given: Option<&[String]>,
     faults: &mut Faults,
 ) -> Result<Option<BTreeSet<ProjectId>>> {
     let Some(given) = given else { return Ok(None) };
     if subscription.project.is_some() {
-        faults.add("/projects", "this subscription serves one project; accept the contract for it, or refuse it");
+        faults.add(at, "this subscription serves one project; accept the contract for it, or refuse it");
         return Ok(None);
     }
     if given.is_empty() {
-        faults.add("/projects", "choose at least one project; to accept it for none, refuse it");
+        faults.add(at, "choose at least one project; to accept it for none, refuse it");
     }
     let candidates = subscriptions::candidates(&mut act.tx, subscription.organization).await?;
     let now = act.now();
@@ -306,7 +307,7 @@ async fn consented(
     for (index, key) in given.iter().enumerate() {
         match find(&candidates, key.trim()).filter(|id| granted.contains(id)) {
             Some(id) => drop(only.insert(id)),
-            None => faults.add(format!("/projects/{index}"), "the service has no such project at present; write its handle or id"),
+            None => faults.add(format!("{at}/{index}"), "the service has no such project at present; write its handle or id"),
         }
     }
     Ok(Some(only))

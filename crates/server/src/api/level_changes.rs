@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{Json, http::StatusCode, response::IntoResponse};
 use serde::{Deserialize, Serialize};
-use stoa_actions::level_changes::{self, Accepting, Details, Outlook, OutlookPart};
+use stoa_actions::level_changes::{self, Accepting, Choosing, Details, Outlook, OutlookPart};
 use stoa_domain::{
     ids::{ContractId, LevelChangeId, OrganizationId, RequestId, SubscriptionId},
     level_changes::LevelChangeState,
@@ -114,7 +114,7 @@ impl From<Details> for LevelChangeView {
 }
 
 /// A project as it would go along.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct OutlookPartView {
     /// The subscription it has now, `sub_…`.
     #[schema(value_type = String)]
@@ -130,27 +130,29 @@ pub struct OutlookPartView {
     pub project_name: String,
     /// The plan it has now.
     pub from_plan: String,
-    /// The plan to which that leads; `null` where the provider has not said it.
+    /// The plan to which that leads, or the one that is chosen; `null` where the provider has not said it.
     pub to_plan: Option<String>,
+    /// Whether it goes along: its subscription is active, and it is chosen where some are.
+    pub goes: bool,
 }
 
 impl From<OutlookPart> for OutlookPartView {
     fn from(part: OutlookPart) -> Self {
-        let OutlookPart { subscription, label, state, project, from, to } = part;
-        Self { subscription, label, state, project: project.0.to_string(), project_name: project.1, from_plan: from, to_plan: to }
+        let OutlookPart { subscription, label, state, project, from, to, goes } = part;
+        Self { subscription, label, state, project: project.0.to_string(), project_name: project.1, from_plan: from, to_plan: to, goes }
     }
 }
 
 /// What a change of level would come to for one organization. Costs are those of one month with the same usage, without
 /// one-time fees.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct OutlookView {
     /// The organization.
     pub organization: OrganizationRef,
     /// The contract, `ctr_…`, which a consent names; `null` where it is only drafted.
     #[schema(value_type = Option<String>)]
     pub contract: Option<ContractId>,
-    /// Until when it may be accepted, and undone; `null` for a contract that is not offered yet.
+    /// Until when it may be accepted, and undone; `null` for a contract that is not offered yet, and with a request.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Ts>,
     /// What would go along.
@@ -248,19 +250,25 @@ pub struct AcceptedView {
     pub request: Option<RequestId>,
 }
 
-/// Which service.
+/// Which service, and what is chosen of its change of level.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ServiceQuery {
     /// The service, by handle or id.
     pub service: String,
+    /// The plan of the subscriptions that follow, by name or id; the one to which the present ones lead when absent.
+    pub plan: Option<String>,
+    /// The only projects that go along, by handle or id, separated by commas; all when absent.
+    pub projects: Option<String>,
 }
 
 /// What the change of level that a service offers would come to for the organization: a dry run.
 #[utoipa::path(get, path = "/api/v1/organizations/{org}/level-changes/outlook", tag = "level changes", params(("org" = String, Path, description = "Handle or id"), ServiceQuery), responses((status = 200, description = "The dry run; `null` where nothing is offered", body = Option<OutlookView>), Refusals))]
 pub async fn own_outlook(api: Api, ApiPath(org): ApiPath<String>, ApiQuery(query): ApiQuery<ServiceQuery>) -> ApiResult {
+    let projects = query.projects.as_deref().filter(|list| !list.trim().is_empty());
+    let choosing = Choosing { plan: query.plan, projects: projects.map(|list| list.split(',').map(str::to_owned).collect()) };
     let mut conn = api.read().await?;
-    let own = level_changes::own_outlooks(&mut conn, &api.caller, &Key::read(&org), &Key::read(&query.service)).await?;
+    let own = level_changes::own_outlooks(&mut conn, &api.caller, &Key::read(&org), &Key::read(&query.service), &choosing).await?;
     Ok(Json(own.outlook.map(OutlookView::from)).into_response())
 }
 

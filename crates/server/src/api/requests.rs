@@ -16,6 +16,7 @@ use stoa_domain::{
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    api::level_changes::OutlookView,
     api::subscriptions::{ChoiceBody, ChoiceView, OrganizationRef, ProjectRef, ServiceRef, UserRef},
     extract::{self, Api, ApiJson, ApiMaybe, ApiPath, ApiQuery, ApiResult},
     paging::{Page, Paging},
@@ -115,9 +116,13 @@ pub struct RequestView {
     pub contract: Option<AskedContractView>,
     /// The only projects for which that contract would be accepted; `null` for all.
     pub consented: Option<Vec<ProjectRef>>,
+    /// What a change of level that waits would come to now; `null` for all other requests, and for whoever does not belong to the
+    /// organization that asks.
+    pub level_change: Option<OutlookView>,
     /// What the requester wrote.
     pub note: String,
-    /// The rule of the organization's policy that makes it wait; empty where the requester's role may only ask.
+    /// The rule of the organization's policy for which it has to approve itself, for its own members; empty where the requester's
+    /// role may only ask, and once it waits for the provider.
     pub rule: String,
     /// Who asked.
     pub requested_by: UserRef,
@@ -136,7 +141,8 @@ pub struct RequestView {
 
 impl From<Details> for RequestView {
     fn from(details: Details) -> Self {
-        let Details { request, organization, provider, service, requested_by, subscription, asked, projects, decisions, .. } = details;
+        let Details { request, organization, provider, service, requested_by, subscription, asked, outlook, projects, decisions, .. } =
+            details;
         let subscribed = subscription.filter(|_| request.kind == RequestKind::Subscribe).map(|one| one.choice);
         let choice = request.asked.choice.clone().or(subscribed);
         let all: Vec<_> = projects.into_iter().map(ProjectRef::from).collect();
@@ -161,6 +167,7 @@ impl From<Details> for RequestView {
                 .filter(|_| matches!(request.kind, RequestKind::AcceptContract | RequestKind::ChangeLevel))
                 .map(|offer| AskedContractView { id: offer.contract, version: offer.version }),
             consented: request.asked.consented.as_ref().map(some),
+            level_change: outlook.map(OutlookView::from),
             note: request.note,
             rule: request.rule,
             requested_by: requested_by.into(),
@@ -209,11 +216,20 @@ pub struct AnswerBody {
     pub projects: Option<ChoiceBody>,
     /// Another project, by handle or id; for services at project level.
     pub project: Option<String>,
+    /// Of a consent to a contract: the only projects for which it is given, by handle or id; `null` for all of them.
+    #[serde(default, deserialize_with = "null_or")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub consented: Option<Option<Vec<String>>>,
     /// Another note.
     pub note: Option<String>,
     /// Whether the present terms are accepted; must be `true` where the service has a newer contract than the request.
     #[serde(default)]
     pub accept_terms: bool,
+}
+
+/// Tells `null` from what is left out.
+fn null_or<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<Vec<String>>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 /// Which requests.
@@ -327,6 +343,7 @@ pub async fn answer(api: Api, ApiPath(id): ApiPath<RequestId>, ApiJson(body): Ap
         plan: body.plan,
         projects: body.projects.map(ChoiceInput::from),
         project: body.project,
+        consented: body.consented,
         note: body.note,
         accept_terms: body.accept_terms,
     };

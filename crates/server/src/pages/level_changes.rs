@@ -5,7 +5,7 @@ mod providing;
 
 use axum::response::IntoResponse;
 use serde::Deserialize;
-use stoa_actions::level_changes::{self, Accepting};
+use stoa_actions::level_changes::{self, Accepting, Choosing};
 use stoa_domain::{ids::LevelChangeId, organizations::Key, permissions::Verdict, services::Level};
 
 pub(super) use cards::{OutlookCard, outlook_card};
@@ -58,6 +58,8 @@ pub struct OfferCard {
     pub outlook: OutlookCard,
     /// The plans to choose from.
     pub plans: Vec<Choice>,
+    /// What was typed for the approvers.
+    pub note: String,
     /// “Accept the change of level” or “Ask to accept it”.
     pub accept_label: &'static str,
     /// What accepting takes, where it is not at once; may be empty.
@@ -80,9 +82,24 @@ pub struct AcceptSent {
     pub note: String,
 }
 
-async fn consumer_page(page: &Page, org: &str, key: &str, sent: Option<&AcceptSent>, errors: FormErrors) -> PageResult<LevelChangePage> {
+impl AcceptSent {
+    /// What is chosen.
+    fn choosing(&self) -> Choosing {
+        Choosing { plan: Some(self.plan.clone()), projects: Some(self.project.clone()) }
+    }
+}
+
+async fn consumer_page(
+    page: &Page,
+    org: &str,
+    key: &str,
+    sent: Option<&AcceptSent>,
+    errors: Option<FormErrors>,
+) -> PageResult<LevelChangePage> {
     let mut conn = page.read().await?;
-    let own = level_changes::own_outlooks(&mut conn, &page.caller, &Key::read(org), &Key::read(key)).await?;
+    // What was refused may name what is not there.
+    let choosing = sent.filter(|_| errors.is_none()).map(AcceptSent::choosing).unwrap_or_default();
+    let own = level_changes::own_outlooks(&mut conn, &page.caller, &Key::read(org), &Key::read(key), &choosing).await?;
     let mut head = page.org_head(&mut conn, &own.seat, "subscriptions").await?;
     let list = format!("{}/subscriptions", head.url());
     let url = format!("{}/level-changes/{}", head.url(), own.service.handle);
@@ -99,6 +116,7 @@ async fn consumer_page(page: &Page, org: &str, key: &str, sent: Option<&AcceptSe
             contract: own.contract.id.to_string(),
             until: outlook.until.map(|until| times::long_day(until.day())).unwrap_or_default(),
             outlook: outlook_card(outlook, sent.map(|sent| sent.project.as_slice())),
+            note: sent.map(|sent| sent.note.clone()).unwrap_or_default(),
             plans: own
                 .plans
                 .iter()
@@ -118,21 +136,26 @@ async fn consumer_page(page: &Page, org: &str, key: &str, sent: Option<&AcceptSe
         level: level_word(own.contract.level),
         offer,
         changes,
-        errors: errors.rest(),
+        errors: errors.map(FormErrors::rest).unwrap_or_default(),
         url,
         org: head,
     })
 }
 
-/// `GET /organizations/{org}/level-changes/{service}`.
-pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>) -> PageResult {
-    Ok(consumer_page(&page, &org, &key, None, FormErrors::none()).await?.into_response())
+/// `GET /organizations/{org}/level-changes/{service}`; with what is chosen in its form, what that would come to.
+pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, PageForm(sent): PageForm<AcceptSent>) -> PageResult {
+    let chosen = Some(&sent).filter(|sent| !sent.contract.is_empty());
+    match consumer_page(&page, &org, &key, chosen, None).await {
+        // An address with a plan or project that is not there any more shows the offer as it is.
+        Err(_) if chosen.is_some() => Ok(consumer_page(&page, &org, &key, None, None).await?.into_response()),
+        shown => Ok(shown?.into_response()),
+    }
 }
 
 async fn consumer_again(page: &Page, org: &str, key: &str, sent: Option<&AcceptSent>, error: stoa_actions::Error) -> PageResult {
     let errors = FormErrors::of(error)?;
     let status = errors.status;
-    Ok(FormErrors::again(status, consumer_page(page, org, key, sent, errors).await?))
+    Ok(FormErrors::again(status, consumer_page(page, org, key, sent, Some(errors)).await?))
 }
 
 /// `POST /organizations/{org}/level-changes/{service}`.

@@ -41,7 +41,7 @@ pub struct RequestPage {
     pub answer: Option<AnswerForm>,
 }
 
-/// The answer to a question. It sends `text, plan, mode, project…, include_future, note, accept_terms`.
+/// The answer to a question. It sends `text, plan, mode, project…, include_future, scope, consented…, note, accept_terms`.
 #[derive(Debug, Clone, Default)]
 pub struct AnswerForm {
     /// Where it is sent.
@@ -60,6 +60,14 @@ pub struct AnswerForm {
     pub is_project_level: bool,
     /// The choice of projects; none where that can't be changed.
     pub picker: Option<ProjectPicker>,
+    /// The projects for which a contract is accepted, to be marked; empty where there is nothing to choose.
+    pub consented: Vec<Choice>,
+    /// Whether it can be for all, without naming them.
+    pub offers_all: bool,
+    /// Whether it is for the marked ones only.
+    pub only: bool,
+    /// What is wrong with those marked.
+    pub consented_error: Option<String>,
     /// The note; none where that can't be changed.
     pub note: Option<Field>,
     /// Whether a newer contract must be accepted.
@@ -79,6 +87,8 @@ pub struct Sent {
     mode: String,
     project: Vec<String>,
     include_future: String,
+    scope: String,
+    consented: Vec<String>,
     note: Option<String>,
     accept_terms: String,
 }
@@ -91,6 +101,11 @@ impl Sent {
             plan: Some(self.plan.clone()).filter(|plan| !plan.is_empty()),
             projects: organization_level.then(|| choice(&self.mode, &self.project, &self.include_future)),
             project: self.project.first().filter(|_| !organization_level).cloned(),
+            consented: match self.scope.as_str() {
+                "all" => Some(None),
+                "some" => Some(Some(self.consented.clone())),
+                _ => None,
+            },
             note: self.note.clone(),
             accept_terms: self.accept_terms == "true",
         }
@@ -150,12 +165,22 @@ async fn answer_form(page: &Page, conn: &mut Conn, details: &Details, sent: Opti
             form.errors = offering.closed.iter().map(|cause| super::form::sentence(cause)).collect();
         }
         (RequestKind::AddProjects, _, Some(asked)) => {
-            let projects = requests::candidates(conn, &page.caller, request).await?;
-            form.picker = Some(picker(asked, &projects));
+            let found = requests::alternatives(conn, &page.caller, details).await?;
+            form.picker = Some(picker(asked, &found.projects));
+        }
+        (RequestKind::ChangePlan | RequestKind::AcceptContract | RequestKind::ChangeLevel, ..) => {
+            let found = requests::alternatives(conn, &page.caller, details).await?;
+            form.plans = found.plans.iter().map(|kept| plan_view(kept.id, &kept.plan, request.asked.plan == Some(kept.id))).collect();
+            let only = request.asked.consented.as_ref();
+            let marked = |one: &Candidate| only.is_none_or(|only| only.contains(&one.id));
+            form.consented = found.projects.iter().map(|one| Choice::new(one.handle.as_str(), one.name.as_str(), marked(one))).collect();
+            form.offers_all = request.kind == RequestKind::AcceptContract;
+            form.only = only.is_some();
+            form.note = Some(Field::new(&request.note));
         }
         _ => {}
     }
-    form.changes = form.picker.is_some();
+    form.changes = form.picker.is_some() || form.note.is_some();
     form.open = form.new_terms;
     if let Some((sent, errors)) = sent {
         put(&mut form, &sent, errors);
@@ -182,6 +207,11 @@ fn put(form: &mut AnswerForm, sent: &Sent, mut errors: FormErrors) {
         let places = ["/projects/projects", "/projects/mode", "/projects/include_future", "/project", "/projects"];
         picker.error = places.into_iter().filter_map(|pointer| errors.take(pointer)).next();
     }
+    for project in &mut form.consented {
+        project.checked = sent.consented.contains(&project.value);
+    }
+    form.only = sent.scope == "some";
+    form.consented_error = errors.take("/consented");
     if let (Some(note), Some(sent)) = (&mut form.note, &sent.note) {
         *note = errors.field("/note", sent.as_str());
     }

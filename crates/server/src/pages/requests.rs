@@ -4,6 +4,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use stoa_actions::{
     Act, Error,
+    level_changes::{Outlook, OutlookPart},
     requests::{self, Details, Standing, View, Wanted},
     subscriptions::{self, Offer},
 };
@@ -19,6 +20,7 @@ use stoa_domain::{
 use stoa_store::Conn;
 
 use super::handovers::{HandoverNote, waiting_for_me, waiting_in};
+use super::level_changes::outlook_card;
 use super::marketplace::FilterLink;
 use super::{
     Badge, Choice, Field, Flash, OrgHead, Pager, Pair, PermissionLine, Shell, TimelineEntry, filters,
@@ -280,7 +282,11 @@ pub(super) fn card(one: &Details, standing: &Standing, back: &str, now: Ts, wron
             facts.extend(changes(offer, asked));
         }
         (Some(offer), None) => facts.push(Pair::new("Plan", plan_line(&offer.prices))),
-        (None, _) => {}
+        (None, Some(asked)) => facts.push(Pair::new("Plan asked for", plan_line(&asked.prices))),
+        (None, None) => {}
+    }
+    if let Some(outlook) = &one.outlook {
+        facts.extend(level_facts(outlook));
     }
     if let Some(projects) = projects_words(one) {
         facts.push(Pair::new("Projects", projects));
@@ -290,6 +296,7 @@ pub(super) fn card(one: &Details, standing: &Standing, back: &str, now: Ts, wron
     }
     let permissions = match (&one.offer, request.kind) {
         (Some(offer), RequestKind::Subscribe | RequestKind::AddProjects) => permission_lines(&offer.permissions),
+        (_, RequestKind::ChangeLevel) => one.asked.as_ref().map(|asked| permission_lines(&asked.permissions)).unwrap_or_default(),
         _ => Vec::new(),
     };
     let mut history = history(one);
@@ -308,7 +315,7 @@ pub(super) fn card(one: &Details, standing: &Standing, back: &str, now: Ts, wron
         state: Badge::state(request.state.word()),
         facts,
         note: request.note.clone(),
-        rule: request.rule.clone(),
+        rule: if request.state.is_open() { request.rule.clone() } else { String::new() },
         question: asked.filter(|_| request.state == RequestState::NeedsInfo).map(|said| said.comment.clone()).unwrap_or_default(),
         permissions,
         can_decide: standing.may_decide,
@@ -324,6 +331,24 @@ pub(super) fn card(one: &Details, standing: &Standing, back: &str, now: Ts, wron
         history: history.into_iter().map(|(_, entry)| entry).collect(),
         back: back.to_owned(),
     }
+}
+
+/// What a change of level would come to: what becomes of the subscriptions, what it costs, and what the service may do.
+fn level_facts(outlook: &Outlook) -> Vec<Pair> {
+    let card = outlook_card(outlook, None);
+    let mut facts = vec![Pair::new("Subscriptions", card.summary)];
+    facts.extend(card.facts.into_iter().filter(|fact| fact.label != "Plan"));
+    let parts = |goes: bool| {
+        let part = |part: &OutlookPart| match &part.to {
+            Some(to) if goes => format!("{} ({} → {to})", part.project.1, part.from),
+            _ => format!("{} ({})", part.project.1, part.from),
+        };
+        outlook.parts.iter().filter(|part| part.goes == goes).map(part).collect::<Vec<_>>().join(", ")
+    };
+    for (label, parts) in [("Goes along", parts(true)), ("Stays behind", parts(false))] {
+        facts.extend((!parts.is_empty()).then(|| Pair::new(label, parts)));
+    }
+    facts
 }
 
 /// What another plan or contract would change, in words.

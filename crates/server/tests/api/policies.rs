@@ -19,6 +19,10 @@ fn all() -> Value {
     json!({"mode": "all", "include_future": "no"})
 }
 
+fn rule_of(request: &Value) -> String {
+    request["rule"].as_str().unwrap().to_owned()
+}
+
 api_tests! {
     async fn maintainers_set_it_all_read_it_and_the_log_tells_it(app: &TestApp) {
         let trade = Trade::new(app).await;
@@ -165,6 +169,39 @@ api_tests! {
         trade.mia.patch(&role, json!({"role": "viewer"})).await.expect(200);
         let sent_back = decide(&trade.pat, &id(&asked["request"]), "approve").await.expect(200);
         assert_eq!((sent_back["state"].as_str(), sent_back["step"].as_str()), (Some("open"), Some("internal")));
+    }
+
+    async fn a_rule_is_told_to_those_whose_rule_it_is_and_only_while_they_decide(app: &TestApp) {
+        let trade = Trade::new(app).await;
+        set(&trade.mia, large("5")).await.expect(200);
+        let service = trade.service("Forecast", "on_request").await;
+        app.write_mails().await;
+        app.mails().await;
+        let asked = trade.subscribe(&trade.vic, &service, all()).await.expect(201);
+        let request = id(&asked["request"]);
+        let rule = async |who: &Person| rule_of(&who.get(&format!("/api/v1/requests/{request}")).await.expect(200));
+        let told = async |who: &Person, organization: &str, kind: &str| events(who, organization, kind).await[0]["data"].clone();
+        assert!(rule(&trade.rob).await.starts_with("Large: EUR 5.00"));
+        assert_eq!(rule(&trade.pat).await, "");
+        assert!(told(&trade.mia, "grid", "request.opened").await["rule"].as_str().unwrap().starts_with("Large"));
+        assert_eq!(told(&trade.pia, "borealis", "request.opened").await["rule"], Value::Null);
+        app.write_mails().await;
+        let mails = app.mails().await;
+        assert!(!mails.is_empty() && mails.iter().all(|mail| mail.rendered.text.contains("Large: EUR 5.00")), "{mails:#?}");
+
+        // Once the organization itself has approved, its rule explains nothing any more.
+        decide(&trade.rob, &request, "approve").await.expect(200);
+        assert_eq!((rule(&trade.rob).await, rule(&trade.pat).await), (String::new(), String::new()));
+        assert_eq!(trade.read(&id(&asked)).await["requests"][0]["rule"], "");
+        app.write_mails().await;
+        let mails = app.mails().await;
+        assert!(mails.iter().any(|mail| mail.to.starts_with("pat@")), "{mails:#?}");
+        decide(&trade.pat, &request, "approve").await.expect(200);
+        app.write_mails().await;
+        let later = app.mails().await;
+        assert!(mails.iter().chain(&later).all(|mail| !mail.rendered.text.contains("Large")), "{mails:#?} {later:#?}");
+        let log = trade.pia.get("/api/v1/organizations/borealis/events?limit=200").await.expect(200).to_string();
+        assert!(log.contains("request.forwarded") && !log.contains("Large"), "{log}");
     }
 
     async fn an_answer_is_judged_by_the_policy_too(app: &TestApp) {

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 use stoa_testkit::{Answer, Client, Person, TestApp, api_tests};
 
-use crate::trade::{Trade, id};
+use crate::trade::{Trade, decide, id};
 
 async fn send(browser: &Client, path: &str, form: &[(&str, &str)]) -> Answer {
     browser.send(browser.request(Method::POST, path).form(form)).await
@@ -89,6 +89,21 @@ api_tests! {
         let sent = send(&maintainer, "/marketplace/forecast/subscribe", &form).await;
         shows(&maintainer.get(sent.header("location")).await, 200, &["It waits because of a rule. Large purchases", "Requested"]);
         shows(&maintainer.get("/requests?view=mine").await, 200, &["It waits because of a rule. Large purchases", "expires in 12 days"]);
+        // The provider's deciders read neither the rule nor that there is one.
+        let second = trade.service("Second", "on_request").await;
+        let asked = trade.subscribe(&trade.mia, &second, json!({"mode": "selected", "projects": ["north"]})).await.expect(201);
+        let provider = app.person_with_password("ben").await;
+        let member = json!({"members": [{"email": provider.user.email, "role": "reviewer"}]});
+        trade.pia.post("/api/v1/organizations/borealis/members", member).await.expect(200);
+        let provider = app.signed_in(&provider).await;
+        let card = format!("/requests/{}", id(&asked["request"]));
+        for turn in ["Grid", "Borealis"] {
+            let text = provider.get(&card).await.text();
+            assert!(text.contains(&format!("<dd>{turn}</dd>")) && !text.contains("because of a rule") && !text.contains("Large purchases"), "{text}");
+            decide(&trade.rob, &id(&asked["request"]), "approve").await;
+        }
+        let text = maintainer.get(&card).await.text();
+        assert!(!text.contains("because of a rule"), "{text}");
         assert_eq!(send(&maintainer, url, &[("change", "remove"), ("name", "Large purchases")]).await.status, 303);
         shows(&maintainer.get(url).await, 200, &["is removed", "No rules"]);
         shows(&maintainer.get("/organizations/grid/activity").await, 200, &["changed what the organization wants to be approved"]);

@@ -8,7 +8,7 @@ use stoa_domain::{
 };
 
 use super::{COLUMNS, LIVE, subscription, with_named};
-use crate::{Conn, StoreError, Tx, params};
+use crate::{Conn, StoreError, Tx, Value, params, users::placeholders};
 
 /// All live subscriptions of a service, those only asked for included, in the order of their organizations. Their choices are
 /// without the projects they name.
@@ -44,6 +44,38 @@ pub async fn withdraw_requested(tx: &mut Tx, provider: OrganizationId, service: 
     Ok(())
 }
 
+/// What is in force and not on its way to another level.
+const UNMOVED: &str = "s.state in ('active', 'suspended', 'ending')
+         and not exists (select 1 from level_change_parts p join level_changes l on l.organization_id = p.organization_id
+           and l.id = p.change_id where p.organization_id = s.organization_id and p.old_id = s.id and l.state in ('accepted', 'switched'))
+         and not exists (select 1 from subscription_suspensions x where x.organization_id = s.organization_id
+           and x.subscription_id = s.id and x.cause = 'level_change' and x.until is null)";
+
+/// The subscriptions that some organizations have of some services and that are in force, whatever their level, and not on
+/// their way to another one.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_unmoved(
+    conn: &mut Conn,
+    organizations: &[OrganizationId],
+    services: &[ServiceId],
+) -> Result<Vec<Subscription>, StoreError> {
+    if organizations.is_empty() || services.is_empty() {
+        return Ok(Vec::new());
+    }
+    let columns = COLUMNS.split(", ").map(|column| format!("s.{column}")).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "select {columns} from subscriptions s where s.organization_id in ({}) and s.service_id in ({}) and {UNMOVED}
+         order by s.organization_id, s.id",
+        placeholders(1, organizations.len()),
+        placeholders(1 + organizations.len(), services.len())
+    );
+    let values: Vec<Value> = organizations.iter().map(Value::from).chain(services.iter().map(Value::from)).collect();
+    let rows = conn.fetch_all(&sql, &values).await?;
+    with_named(conn, &rows).await
+}
+
 /// The subscriptions of a service that are in force under a contract at another level and not on their way to it yet: of one
 /// organization, or of the next ones after another, so many organizations at most.
 ///
@@ -57,13 +89,11 @@ pub async fn list_at_other_level(
     after: Option<OrganizationId>,
     limit: i64,
 ) -> Result<Vec<Subscription>, StoreError> {
-    let at = "s.provider_id = $1 and s.service_id = $2 and s.state in ('active', 'suspended', 'ending')
+    let at = format!(
+        "s.provider_id = $1 and s.service_id = $2 and {UNMOVED}
          and exists (select 1 from contracts c where c.organization_id = s.provider_id and c.id = s.contract_id and c.level <> $3)
-         and not exists (select 1 from level_change_parts p join level_changes l on l.organization_id = p.organization_id
-           and l.id = p.change_id where p.organization_id = s.organization_id and p.old_id = s.id and l.state in ('accepted', 'switched'))
-         and not exists (select 1 from subscription_suspensions x where x.organization_id = s.organization_id
-           and x.subscription_id = s.id and x.cause = 'level_change' and x.until is null)
-         and (cast($4 as bytea) is null or s.organization_id = $4) and (cast($5 as bytea) is null or s.organization_id > $5)";
+         and (cast($4 as bytea) is null or s.organization_id = $4) and (cast($5 as bytea) is null or s.organization_id > $5)"
+    );
     let columns = COLUMNS.split(", ").map(|column| format!("s.{column}")).collect::<Vec<_>>().join(", ");
     let sql = format!(
         "select {columns} from subscriptions s where {at} and s.organization_id in

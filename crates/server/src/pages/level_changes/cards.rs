@@ -114,8 +114,7 @@ pub(crate) fn outlook_card(outlook: &Outlook, marked: Option<&[String]>) -> Outl
         facts.push(Pair::new("Meters it does not have", outlook.meters_lost.join(", ")));
     }
     facts.extend(outlook.budgets.iter().map(|words| Pair::new("Budget", words.as_str())));
-    let olds: BTreeSet<_> =
-        outlook.parts.iter().filter(|part| part.state == SubscriptionState::Active).map(|part| part.subscription).collect();
+    let olds: BTreeSet<_> = outlook.parts.iter().filter(|part| part.goes).map(|part| part.subscription).collect();
     let summary = match (olds.len(), outlook.follow) {
         (0, _) => "Nothing active goes along".to_owned(),
         (before, after) => format!("{} become{} {after}", counted(before, "subscription"), if before == 1 { "s" } else { "" }),
@@ -130,18 +129,23 @@ pub(crate) fn outlook_card(outlook: &Outlook, marked: Option<&[String]>) -> Outl
 }
 
 fn part_row(part: &OutlookPart, marked: Option<&[String]>) -> PartRow {
-    let goes = part.state == SubscriptionState::Active;
+    let may = part.state == SubscriptionState::Active;
     let id = part.project.0.to_string();
     PartRow {
         project: part.project.1.clone(),
-        plan: format!("{} → {}", part.from, part.to.as_deref().unwrap_or("to be chosen")),
-        badge: if goes {
+        plan: match &part.to {
+            _ if !part.goes => part.from.clone(),
+            to => format!("{} → {}", part.from, to.as_deref().unwrap_or("to be chosen")),
+        },
+        badge: if part.goes {
             Badge { tone: "ok", icon: "check", text: "Goes along".into() }
+        } else if may {
+            Badge { tone: "", icon: "circle-dot", text: "Not chosen".into() }
         } else {
             Badge { tone: "warn", icon: "pause", text: format!("Stays behind: {}", part.state) }
         },
-        checked: goes && marked.is_none_or(|marked| marked.contains(&id)),
-        goes,
+        checked: may && marked.map_or(part.goes, |marked| marked.contains(&id)),
+        goes: may,
         id,
     }
 }
