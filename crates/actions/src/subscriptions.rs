@@ -33,8 +33,8 @@ use stoa_store::{
 };
 
 pub use details::{
-    Details, EndingDetails, GrantDetails, Provided, SetupDetails, SuspensionDetails, get, list, list_of_service, of_one, of_service,
-    one_of_service, projects, provided,
+    Details, EndingDetails, GrantDetails, Provided, SetupDetails, SuspensionDetails, followers, get, list, list_of_service, of_one,
+    of_service, one_of_service, projects, provided,
 };
 pub use effects::{Concerned, concerned};
 pub(crate) use effects::{concerned_all, expire, final_of, in_force, lapse, reject, resolve, state_at, still_offered, withdraw};
@@ -50,7 +50,7 @@ pub(crate) use resubmitting::{Changed, Terms, offers_of, reask, reask_contract, 
 pub use setting_up::{fail, fail_due, ready};
 pub use stoa_store::subscriptions::{Candidate, Filter, Offer};
 pub use subscribing::{subscribe, subscribe_in_full};
-pub use terms::{Acceptance, ContractStanding, Held, Waiting, accept, change_plan, refuse, side_of, standing, waiting_of};
+pub use terms::{Acceptance, ContractStanding, Held, Waiting, accept, agreed, change_plan, refuse, side_of, standing, waiting_of};
 
 use crate::{
     Act, Error, Result, handovers, locks,

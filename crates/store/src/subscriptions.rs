@@ -415,6 +415,42 @@ pub async fn live_labels(conn: &mut Conn, organization: OrganizationId, service:
     conn.fetch_all(&sql, params![organization, service]).await?.iter().map(|row| row.get(0)).collect()
 }
 
+/// The subscription that a new one of a service with several follows: the last of its label that was ever active and is over,
+/// for the whole organization or, at project level, for one project.
+///
+/// # Errors
+/// Those of the database.
+pub async fn last_labelled(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    service: ServiceId,
+    label: &str,
+    project: Option<ProjectId>,
+) -> Result<Option<SubscriptionId>, StoreError> {
+    let sql = format!(
+        "select id from subscriptions where organization_id = $1 and service_id = $2 and label = $3
+         and (project_id is null or project_id = $4) and state not in {LIVE} and activated_at is not null order by id desc limit 1"
+    );
+    conn.fetch_optional(&sql, params![organization, service, label, project]).await?.map(|row| row.get(0)).transpose()
+}
+
+/// The subscriptions that follow one, the oldest first: those that came into force and those that still may, so many at most.
+///
+/// # Errors
+/// Those of the database.
+pub async fn followers(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    of: SubscriptionId,
+    limit: i64,
+) -> Result<Vec<SubscriptionId>, StoreError> {
+    let sql = format!(
+        "select id from subscriptions where organization_id = $1 and previous_id = $2
+         and (state in {LIVE} or activated_at is not null) order by id limit $3"
+    );
+    conn.fetch_all(&sql, params![organization, of, limit]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// Which subscriptions have come to the end that was decided for them, the longest over first.
 ///
 /// # Errors

@@ -140,7 +140,16 @@ async fn switch_now(act: &mut Act, mut change: LevelChange) -> Result<Option<Det
     let mut opened: BTreeMap<(SubscriptionId, ProjectId), KeptGrant> = BTreeMap::new();
     for part in going.iter().filter(|part| sides.grant(part.new, part.project).is_none()) {
         let Some(old) = sides.grant(part.old, part.project) else { continue };
-        let new = KeptGrant { id: act.mint(), subscription: part.new, since: now, until: None, request: change.request, ..old.clone() };
+        let new = KeptGrant {
+            id: act.mint(),
+            subscription: part.new,
+            since: now,
+            until: None,
+            // Who approved the contract under which the project is served from now on.
+            approved_by: sides.news.get(&part.new).and_then(|one| one.approved_by).or(old.approved_by),
+            request: change.request,
+            ..old.clone()
+        };
         opened.entry((part.new, part.project)).or_insert(new);
     }
     grants::insert_many(&mut act.tx, change.organization, &opened.into_values().collect::<Vec<_>>()).await?;

@@ -179,6 +179,18 @@ pub async fn get(conn: &mut Conn, caller: &Caller, org: &Key<OrganizationId>, id
     Ok((seat, details))
 }
 
+/// The most subscriptions that are told to follow one.
+const MOST_FOLLOWERS: i64 = 20;
+
+/// The subscriptions that follow one, the oldest first, for those who were let see it: those of a change of level, and
+/// subscribing again.
+///
+/// # Errors
+/// Those of the database.
+pub async fn followers(conn: &mut Conn, of: &Subscription) -> Result<Vec<SubscriptionId>> {
+    Ok(subscriptions::followers(conn, of.organization, of.id, MOST_FOLLOWERS).await?)
+}
+
 /// Everything about a subscription that an action has just answered.
 ///
 /// # Errors

@@ -178,8 +178,8 @@ fn offer(service: &Service, contract: &Contract, plans: &[KeptPlan], plan: PlanI
     })
 }
 
-/// The subscription that a new one of the same service follows, if none stands in its way: the service allows several with
-/// labels of their own, or the last one is over.
+/// The subscription that a new one of the same service follows, if none stands in its way: the last one of the same label,
+/// where the service allows several with labels of their own, or the last one.
 async fn free_to_subscribe(
     act: &mut Act,
     seat: &Seat,
@@ -198,7 +198,8 @@ async fn free_to_subscribe(
         if labels.iter().any(|label| label.to_lowercase() == checked.label.to_lowercase()) {
             return Err(Error::fault("/label", "another subscription of this service has this name"));
         }
-        return Ok(None);
+        let last = subscriptions::last_labelled(&mut act.tx, organization, service.id, &checked.label, checked.project).await?;
+        return Ok(last);
     }
     let last = match checked.project {
         None => last,

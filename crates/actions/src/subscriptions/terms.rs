@@ -429,21 +429,34 @@ pub async fn standing(
 ) -> Result<(Seat, Details, ContractStanding)> {
     let (seat, details) = details::get(conn, caller, org, id).await?;
     let subscription = &details.subscription;
-    let history = terms::of_organization(conn, subscription.organization, Some(&[id])).await?.remove(&id).unwrap_or_default();
-    let plans: BTreeSet<_> = history.iter().map(|one| one.plan).collect();
-    let known = subscriptions::offers(conn, &[subscription.provider], &Vec::from_iter(plans)).await?;
-    let held = history.iter().filter_map(|terms| {
-        let offer = known.iter().find(|offer| offer.plan == terms.plan)?.clone();
-        Some(Held { since: terms.since, offer })
-    });
+    let held = held(conn, subscription).await?;
     let standing = ContractStanding {
-        held: held.collect(),
+        held,
         plans: services::list_plans(conn, subscription.provider, subscription.contract).await?,
         waiting: waiting_of(conn, &details).await?,
         consents: consents::of_subscription(conn, subscription, None, MOST_CONSENTS).await?,
         verdict: verdict(seat.role, level_permission(&details)),
     };
     Ok((seat, details, standing))
+}
+
+/// What a subscription agreed to over time, for those who were let see it: its terms and its consents, both oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn agreed(conn: &mut Conn, of: &Subscription) -> Result<(Vec<Held>, Vec<ConsentDetails>)> {
+    Ok((held(conn, of).await?, consents::of_subscription(conn, of, None, MOST_CONSENTS).await?))
+}
+
+async fn held(conn: &mut Conn, of: &Subscription) -> Result<Vec<Held>> {
+    let history = terms::of_organization(conn, of.organization, Some(&[of.id])).await?.remove(&of.id).unwrap_or_default();
+    let plans: BTreeSet<_> = history.iter().map(|one| one.plan).collect();
+    let known = subscriptions::offers(conn, &[of.provider], &Vec::from_iter(plans)).await?;
+    let held = history.iter().filter_map(|terms| {
+        let offer = known.iter().find(|offer| offer.plan == terms.plan)?.clone();
+        Some(Held { since: terms.since, offer })
+    });
+    Ok(held.collect())
 }
 
 fn level_permission(details: &Details) -> Permission {

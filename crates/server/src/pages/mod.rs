@@ -113,6 +113,7 @@ pub mod sizes;
 pub mod step_up;
 pub mod subscribe;
 pub mod subscription_contract;
+mod subscription_history;
 pub mod subscriptions;
 pub mod suspensions;
 pub mod teams;

@@ -14,12 +14,11 @@ use stoa_actions::{
     subscriptions::{self, Candidate, Details, Filter},
 };
 use stoa_domain::{
-    ids::{SubscriptionId, UserId},
+    ids::SubscriptionId,
     organizations::Key,
     permissions::{Permission, Verdict, verdict},
     requests::{RequestKind, RequestState, Step},
-    services::Level,
-    subscriptions::{IncludeFuture, Mode, Subscription, SubscriptionState},
+    subscriptions::{IncludeFuture, Mode, SubscriptionState},
     suspensions::Cause,
     time::Ts,
 };
@@ -36,6 +35,7 @@ use super::{
     page::{Page, PageResult},
     service_looks::end_note,
     subscription_contract::{ContractTab, notice},
+    subscription_history::permissions_tab,
     times,
 };
 use crate::{
@@ -126,6 +126,10 @@ pub struct SubscriptionPage {
     pub can_keep: bool,
     /// How many projects it uses.
     pub project_count: u64,
+    /// The subscription that it follows.
+    pub follows: Option<Link>,
+    /// Those that follow it.
+    pub followed_by: Vec<Link>,
     /// What is to be said of a contract that waits for consent, and where it leads.
     pub contract_note: Option<(String, Link)>,
     /// What the tab shows.
@@ -387,7 +391,8 @@ pub async fn projects(page: Page, ApiPath((org, id)): ApiPath<(String, Subscript
 pub async fn permissions(page: Page, ApiPath((org, id)): ApiPath<(String, SubscriptionId)>) -> PageResult {
     let mut conn = page.read().await?;
     let (seat, details) = subscriptions::get(&mut conn, &page.caller, &Key::read(&org), id).await?;
-    let tab = SubscriptionTab::Permissions(permissions_tab(&page, &details));
+    let (held, consents) = subscriptions::agreed(&mut conn, &details.subscription).await?;
+    let tab = SubscriptionTab::Permissions(permissions_tab(&page, &details, &held, &consents));
     Ok(whole(&page, &mut conn, &seat, &details, tab).await?.into_response())
 }
 
@@ -430,8 +435,12 @@ pub(crate) async fn whole(
         true => Some(alias_notice(details)),
         false => subscriptions::waiting_of(conn, details).await?.map(|waiting| notice(&waiting, &url)),
     };
+    let link = |id: SubscriptionId| Link::new(id.to_string(), format!("{list}/{id}/permissions"));
+    let followed_by = subscriptions::followers(conn, subscription).await?.into_iter().map(link).collect();
     Ok(SubscriptionPage {
         shell: page.shell(conn, "organizations").await?,
+        follows: subscription.previous.map(link),
+        followed_by,
         url,
         org,
         service: labelled(details),
@@ -582,89 +591,6 @@ async fn projects_tab(
     })
 }
 
-/// Who approved it and when, or what is waited for.
-fn approval(details: &Details) -> String {
-    let subscription = &details.subscription;
-    match (subscription.state, subscription.activated_at) {
-        (SubscriptionState::Requested, _) => "Not approved yet.".to_owned(),
-        (SubscriptionState::Rejected, _) => "It was rejected.".to_owned(),
-        (SubscriptionState::Provisioning, _) => "Approved; its provider sets it up.".to_owned(),
-        (SubscriptionState::Failed, _) => "Approved, but its provider could not set it up.".to_owned(),
-        (SubscriptionState::Withdrawn, _) => "It was taken back before it came into force.".to_owned(),
-        (_, Some(at)) => {
-            let by = details.grants.iter().find_map(|one| one.approved_by.as_ref()).map_or(&details.requested_by.1, |(_, name)| name);
-            format!("Approved by {by}, {}.", times::moment(at))
-        }
-        _ => String::new(),
-    }
-}
-
-fn permissions_tab(page: &Page, details: &Details) -> PermissionsTab {
-    let offer = &details.concerned.offer;
-    let subscription = &details.subscription;
-    let mut history: Vec<(Ts, TimelineEntry)> = Vec::new();
-    for request in &details.requests {
-        history.extend(super::requests::history(request));
-    }
-    let entry = |icon, tone, who: &str, what: String, at: Ts, reason: &str| {
-        (at, TimelineEntry { icon, tone, who: who.to_owned(), what, when: times::moment(at), reason: reason.to_owned() })
-    };
-    let asked = details.requests.iter().any(|one| one.request.kind == RequestKind::Subscribe);
-    if let (false, Some(at)) = (asked, subscription.activated_at) {
-        let what = format!("subscribed plan {} and accepted version {} of the contract", offer.prices.name, offer.version);
-        history.push(entry("circle-check", "ok", &details.requested_by.1, what, at, &subscription.note));
-    }
-    if let Some(at) = subscription.ended_at.filter(|_| subscription.activated_at.is_some()) {
-        history.push(entry("circle-dot", "", &details.concerned.organization.name, "no longer subscribes it".to_owned(), at, ""));
-    }
-    if let Some(setup) = &details.setup {
-        let provider = details.concerned.provider.name.as_str();
-        history.push(entry("clock", "warn", provider, "began to set it up".to_owned(), setup.setup.since, ""));
-        if let Some((at, reason)) = setup.setup.outcome.as_ref().and_then(|outcome| Some((outcome.at, outcome.failed.as_ref()?))) {
-            let who = setup.by.as_ref().map_or(provider, |(_, name)| name);
-            history.push(entry("circle-x", "danger", who, "could not set it up".to_owned(), at, reason));
-        }
-    }
-    for one in &details.suspensions {
-        let side = |who: &Option<(UserId, String)>| who.as_ref().map_or_else(|| "Stoa".to_owned(), |(_, name)| name.clone());
-        let whose = match one.suspension.cause {
-            Cause::Consumer => "",
-            Cause::Provider => ", as its provider",
-            Cause::Operator => ", as operator of the installation",
-            Cause::Budget => ", because of its budget",
-            Cause::LevelChange => ", because another subscription stands in for it by a change of level",
-        };
-        history.push(entry("pause", "warn", &side(&one.set_by), format!("paused it{whose}"), one.suspension.since, &one.suspension.reason));
-        if let Some(until) = one.suspension.until {
-            history.push(entry("play", "ok", &side(&one.lifted_by), format!("resumed it{whose}"), until, ""));
-        }
-    }
-    for one in &details.endings {
-        let who = |who: &Option<(UserId, String)>| who.as_ref().map(|(_, name)| name.clone()).unwrap_or_default();
-        let what = format!("decided to end it at the end of {}", times::long_day(one.ending.ends_at.plus(-1).day()));
-        history.push(entry("clock", "warn", &who(&one.set_by), what, one.ending.since, ""));
-        if let Some(at) = one.ending.undone_at {
-            history.push(entry("undo-2", "ok", &who(&one.undone_by), "kept it after all".to_owned(), at, ""));
-        }
-    }
-    history.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    let level = if offer.level == Level::Organization { "Organization" } else { "Project" };
-    let mut facts = vec![
-        Pair::new("Contract", format!("Version {}", offer.version)),
-        Pair::new("Level", level),
-        Pair::new("Plan", super::offers::plan_line(&offer.prices)),
-        Pair::new("Subscription", subscription.id.to_string()),
-        Pair::new("Resource address", Subscription::resource(&page.app.stoa.public_url, subscription.id)),
-    ];
-    facts.extend(offer.terms_url.as_ref().map(|url| Pair::new("Terms", url.as_str())));
-    PermissionsTab {
-        list: super::offers::permission_lines(&offer.permissions),
-        approval: approval(details),
-        history: history.into_iter().map(|(_, entry)| entry).collect(),
-        facts,
-    }
-}
-
 /// The form of the projects as it was sent.
 #[derive(Debug, Default, Deserialize)]
 pub struct ChoiceSent {
@@ -719,6 +645,8 @@ mod tests {
         let mut org = sample::org("subscriptions");
         org.crumbs = vec![Link::new("Subscriptions", "/organizations/aurelia/subscriptions"), Link::new("Load forecast", "")];
         SubscriptionPage {
+            follows: Some(Link::new("sub_0", "/organizations/aurelia/subscriptions/sub_0/permissions")),
+            followed_by: Vec::new(),
             shell: sample::shell("organizations"),
             org,
             url: "/organizations/aurelia/subscriptions/sub_1".into(),

@@ -175,6 +175,73 @@ api_tests! {
         assert_eq!(told[0]["data"]["removed"][0]["name"], "South");
     }
 
+    async fn an_answer_may_consent_for_other_projects(app: &TestApp) {
+        let (trade, service, subscription, contract) = waiting(app, None).await;
+        let asked = trade.eva.post(&at(&subscription, "/contract/accept"), json!({"contract": contract})).await.expect(202);
+        let path = format!("/api/v1/requests/{}", id(&asked["request"]));
+        let question = async || trade.rob.post(&format!("{path}/ask"), json!({"question": "for both?"})).await.expect(200);
+        let answer = async |mut body: Value| {
+            body["text"] = json!("so");
+            trade.eva.post(&format!("{path}/answer"), body).await
+        };
+        question().await;
+        for (body, pointer) in [
+            (json!({"consented": []}), "/consented"),
+            (json!({"consented": ["north", "east"]}), "/consented/1"),
+            (json!({"plan": "Max"}), "/plan"),
+            (json!({"projects": {"mode": "all"}}), "/projects"),
+        ] {
+            assert_eq!(answer(body).await.expect_problem(422, "invalid")["errors"][0]["pointer"], pointer);
+        }
+        let changes = |request: &Value| request["decisions"].as_array().unwrap().last().unwrap()["changes"].clone();
+        let less = answer(json!({"consented": ["north"]})).await.expect(200);
+        assert_eq!((changes(&less), &less["consented"][0]["name"]), (json!(["without South"]), &json!("North")));
+        question().await;
+        let all = answer(json!({"consented": null})).await.expect(200);
+        assert_eq!((changes(&all), &all["consented"]), (json!(["with South"]), &Value::Null));
+        question().await;
+        answer(json!({"consented": ["north"]})).await.expect(200);
+        question().await;
+        // An answer without other wishes changes nothing.
+        assert_eq!(changes(&answer(json!({})).await.expect(200)), json!([]));
+        decide(&trade.rob, &id(&asked["request"]), "approve").await.expect(200);
+        assert_eq!(trade.granted(&subscription).await, ["north"]);
+        assert_eq!(trade.read(&subscription).await["contract"]["version"], 2);
+        // The map names who approved what the service may do now, and who did at first.
+        let approver = async |at: &str| {
+            let map = trade.vic.get(&format!("/api/v1/organizations/grid/grants?project=north&at={at}")).await.expect(200);
+            (map["items"][0]["approved_by"]["name"].clone(), map["items"][0]["request"].clone())
+        };
+        assert_eq!(approver("").await, (json!("rob"), json!(id(&asked["request"]))));
+        assert_eq!(approver("2026-03-10T12:30:00Z").await, (json!("mia"), Value::Null));
+
+        // What was agreed to without a request is told as well, and so is what needed nobody's consent.
+        app.clock.advance(HOUR);
+        trade.choose(&trade.mia, &subscription, json!({"mode": "selected", "projects": ["north", "east"]})).await.expect(200);
+        app.clock.advance(HOUR);
+        offer(&trade.pia, &service, self::contract(READ, "9")).await.expect(201);
+        app.clock.advance(HOUR);
+        trade.choose(&trade.mia, &subscription, json!({"mode": "selected", "projects": ["east"]})).await.expect(200);
+        app.clock.advance(HOUR);
+        let third = id(&offer(&trade.pia, &service, self::contract(BOTH, "20")).await.expect(201));
+        trade.mia.post(&at(&subscription, "/contract/accept"), json!({"contract": third})).await.expect(200);
+        let viewer = app.person_with_password("una").await;
+        let member = json!({"members": [{"email": viewer.user.email, "role": "viewer"}]});
+        trade.mia.post("/api/v1/organizations/grid/members", member).await.expect(200);
+        let viewer = app.signed_in(&viewer).await;
+        let text = viewer.get(&format!("/organizations/grid/subscriptions/{subscription}/permissions")).await.text();
+        for told in [
+            "subscribed plan Basic and accepted version 1 of the contract",
+            "ended its access to South",
+            "gave it access to East",
+            "put version 3 of the contract in place, plan Basic",
+            "ended its access to North",
+            "accepted version 4 of the contract, plan Basic",
+        ] {
+            assert!(text.contains(told), "no “{told}” in {text}");
+        }
+    }
+
     async fn a_rule_makes_what_costs_more_wait_and_nothing_else(app: &TestApp) {
         let (trade, service, subscription, contract) = waiting(app, None).await;
         let rules = json!([{"name": "Large", "monthly_from": [{"amount": "12", "currency": "EUR"}]}]);

@@ -165,6 +165,23 @@ impl Moving {
     }
 }
 
+async fn browser(app: &TestApp, trade: &Trade, name: &str, role: &str) -> (Person, Client) {
+    let person = app.person_with_password(name).await;
+    let member = json!({"members": [{"email": person.user.email, "role": role}]});
+    trade.mia.post("/api/v1/organizations/grid/members", member).await.expect(200);
+    let browser = app.signed_in(&person).await;
+    (person, browser)
+}
+
+#[track_caller]
+fn shows(answer: &Answer, words: &[&str]) {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let text = answer.text();
+    for word in words {
+        assert!(text.contains(word), "no “{word}” in {text}");
+    }
+}
+
 fn active() -> (String, Vec<String>) {
     ("active".to_owned(), Vec::new())
 }
@@ -544,6 +561,89 @@ api_tests! {
         moving.step(&trade.mia, &change, "undo").await.expect(200);
         moving.offer(quiet).await.expect(201);
         moving.accept(&trade.mia, json!({})).await.expect_problem(409, "no_offer");
+    }
+
+    async fn whoever_approves_sees_what_it_comes_to_and_an_answer_may_change_it(app: &TestApp) {
+        let moving = Moving::offered(app).await;
+        let (trade, olds) = (&moving.trade, &moving.olds);
+        let batch = json!([
+            moving.event("1", &olds[0], "north", "70", "2026-03-12T00:00:00Z"),
+            moving.event("2", &olds[1], "south", "60", "2026-03-12T00:00:00Z"),
+        ]);
+        moving.report(batch).await.expect(200);
+        let costs = |of: &Value| (of["cost_before"][0]["amount"].clone(), of["cost_after"]["amount"].clone());
+        // The dry run of a choice: 31 or 62 a month, and 60 calls beyond the free ones.
+        let dry = format!("/api/v1/organizations/grid/level-changes/outlook?service={}", moving.service);
+        let chosen = trade.vic.get(&format!("{dry}&plan=Plus&projects=north,east")).await.expect(200);
+        assert_eq!((costs(&chosen), &chosen["plan"]["name"]), ((json!("66.2"), json!("122")), &json!("Plus")));
+        let pointer = async |query: &str| trade.vic.get(&format!("{dry}&{query}")).await.expect_problem(422, "invalid")["errors"][0]["pointer"].clone();
+        assert_eq!((pointer("plan=Gold").await, pointer("projects=north,nowhere").await), (json!("/plan"), json!("/projects/1")));
+
+        let (editor, page) = browser(app, trade, "edi", "editor").await;
+        let (_, reviewer) = browser(app, trade, "ria", "reviewer").await;
+        let asked = moving.accept(&editor, json!({"projects": ["north", "east"], "plan": "Basic"})).await.expect(202);
+        let request = asked["request"].as_str().unwrap().to_owned();
+        let path = format!("/api/v1/requests/{request}");
+        let seen = trade.rob.get(&path).await.expect(200);
+        let outlook = &seen["level_change"];
+        assert_eq!((&seen["plan"]["name"], &seen["contract"]["version"]), (&json!("Basic"), &json!(2)));
+        assert_eq!((costs(outlook), &outlook["subscriptions_after"]), ((json!("66.2"), json!("91")), &json!(1)));
+        let goes = |of: &Value| of["parts"].as_array().unwrap().iter().map(|part| part["goes"].as_bool().unwrap()).collect::<Vec<_>>();
+        assert_eq!(goes(outlook), [true, true, false], "East and North, not South");
+        let listed = trade.rob.get("/api/v1/requests").await.expect(200);
+        assert_eq!(&listed["items"][0]["level_change"], outlook);
+        trade.pia.get(&path).await.expect_problem(404, "not_found");
+        for url in ["/requests".to_owned(), format!("/requests/{request}")] {
+            let facts = ["2 subscriptions become 1", "EUR 66.20", "EUR 91.00", "North (Basic → Basic)", "Stays behind", "South (Plus)", "Read the resources"];
+            shows(&reviewer.get(&url).await, &facts);
+        }
+
+        trade.rob.post(&format!("{path}/ask"), json!({"question": "why not south?"})).await.expect(200);
+        for (body, pointer) in [
+            (json!({"plan": "Gold"}), "/plan"),
+            (json!({"consented": ["nowhere"]}), "/consented/0"),
+            (json!({"projects": {"mode": "all"}}), "/projects"),
+        ] {
+            let mut body = body;
+            body["text"] = json!("x");
+            let problem = editor.post(&format!("{path}/answer"), body).await.expect_problem(422, "invalid");
+            assert_eq!(problem["errors"][0]["pointer"], pointer);
+        }
+        shows(&page.get(&format!("/requests/{request}")).await, &["Ask for something else", "For which projects", "Plus", "South"]);
+        let form = [("text", "now with it"), ("scope", "some"), ("plan", "Plus"), ("consented", "north"), ("consented", "south"), ("consented", "east"), ("note", "")];
+        let sent = page.send(page.request(Method::POST, &format!("/requests/{request}/answer")).form(&form)).await;
+        assert_eq!(sent.status, 303, "{sent:?}");
+        let seen = trade.rob.get(&path).await.expect(200);
+        assert_eq!(seen["decisions"][1]["changes"], json!(["plan Plus instead of Basic", "with South"]));
+        // Ten calls are free, 100 cost one and 20 a half.
+        assert_eq!(costs(&seen["level_change"]), (json!("122.4"), json!("172")));
+        decide(&trade.rob, &request, "approve").await.expect(200);
+        let change = trade.vic.get("/api/v1/organizations/grid/level-changes").await.expect(200)["items"][0].clone();
+        assert_eq!(change["parts"].as_array().unwrap().len(), 3);
+        let seen = trade.rob.get(&path).await.expect(200);
+        assert_eq!((&seen["plan"]["name"], &seen["level_change"]), (&json!("Plus"), &Value::Null));
+        // The map names who approved the present contract.
+        moving.step(&trade.mia, &id(&change), "switch").await.expect(200);
+        let map = trade.vic.get("/api/v1/organizations/grid/grants").await.expect(200);
+        let by: BTreeSet<_> = map["items"].as_array().unwrap().iter().map(|line| line["approved_by"]["name"].as_str().unwrap()).collect();
+        assert_eq!(by, BTreeSet::from(["rob"]));
+    }
+
+    async fn the_page_tells_the_cost_of_what_is_chosen(app: &TestApp) {
+        let moving = Moving::offered(app).await;
+        let trade = &moving.trade;
+        moving.report(json!([moving.event("1", &moving.olds[0], "north", "70", "2026-03-12T00:00:00Z")])).await.expect(200);
+        let (_, page) = browser(app, trade, "edi", "editor").await;
+        let own = trade.vic.get(&format!("/api/v1/organizations/grid/level-changes/outlook?service={}", moving.service)).await.expect(200);
+        let north = own["parts"][1]["project"].as_str().unwrap();
+        let url = "/organizations/grid/level-changes/forecast";
+        shows(&page.get(url).await, &["Show what this costs", "EUR 72.40", "EUR 91.00"]);
+        let chosen = page.get(&format!("{url}?contract=x&plan=Plus&project={north}&note=for+winter")).await;
+        shows(&chosen, &["EUR 63.10", "EUR 122.00", "1 subscription becomes 1", "for winter"]);
+        // What is not there any more is left out of account.
+        shows(&page.get(&format!("{url}?contract=x&plan=Gold")).await, &["EUR 72.40"]);
+        let unmarked = page.get(&format!("{url}?contract=x&plan=Plus")).await;
+        shows(&unmarked, &["Nothing active goes along"]);
     }
 
     async fn of_two_at_the_same_moment_one_wins_and_the_other_is_told_why(app: &TestApp) {

@@ -182,6 +182,33 @@ api_tests! {
         decide(&trade.rob, &request, "approve").await.expect(200);
     }
 
+    async fn another_plan_can_be_asked_for_otherwise(app: &TestApp) {
+        let trade = Trade::new(app).await;
+        let service = trade.draft("Forecast", "public", "organization", &["Basic", "Plus", "Max"]).await;
+        trade.pia.post(&format!("/api/v1/services/{service}/publish"), json!({})).await.expect(200);
+        let body = json!({"service": service, "plan": "Basic", "projects": selected(&["north"]), "accept_terms": true});
+        let subscription = id(&trade.mia.post("/api/v1/organizations/grid/subscriptions", body).await.expect(201));
+        let path = format!("/api/v1/organizations/grid/subscriptions/{subscription}/plan");
+        let asked = trade.eva.post(&path, json!({"plan": "Plus"})).await.expect(202);
+        let request = id(&asked["request"]);
+        ask(&trade.rob, &request).await;
+        for (body, pointer) in [
+            (json!({"text": "x", "plan": "Gold"}), "/plan"),
+            (json!({"text": "x", "plan": "Basic"}), "/plan"),
+            (json!({"text": "x", "projects": selected(&["south"])}), "/projects"),
+            (json!({"text": "x", "consented": ["north"]}), "/consented"),
+        ] {
+            let problem = say(&trade.eva, &request, "answer", body).await.expect_problem(422, "invalid");
+            assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+        }
+        let answered = say(&trade.eva, &request, "answer", json!({"text": "more", "plan": "Max", "note": "for winter"})).await.expect(200);
+        assert_eq!((answered["state"].as_str(), answered["plan"]["name"].as_str()), (Some("open"), Some("Max")));
+        assert_eq!(answered["decisions"][1]["changes"], json!(["plan Max instead of Plus", "another note"]));
+        assert_eq!((answered["step"].as_str(), answered["note"].as_str()), (Some("internal"), Some("for winter")));
+        decide(&trade.rob, &request, "approve").await.expect(200);
+        assert_eq!(trade.read(&subscription).await["plan"]["name"], "Max");
+    }
+
     async fn a_project_level_request_can_go_to_another_project(app: &TestApp) {
         let trade = Trade::new(app).await;
         let service = trade.draft("Forecast", "on_request", "project", &["Basic"]).await;

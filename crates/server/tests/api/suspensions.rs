@@ -216,19 +216,42 @@ api_tests! {
 
     async fn a_cancellation_and_a_change_of_projects_at_once_end_in_one_order(app: &TestApp) {
         let trade = Trade::new(app).await;
-        for round in 0..4 {
+        let both = json!({"mode": "selected", "projects": ["north", "south"]});
+        let mut seen = BTreeSet::new();
+        let mut round = 0;
+        while round < 4 || seen.len() < 2 {
+            round += 1;
+            assert!(round <= 30, "one order only: {seen:?}");
             let service = trade.service(&format!("Forecast {round}"), "public").await;
             let subscription = trade.active(&service, json!({"mode": "selected", "projects": ["north"]})).await;
-            let (cancelled, changed) = tokio::join!(
-                trade.cancel(&trade.mia, &subscription),
-                trade.choose(&trade.mia, &subscription, json!({"mode": "selected", "projects": ["north", "south"]}))
-            );
+            let (cancel, change) = (trade.cancel(&trade.mia, &subscription), trade.choose(&trade.mia, &subscription, both.clone()));
+            // Either has the better start in turn.
+            let (cancelled, changed) = if round % 2 == 0 {
+                tokio::join!(cancel, change)
+            } else {
+                let (changed, cancelled) = tokio::join!(change, cancel);
+                (cancelled, changed)
+            };
             cancelled.expect(200);
-            if changed.status != 200 {
+            seen.insert(changed.status);
+            let sequence = async |kind: &str| {
+                let told = events(&trade.mia, "grid", kind).await;
+                told.into_iter().find(|event| event["subject"]["id"] == json!(subscription)).map(|event| event["sequence"].as_i64().unwrap())
+            };
+            let (told, ended) = (sequence("subscription.projects_changed").await, sequence("subscription.ended").await);
+            let read = trade.read(&subscription).await;
+            let mut granted: Vec<_> = read["grants"].as_array().unwrap().iter().map(|grant| grant["project"]["handle"].as_str().unwrap()).collect();
+            granted.sort_unstable();
+            if changed.status == 200 {
+                assert!(told.is_some() && told < ended, "the change came first: {told:?} {ended:?}");
+                assert_eq!(granted, ["north", "south"]);
+            } else {
                 let problem = changed.expect_problem(409, "wrong_state");
                 assert!(problem["detail"].as_str().unwrap().contains("ended"), "{problem}");
+                assert!(told.is_none() && ended.is_some(), "nothing of the change is told: {told:?} {ended:?}");
+                assert_eq!(granted, ["north"]);
             }
-            assert_eq!(trade.read(&subscription).await["state"], "ended");
+            assert_eq!(read["state"], "ended");
             let live = trade.vic.get(&format!("/api/v1/organizations/grid/grants?service={service}")).await.expect(200);
             assert_eq!(live["items"], json!([]), "no grant outlives its subscription");
         }
@@ -280,6 +303,21 @@ api_tests! {
         assert_eq!(labels, BTreeSet::from(["", "Winter"]));
         trade.cancel(&trade.mia, &first).await.expect(200);
         assert_eq!(trade.read(&id(&second)).await["state"], "active", "each on its own");
+        // Subscribing again under a label follows the last one of that label, whichever others there are.
+        trade.cancel(&trade.mia, &id(&second)).await.expect(200);
+        let other = ask("Summer").await.expect(201);
+        let third = ask("Winter").await.expect(201);
+        assert_eq!((&other["previous"], &third["previous"]), (&Value::Null, &second["id"]));
+        trade.cancel(&trade.mia, &id(&other)).await.expect(200);
+        let viewer = app.person_with_password("una").await;
+        let member = json!({"members": [{"email": viewer.user.email, "role": "viewer"}]});
+        trade.mia.post("/api/v1/organizations/grid/members", member).await.expect(200);
+        let viewer = app.signed_in(&viewer).await;
+        for (of, word, to) in [(&third, "Follows", &second), (&second, "Followed by", &third)] {
+            let text = viewer.get(&format!("/organizations/grid/subscriptions/{}/permissions", id(of))).await.text();
+            let link = format!("{word} <a href=\"/organizations/grid/subscriptions/{0}/permissions\">{0}</a>.", id(to));
+            assert!(text.contains(&link), "no {link} in {text}");
+        }
         trade.pia.put(&path, json!({"several": false})).await.expect(200);
         trade.subscribe(&trade.mia, &service, json!({"mode": "all"})).await.expect_problem(409, "already_subscribed");
     }
