@@ -177,7 +177,7 @@ api_tests! {
         let service = trade.service("Forecast", "on_request").await;
         app.write_mails().await;
         app.mails().await;
-        let asked = trade.subscribe(&trade.vic, &service, all()).await.expect(201);
+        let asked = trade.subscribe(&trade.mia, &service, all()).await.expect(201);
         let request = id(&asked["request"]);
         let rule = async |who: &Person| rule_of(&who.get(&format!("/api/v1/requests/{request}")).await.expect(200));
         let told = async |who: &Person, organization: &str, kind: &str| events(who, organization, kind).await[0]["data"].clone();
