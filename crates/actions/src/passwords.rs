@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn nobodys_hash_takes_the_work_of_a_new_one() {
-        let new = Argon2::default().hash_password_with_salt(b"x", &[7; 16]).unwrap();
+        let new: PasswordHash = Argon2::default().hash_password_with_salt(b"x", &[7; 16]).unwrap();
         let nobody = PasswordHash::new(NOBODY).unwrap();
         assert_eq!((nobody.algorithm, nobody.version, &nobody.params), (new.algorithm, new.version, &new.params));
         let lengths = |hash: &PasswordHash| (hash.salt.as_ref().map(|salt| salt.len()), hash.hash.as_ref().map(|hash| hash.len()));
