@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
 use stoa_actions::{Act, Caller, imports};
 use stoa_domain::{
     imports::{Entry, ImportRules, read},
@@ -60,6 +61,18 @@ api_tests! {
         assert_eq!(counts().await, kept);
         app.write_mails().await;
         assert!(app.mails().await.is_empty(), "nobody is told");
+    }
+
+    async fn who_is_taken_over_as_a_member_leaves_no_invitation_waiting(app: &TestApp) {
+        let ada = app.person("ada").await;
+        let quay = "/api/v1/organizations/quay";
+        import(app, r#"[{"name": "Quay", "maintainers": ["ada@people.example"], "members": ["cleo"], "teams": []}]"#).await;
+        let invited = json!({"members": [{"email": "ben@people.example", "role": "maintainer"}]});
+        ada.post(&format!("{quay}/members"), invited).await.expect(200);
+        import(app, r#"[{"name": "Quay", "maintainers": ["ada@people.example"], "members": ["ben@people.example"], "teams": []}]"#).await;
+        assert_eq!(ada.get(&format!("{quay}/members")).await.expect(200)["items"].as_array().unwrap().len(), 3);
+        let invitations = ada.get(&format!("{quay}/invitations")).await.expect(200);
+        assert_eq!(invitations["items"][0]["state"], "revoked", "{invitations}");
     }
 
     async fn nested_teams_are_told_by_their_path_with_maintainers_and_members_alike(app: &TestApp) {
