@@ -16,7 +16,7 @@ use stoa_domain::{
     time::Ts,
 };
 use stoa_store::{
-    Conn,
+    Conn, consents,
     grants::KeptGrant,
     map::{self as kept, MapFilter, MapRow},
     organizations::{self, Named},
@@ -141,9 +141,18 @@ pub async fn list(
 }
 
 /// The lines with names and costs, in a fixed number of statements.
-async fn lines(conn: &mut Conn, organization: OrganizationId, now: Ts, at: Ts, rows: Vec<MapRow>) -> Result<Vec<MapLine>> {
+async fn lines(conn: &mut Conn, organization: OrganizationId, now: Ts, at: Ts, mut rows: Vec<MapRow>) -> Result<Vec<MapLine>> {
     if rows.is_empty() {
         return Ok(Vec::new());
+    }
+    let subscribed: BTreeSet<_> = rows.iter().map(|row| row.grant.subscription).collect();
+    let subscribed = Vec::from_iter(subscribed);
+    let accepted = consents::latest_accepted(conn, organization, &subscribed, at).await?;
+    for grant in rows.iter_mut().map(|row| &mut row.grant) {
+        // What the service may do since another contract was accepted is by the approval of that.
+        if let Some(consent) = accepted.iter().find(|one| one.subscription == grant.subscription && one.at > grant.since) {
+            (grant.approved_by, grant.request) = (consent.approved_by.or(Some(consent.accepted_by)), consent.request);
+        }
     }
     let offers = offers(conn, rows.iter().map(|row| (row.provider, row.plan))).await?;
     let ids: BTreeSet<_> = rows.iter().map(|row| row.provider).collect();
@@ -154,8 +163,6 @@ async fn lines(conn: &mut Conn, organization: OrganizationId, now: Ts, at: Ts, r
     let projects: BTreeMap<_, _> = projects.into_iter().map(|one| (one.id, one)).collect();
     let people: BTreeSet<_> = rows.iter().filter_map(|row| row.grant.approved_by).collect();
     let people: BTreeMap<_, _> = users::names(conn, &Vec::from_iter(people)).await?.into_iter().collect();
-    let subscribed: BTreeSet<_> = rows.iter().map(|row| row.grant.subscription).collect();
-    let subscribed = Vec::from_iter(subscribed);
     let part = costs::Part { subscriptions: Some(&subscribed), projects: Some(&ids) };
     let mut spent = spent(conn, organization, part, now, at).await?;
     rows.into_iter()

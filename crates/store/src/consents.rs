@@ -3,9 +3,10 @@
 use stoa_domain::{
     consents::{Consent, TextHash},
     ids::{ConsentId, ContractId, OrganizationId, SubscriptionId},
+    time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, params};
+use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
 
 const COLUMNS: &str = "organization_id, subscription_id, id, kind, accepted_by, approved_by, consented_at, provider_id, contract_id, version, \
                        text_hash, permissions, plan_id, prices, projects, request_id";
@@ -82,6 +83,31 @@ pub async fn list(
         }
     };
     rows.iter().map(consent).collect()
+}
+
+/// The latest consent to another version of the contract that each of some subscriptions had at an instant, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn latest_accepted(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    subscriptions: &[SubscriptionId],
+    at: Ts,
+) -> Result<Vec<Consent>, StoreError> {
+    if subscriptions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let columns = COLUMNS.split(", ").map(|column| format!("c.{column}")).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "select {columns} from consents c where c.organization_id = $1 and c.kind = 'accepted' and c.consented_at <= $2
+         and c.subscription_id in ({}) and not exists (select 1 from consents d where d.organization_id = c.organization_id
+           and d.subscription_id = c.subscription_id and d.kind = 'accepted' and d.consented_at <= $2 and d.id > c.id)",
+        placeholders(3, subscriptions.len())
+    );
+    let mut values = values![organization, at];
+    values.extend(subscriptions.iter().map(Value::from));
+    conn.fetch_all(&sql, &values).await?.iter().map(consent).collect()
 }
 
 /// One consent of a subscription.

@@ -59,7 +59,7 @@ pub struct MapLineView {
     /// Until when, in the past or to come; `null` while no end is known.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Ts>,
-    /// By whose approval.
+    /// By whose approval the service may do what it may: of the project, or of the contract that was accepted since.
     pub approved_by: Option<UserRef>,
     /// The request that was approved, `req_…`.
     #[schema(value_type = Option<String>)]

@@ -207,6 +207,13 @@ api_tests! {
         decide(&trade.rob, &id(&asked["request"]), "approve").await.expect(200);
         assert_eq!(trade.granted(&subscription).await, ["north"]);
         assert_eq!(trade.read(&subscription).await["contract"]["version"], 2);
+        // The map names who approved what the service may do now, and who did at first.
+        let approver = async |at: &str| {
+            let map = trade.vic.get(&format!("/api/v1/organizations/grid/grants?project=north&at={at}")).await.expect(200);
+            (map["items"][0]["approved_by"]["name"].clone(), map["items"][0]["request"].clone())
+        };
+        assert_eq!(approver("").await, (json!("rob"), json!(id(&asked["request"]))));
+        assert_eq!(approver("2026-03-10T12:30:00Z").await, (json!("mia"), Value::Null));
 
         // What was agreed to without a request is told as well, and so is what needed nobody's consent.
         app.clock.advance(HOUR);
