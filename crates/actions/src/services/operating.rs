@@ -6,6 +6,7 @@ use stoa_domain::{
     organizations::Key,
     services::{Service, ServiceMove, ServiceState},
     text::{self, Faults},
+    time::Ts,
 };
 use stoa_store::{Conn, organizations, services};
 
@@ -43,16 +44,21 @@ async fn there(act: &mut Act, key: &Key<ServiceId>) -> Result<Service> {
     Ok(service)
 }
 
-/// Lets a service in review on the marketplace, as it is now. What the operator says goes to its provider.
+/// Lets a service in review on the marketplace, as it is now: where it is said as of when it was read, only if nobody has
+/// changed it since. What the operator says goes to its provider.
 ///
 /// # Errors
-/// 401, 404, 422; `wrong_state`, `not_ready` (409).
-pub async fn approve(act: &mut Act, key: &Key<ServiceId>, comment: &str) -> Result<Service> {
+/// 401, 404, 422; `wrong_state`, `not_ready`, `service_changed` (409).
+pub async fn approve(act: &mut Act, key: &Key<ServiceId>, comment: &str, read: Option<Ts>) -> Result<Service> {
     let service = there(act, key).await?;
     let mut faults = Faults::new();
     let comment = faults.check("/comment", text::optional_line(comment, operators::REASON));
     let comment = faults.or(comment)?;
     let service = locked(act, &service).await?;
+    if service.state == ServiceState::InReview && read.is_some_and(|read| read != service.updated_at) {
+        let detail = "its provider has changed the service since you read it; look at it again, then approve it";
+        return Err(Error::conflict("service_changed", detail));
+    }
     lock_application(act, service.provider, service.application).await?;
     let reason = Some(comment).filter(|comment| !comment.is_empty());
     carry_out(act, service, ServiceMove::Approve, Told { reason, more: Some(json!({"reviewed": true})), ..Told::default() }).await

@@ -14,6 +14,7 @@ use stoa_domain::{
     ids::ServiceId,
     organizations::Key,
     services::{Service, ServiceMove, ServiceState, support_href},
+    time::Ts,
 };
 
 use super::{
@@ -172,6 +173,8 @@ pub struct OperatorServicePage {
     pub links: Vec<Link>,
     /// Whether it waits for a review.
     pub can_review: bool,
+    /// When it was changed last, so that what is approved is what was read.
+    pub updated_at: String,
     /// Whether it can be stopped.
     pub can_suspend: bool,
     /// What that would bring about.
@@ -212,6 +215,7 @@ async fn service_page(page: &Page, key: &Key<ServiceId>) -> PageResult<OperatorS
             Pair::new("Subscriptions in force", seen.live.len().to_string()),
         ],
         links: links.chain(support).chain(terms).collect(),
+        updated_at: service.updated_at.to_string(),
         can_review: service.state == ServiceState::InReview,
         can_suspend: seen.to.is_ok(),
         suspending: says(&seen),
@@ -231,12 +235,13 @@ pub async fn show(page: Page, ApiPath(key): ApiPath<String>) -> PageResult {
 pub struct SaidForm {
     comment: String,
     reason: String,
+    updated_at: Option<Ts>,
 }
 
 /// `POST /operator/services/{service}/approve`.
 pub async fn approve(page: Page, ApiPath(key): ApiPath<String>, PageForm(form): PageForm<SaidForm>) -> PageResult {
     let mut act = page.begin().await?;
-    let done = operating::approve(&mut act, &Key::read(&key), &form.comment).await;
+    let done = operating::approve(&mut act, &Key::read(&key), &form.comment, form.updated_at).await;
     finish(&page, act, &key, done, |service| format!("{} is published.", service.name)).await
 }
 

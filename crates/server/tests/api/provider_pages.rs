@@ -232,7 +232,15 @@ api_tests! {
         assert_eq!(send(&browser, &format!("{url}/publish"), &[]).await.status, 303);
         assert_eq!(send(&browser, &format!("{url}/withdraw"), &[]).await.status, 303);
         assert_eq!(send(&browser, &format!("{url}/publish"), &[]).await.status, 303);
-        assert_eq!(send(&operator, &format!("{operated}/approve"), &[("comment", "fine")]).await.status, 303);
+        let read = |text: &str| text.split("name=\"updated_at\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let before = read(&page(&operator, &operated).await);
+        app.clock.advance(1_000_000);
+        ada.patch(&format!("/api/v1/services/{handle}"), json!({"summary": "Load, told anew"})).await.expect(200);
+        let approve = async |read: &str| send(&operator, &format!("{operated}/approve"), &[("comment", "fine"), ("updated_at", read)]).await;
+        let refused = approve(&before).await;
+        assert!(refused.status == 409 && refused.text().contains("has changed the service since you read it"), "{refused:?}");
+        let now = read(&refused.text());
+        assert_eq!(approve(&now).await.status, 303);
         let shown = page(&operator, &operated).await;
         assert!(shown.contains("leaves the marketplace, and its tokens open no project") && !shown.contains("Approve and publish"), "{shown}");
         assert_eq!(send(&operator, &format!("{operated}/suspend"), &[("reason", "reads too much")]).await.status, 303);

@@ -399,8 +399,13 @@ api_tests! {
         assert_eq!(trade.pia.post(&format!("{url}/withdraw"), json!({})).await.expect(200)["state"], "draft");
         trade.pia.post(&format!("{url}/withdraw"), json!({})).await.expect_problem(409, "wrong_state");
         trade.pia.post(&format!("{url}/publish"), json!({})).await.expect(202);
+        let read = opa.get(&operated).await.expect(200)["updated_at"].clone();
+        app.clock.advance(1_000_000);
         trade.pia.patch(&url, json!({"summary": "Reads the meters"})).await.expect(200);
-        let published = opa.post(&format!("{operated}/approve"), json!({"comment": "well done"})).await.expect(200);
+        // What is approved is what was read.
+        opa.post(&format!("{operated}/approve"), json!({"updated_at": read})).await.expect_problem(409, "service_changed");
+        let read = opa.get(&operated).await.expect(200)["updated_at"].clone();
+        let published = opa.post(&format!("{operated}/approve"), json!({"comment": "well done", "updated_at": read})).await.expect(200);
         assert_eq!((&published["state"], &published["summary"]), (&json!("published"), &json!("Reads the meters")));
         opa.post(&format!("{operated}/approve"), json!({})).await.expect_problem(409, "wrong_state");
         app.write_mails().await;

@@ -88,6 +88,11 @@ pub struct CommentBody {
     /// What to say.
     #[serde(default)]
     pub comment: String,
+    /// The `updated_at` of the service that was read: 409 `service_changed` when it was changed since. Whatever it is now when
+    /// absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub updated_at: Option<Ts>,
 }
 
 async fn moved(mut act: Act, service: Service) -> ApiResult {
@@ -123,7 +128,7 @@ pub async fn get(api: Api, ApiPath(service): ApiPath<String>) -> ApiResult {
 #[utoipa::path(post, path = "/api/v1/operator/services/{service}/approve", tag = "operator", params(("service" = String, Path, description = "Handle or id")), request_body = Option<CommentBody>, responses((status = 200, description = "Published", body = ServiceView), Refusals))]
 pub async fn approve(api: Api, ApiPath(service): ApiPath<String>, ApiMaybe(body): ApiMaybe<CommentBody>) -> ApiResult {
     let mut act = api.begin().await?;
-    let service = operating::approve(&mut act, &Key::read(&service), &body.comment).await?;
+    let service = operating::approve(&mut act, &Key::read(&service), &body.comment, body.updated_at).await?;
     moved(act, service).await
 }
 
