@@ -197,8 +197,8 @@ mod tests {
     #[test]
     fn what_is_shared_with_a_suspended_organization_is_seen_there_and_changed_by_its_owner_alone() {
         let shared = Tie::Organization { role: Role::Maintainer, suspended: true };
-        assert_eq!(decide(&[shared.clone()], Permission::View).reason, Reason::RoleAllows);
-        assert_eq!(decide(&[shared.clone()], Permission::ManageResources).reason, Reason::OrganizationSuspended);
+        assert_eq!(decide(std::slice::from_ref(&shared), Permission::View).reason, Reason::RoleAllows);
+        assert_eq!(decide(std::slice::from_ref(&shared), Permission::ManageResources).reason, Reason::OrganizationSuspended);
         assert_eq!(decide(&[shared, Tie::Owner], Permission::ManageResources).reason, Reason::Owner);
     }
 

@@ -398,7 +398,7 @@ pub async fn remove_member(page: Page, ApiPath((org, team, user)): ApiPath<(Stri
 
 #[cfg(test)]
 mod tests {
-    use super::{TeamMemberRow, TeamPage, TeamRow, TeamsPage};
+    use super::{TeamMemberRow, TeamPage, TeamRow, TeamsPage, opening, teams};
     use crate::pages::{Choice, Field, Link, Person, sample};
 
     #[test]
