@@ -114,13 +114,36 @@ impl KeptSubscription {
     }
 }
 
+/// How often a subscription is read again that changed its level while it was read.
+const MOST_READS: usize = 4;
+
 /// What a subscription opens, itself or as an alias of those that hold its projects; `None` when there is none, or one of
-/// its two organizations was deleted or is suspended. Three statements, and two more for each that it is an alias of.
+/// its two organizations was deleted or is suspended. Four statements, and two more for each that it is an alias of.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn find_subscription(conn: &mut Conn, id: SubscriptionId, now: Ts) -> Result<Option<KeptSubscription>, StoreError> {
-    let held = level_changes::holders(conn, id).await?;
+    let mut held = level_changes::holders(conn, id).await?;
+    for _ in 1..MOST_READS {
+        let found = find_held(conn, id, &held, now).await?;
+        // Each statement sees the database of its own instant. Where a change of level was switched or undone between them, the
+        // projects would be found with neither side.
+        let holding = level_changes::holders(conn, id).await?;
+        if holding == held {
+            return Ok(found);
+        }
+        held = holding;
+    }
+    find_held(conn, id, &held, now).await
+}
+
+/// What a subscription opens whose projects these hold; itself, where there are none.
+async fn find_held(
+    conn: &mut Conn,
+    id: SubscriptionId,
+    held: &[(SubscriptionId, ProjectId)],
+    now: Ts,
+) -> Result<Option<KeptSubscription>, StoreError> {
     if held.is_empty() {
         return find_own(conn, id, now).await;
     }

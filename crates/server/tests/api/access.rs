@@ -203,13 +203,13 @@ api_tests! {
             assert_eq!(service.get(&gate(&world.north, "resources:read")).await.status, 200);
             assert!(decide(&service, ask.clone()).await.0);
             assert_eq!(world.form(app, "/oauth2/introspect", &[("token", &token)]).await.expect(200)["active"], true);
-            assert_eq!(app.statements() - before, if round == 0 { 4 } else { 0 }, "round {round}");
+            assert_eq!(app.statements() - before, if round == 0 { 5 } else { 0 }, "round {round}");
         }
         // A resource that comes or goes leaves it warm; a change of the subscription does not.
         world.take_out(&app.stoa, world.south).await;
         let before = app.statements();
         assert_eq!(service.get(&gate(&world.north, "resources:read")).await.status, 200);
-        assert_eq!(app.statements() - before, 3, "the subscription is read anew, the token is not");
+        assert_eq!(app.statements() - before, 4, "the subscription is read anew, the token is not");
     }
 
     async fn without_contact_to_the_log_the_database_is_asked(app: &TestApp) {

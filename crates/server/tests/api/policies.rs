@@ -154,7 +154,8 @@ api_tests! {
         set(&trade.mia, large("5")).await.expect(200);
         let sent_back = decide(&trade.pat, &request, "approve").await.expect(200);
         assert_eq!((sent_back["state"].as_str(), sent_back["step"].as_str()), (Some("open"), Some("internal")));
-        assert!(sent_back["rule"].as_str().unwrap().starts_with("Large: EUR 5.00"), "{sent_back}");
+        let asked_again = trade.mia.get(&format!("/api/v1/requests/{request}")).await.expect(200);
+        assert!(asked_again["rule"].as_str().unwrap().starts_with("Large: EUR 5.00"), "{asked_again}");
         assert_eq!(trade.read(&id(&asked)).await["state"], "requested");
         // Both approvals are there then; the provider is not asked again.
         let done = decide(&trade.rob, &request, "approve").await.expect(200);
