@@ -544,10 +544,11 @@ export const procedures = [
       const body = { service: service.id, project: "north", plan: "Basic", accept_terms: true };
       await market.as("harbour maintainer")("POST", `${market.harbour}/subscriptions`, body);
       const day = new Date(Date.now() + 60 * 86_400_000).toISOString();
-      await market.as("forecasts maintainer")("POST", `/api/v1/services/${service.id}/contracts`, {
+      const offered = await market.as("forecasts maintainer")("POST", `/api/v1/services/${service.id}/contracts`, {
         level: "organization", permissions: ["resources:read"], plans, notice_until: day,
       });
-      const { change } = await market.as("harbour maintainer")("POST", `${market.harbour}/level-changes`, { service: service.id });
+      const consent = { service: service.id, contract: offered.id };
+      const { change } = await market.as("harbour maintainer")("POST", `${market.harbour}/level-changes`, consent);
       return { service, change: change.id };
     },
     path: ({ service }) => `/organizations/harbour/level-changes/${service.handle}`,
