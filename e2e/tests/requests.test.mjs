@@ -85,7 +85,7 @@ for (const engine of engines) {
       await page.getByLabel("Name", { exact: true }).fill("Large purchases");
       await page.getByLabel(/^Fees a month/).fill("40 EUR");
       await page.getByRole("button", { name: "Add rule" }).click();
-      await page.getByText("Anybody who subscribes, adds projects, changes a plan, accepts a contract or publishes, for fees of EUR 40.00 a month or more.").waitFor();
+      await page.getByText("Anybody who subscribes, adds projects, changes a plan, accepts a contract, changes the level of a service or publishes, for fees of EUR 40.00 a month or more.").waitFor();
       await inspect(page, "approvals");
 
       await page.goto(`${stoa.url}/marketplace/storage`);
