@@ -17,6 +17,7 @@ use stoa_domain::{
     events::{EventKind, Subject},
     ids::{ContractId, OrganizationId, PlanId, ProjectId, RequestId, ServiceId, UserId},
     level_changes::{LevelChange, LevelChangeState, Part, common_plan},
+    meters::Plan,
     offers::{OfferState, PlanPaths},
     organizations::Key,
     permissions::{Permission, verdict},
@@ -47,7 +48,7 @@ use crate::{
     handovers,
     requests::{self, Answer, NewRequest},
     seats,
-    subscriptions::{Changed, Terms as PolicyTerms, check_plan, concerned, find, held_up, offers_of, permission_of, state_at},
+    subscriptions::{Changed, Terms as PolicyTerms, check_plan, concerned, find_all, held_up, offers_of, permission_of, state_at},
 };
 
 /// The longest note of a requester, in characters.
@@ -88,6 +89,13 @@ struct Source {
 }
 
 impl Source {
+    /// What a policy judges by where these projects go along: each of their subscriptions pays, at project level.
+    fn wanted(&self, prices: &Plan, projects: &BTreeSet<ProjectId>) -> PolicyTerms {
+        let going = self.live.iter().filter(|grant| projects.contains(&grant.project)).count();
+        let follow = if self.contract.level == Level::Organization { projects.len() } else { going };
+        PolicyTerms::at_level(self.contract.level, prices, &self.contract.permissions, follow)
+    }
+
     /// `offer_changed` when a request asks for another contract than the one that is offered now.
     fn still(&self, request: &Request) -> Result<()> {
         if request.asked.contract == Some(self.contract.id) {
@@ -158,9 +166,7 @@ pub async fn accept(act: &mut Act, org: &Key<OrganizationId>, given: &Accepting)
     let may = verdict(seat.role, permission_of(source.contract.level));
     let prices = source.plans.iter().find(|kept| kept.id == plan).map(|kept| &kept.plan).ok_or(Error::NotFound("plan"))?;
     let policy = policies::find(&mut act.tx, seat.organization.id).await?;
-    let going = source.live.iter().filter(|grant| projects.contains(&grant.project)).count();
-    let follow = if source.contract.level == Level::Organization { projects.len() } else { going };
-    let wanted = PolicyTerms::at_level(source.contract.level, prices, &source.contract.permissions, follow);
+    let wanted = source.wanted(prices, &projects);
     let need = policy.need(&wanted.wish(seat.role, may, RequestKind::ChangeLevel));
     if !need.is_needed() {
         let by = act.caller.user_id()?;
@@ -211,6 +217,7 @@ pub(crate) async fn reask(act: &mut Act, request: &Request, new: &Answer) -> Res
     };
     let before = request.asked.consented.clone().unwrap_or_default();
     let changed = Changed::between(&extent(&was, &before), &extent(&is, &projects), &candidates);
+    let changed = Changed { terms: source.wanted(&is.prices, &projects), ..changed };
     Ok((Asked { plan: Some(plan), consented: Some(projects), ..request.asked.clone() }, changed))
 }
 
@@ -232,14 +239,7 @@ fn chosen(
     if given.is_empty() {
         faults.add(at, "choose at least one project; to change nothing, let the offer be");
     }
-    let mut only = BTreeSet::new();
-    for (index, key) in given.iter().enumerate() {
-        match find(candidates, key.trim()).filter(|id| granted.contains(id)) {
-            Some(id) => drop(only.insert(id)),
-            None => faults.add(format!("{at}/{index}"), "no active subscription of the service has such a project; write its handle or id"),
-        }
-    }
-    Some(only)
+    Some(find_all(candidates, given, at, &granted, "no active subscription of the service has such a project", faults))
 }
 
 /// The plan to which the plans of before lead.

@@ -182,6 +182,26 @@ fn check_project(new: &NewSubscription, candidates: &[Candidate], faults: &mut F
     found
 }
 
+/// The projects that a list names, each at its place in the input; `otherwise` is what is said of one that is not `among` those
+/// that may be named.
+pub(crate) fn find_all(
+    candidates: &[Candidate],
+    given: &[String],
+    at: &str,
+    among: &BTreeSet<ProjectId>,
+    otherwise: &str,
+    faults: &mut Faults,
+) -> BTreeSet<ProjectId> {
+    let mut found = BTreeSet::new();
+    for (index, key) in given.iter().enumerate() {
+        match find(candidates, key.trim()).filter(|id| among.contains(id)) {
+            Some(id) => drop(found.insert(id)),
+            None => faults.add(format!("{at}/{index}"), format!("{otherwise}; write its handle or id")),
+        }
+    }
+    found
+}
+
 pub(crate) fn find(candidates: &[Candidate], key: &str) -> Option<ProjectId> {
     match Key::<ProjectId>::read(key) {
         Key::Id(id) => candidates.iter().find(|one| one.id == id),

@@ -35,7 +35,7 @@ use crate::{
     Act, Caller, Error, Result,
     costs::too_large,
     seats::{self, Seat},
-    subscriptions::{check_plan, find, state_at},
+    subscriptions::{check_plan, find_all, state_at},
 };
 
 /// A project as it would go along.
@@ -239,17 +239,13 @@ impl Choosing {
         let mut faults = Faults::new();
         let plan = self.plan.as_deref().filter(|plan| !plan.trim().is_empty());
         let plan = plan.and_then(|plan| check_plan(Some(plan), plans, &mut faults));
-        let mut only = BTreeSet::new();
-        for (index, key) in self.projects.iter().flatten().enumerate() {
-            match find(projects, key.trim()) {
-                Some(id) => drop(only.insert(id)),
-                None => {
-                    faults.add(format!("/projects/{index}"), "no subscription of the service has such a project; write its handle or id")
-                }
-            }
-        }
+        let all: BTreeSet<_> = projects.iter().map(|one| one.id).collect();
+        let only = |given: &Vec<String>| {
+            find_all(projects, given, "/projects", &all, "no subscription of the service has such a project", &mut faults)
+        };
+        let only = self.projects.as_ref().map(only);
         let plan = plan.and_then(|id| plans.iter().find(|kept| kept.id == id)).cloned();
-        Ok(faults.or(Some(Chosen { plan, projects: self.projects.is_some().then_some(only) }))?)
+        Ok(faults.or(Some(Chosen { plan, projects: only }))?)
     }
 }
 
@@ -314,6 +310,8 @@ struct Read {
     live: Vec<KeptGrant>,
     projects: Vec<Candidate>,
     reported: Vec<Daily>,
+    /// The last whole month, and the present one.
+    months: [Period; 2],
 }
 
 impl Read {
@@ -329,7 +327,7 @@ impl Read {
         let this = Period::month_of(now.day());
         let last = Period::month_of(Day::from_number(this.from.number() - 1));
         let reported = usage::daily_of(conn, &ids, last.from, this.to).await?;
-        Ok(Self { now, all, held, live, projects, reported })
+        Ok(Self { now, all, held, live, projects, reported, months: [last, this] })
     }
 
     /// Whose subscriptions these are, in the order of their ids.
@@ -353,8 +351,7 @@ impl Read {
         let is_own = |id: SubscriptionId| own.iter().any(|one| one.id == id);
         let reported: Vec<_> = self.reported.iter().filter(|one| is_own(one.subscription)).collect();
         // A whole month says most; without one, this one says something.
-        let this = Period::month_of(self.now.day());
-        let last = Period::month_of(Day::from_number(this.from.number() - 1));
+        let [last, this] = self.months;
         let month = if reported.iter().any(|one| one.day < this.from) { last } else { this };
         let mut parts = Vec::new();
         for grant in self.live.iter().filter(|grant| is_own(grant.subscription)) {

@@ -29,7 +29,7 @@ use super::{
     Done, NOTE, Terms as PolicyTerms, check_plan,
     details::{self, Details},
     effects::{self, Adopted, concerned, in_force},
-    find, locked, offering,
+    find_all, locked, offering,
 };
 use crate::{
     Act, Caller, Error, Result,
@@ -303,14 +303,7 @@ pub(super) async fn consented(
     let now = act.now();
     let granted: BTreeSet<_> =
         grants::live(&mut act.tx, subscription.organization, subscription.id, now).await?.into_iter().map(|grant| grant.project).collect();
-    let mut only = BTreeSet::new();
-    for (index, key) in given.iter().enumerate() {
-        match find(&candidates, key.trim()).filter(|id| granted.contains(id)) {
-            Some(id) => drop(only.insert(id)),
-            None => faults.add(format!("{at}/{index}"), "the service has no such project at present; write its handle or id"),
-        }
-    }
-    Ok(Some(only))
+    Ok(Some(find_all(&candidates, given, at, &granted, "the service has no such project at present", faults)))
 }
 
 /// Does what an approved request to accept a contract asks for.

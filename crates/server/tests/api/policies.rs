@@ -121,6 +121,11 @@ api_tests! {
         let request = trade.vic.get(&format!("/api/v1/requests/{}", asked["request"].as_str().unwrap())).await.expect(200);
         let rule = "Large: EUR 100.00 a month or more needs another person's approval; this comes to EUR 620.00 a month";
         assert_eq!(request["rule"], rule);
+        let path = format!("/api/v1/requests/{}", id(&request));
+        trade.rob.post(&format!("{path}/ask"), json!({"question": "for all of them?"})).await.expect(200);
+        let answer = json!({"text": "for four", "consented": ["north", "south", "east", "p4"]});
+        let answered = trade.mia.post(&format!("{path}/answer"), answer).await.expect(200);
+        assert!(answered["rule"].as_str().unwrap().ends_with("this comes to EUR 124.00 a month"), "{answered}");
         // Three subscriptions of 31 are below it.
         decide(&trade.mia, &id(&request), "withdraw").await.expect(200);
         let some = json!({"service": service, "contract": contract, "projects": ["north", "south", "east"]});
