@@ -21,6 +21,12 @@ const decision = (trade, word) => ({ path: `/requests/${trade.request}/${word}`,
 /** A plan to go on with in another version of a contract, for more money. */
 const plans = [{ name: "Basic", currency: "EUR", monthly: "99" }];
 
+/** A subscription of Harbour of a service of its own. */
+const subscribed = async (market) => market.subscribed(await market.service());
+
+/** It is done when the subscription has this state. */
+const becomes = (state) => async (market, { service }) => assert.equal((await market.subscription(service)).state, state);
+
 /** How a service is drafted at a level. */
 function drafting(level, other) {
   const word = level.toLowerCase();
@@ -192,7 +198,7 @@ export const procedures = [
     does: subscriber("maintainer"),
     asks: subscriber("viewer", "reviewer", "editor"),
     unseen: [...provider("viewer", "maintainer"), "stranger"],
-    prepare: async (market) => market.subscribed(await market.service()),
+    prepare: subscribed,
     path: (trade) => `${trade.page}/projects`,
     offer: (page) => button(page, "Save"),
     async mouse(page, trade, asks) {
@@ -392,7 +398,7 @@ export const procedures = [
     does: subscriber("maintainer"),
     asks: subscriber("viewer", "reviewer", "editor"),
     unseen: notOfHarbour,
-    prepare: async (market) => market.subscribed(await market.service()),
+    prepare: subscribed,
     path: (trade) => trade.page,
     offer: (page) => link(page, /^(Cancel subscription|Ask to cancel)$/),
     async mouse(page, trade, asks) {
@@ -405,9 +411,7 @@ export const procedures = [
       assert.deepEqual(await market.open(service), ["north"]);
       assert.deepEqual(await market.requests(service), ["cancel open internal"]);
     },
-    async done(market, { service }) {
-      assert.equal((await market.subscription(service)).state, "ended");
-    },
+    done: becomes("ended"),
   },
   {
     title: "keep a subscription that was cancelled with the month",
@@ -435,38 +439,32 @@ export const procedures = [
     path: (trade) => trade.page,
     offer: (page) => button(page, "Withdraw"),
     forms: (trade) => [{ path: `${trade.page}/cancel`, form: [["when", "now"]] }],
-    async done(market, { service }) {
-      assert.equal((await market.subscription(service)).state, "withdrawn");
-    },
+    done: becomes("withdrawn"),
   },
   {
     title: "pause a subscription or give it a budget",
     does: subscriber("reviewer", "editor", "maintainer"),
     refused: subscriber("viewer"),
     unseen: notOfHarbour,
-    prepare: async (market) => market.subscribed(await market.service()),
+    prepare: subscribed,
     path: (trade) => `${trade.page}/usage`,
     offer: (page) => page.getByRole("link", { name: "Pause", exact: true }).or(button(page, "Set the budget")),
     forms: (trade) => [
       { path: `${trade.page}/pause`, form: [["reason", "Forced"]] },
       { path: `${trade.page}/budget`, form: [["amount", "1"]] },
     ],
-    async done(market, { service }) {
-      assert.equal((await market.subscription(service)).state, "suspended");
-    },
+    done: becomes("suspended"),
   },
   {
     title: "pause a subscription as its provider",
     does: provider("reviewer", "maintainer"),
     refused: provider("viewer", "editor"),
     unseen: notOfForecasts,
-    prepare: async (market) => market.subscribed(await market.service()),
+    prepare: subscribed,
     path: ({ service }) => service.page,
     offer: (page) => link(page, "Pause the subscription of Harbour"),
     forms: ({ service, id }) => [{ path: `${service.page}/subscriptions/${id}/pause`, form: [["reason", "Forced"]] }],
-    async done(market, { service }) {
-      assert.equal((await market.subscription(service)).state, "suspended");
-    },
+    done: becomes("suspended"),
   },
   {
     title: "say that a subscription is set up, or can't be",

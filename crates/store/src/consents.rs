@@ -6,7 +6,11 @@ use stoa_domain::{
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
+use crate::{
+    Conn, Row, StoreError, Tx, Value, params,
+    users::{columns_of, placeholders},
+    values,
+};
 
 const COLUMNS: &str = "organization_id, subscription_id, id, kind, accepted_by, approved_by, consented_at, provider_id, contract_id, version, \
                        text_hash, permissions, plan_id, prices, projects, request_id";
@@ -98,7 +102,7 @@ pub async fn latest_accepted(
     if subscriptions.is_empty() {
         return Ok(Vec::new());
     }
-    let columns = COLUMNS.split(", ").map(|column| format!("c.{column}")).collect::<Vec<_>>().join(", ");
+    let columns = columns_of("c", COLUMNS);
     let sql = format!(
         "select {columns} from consents c where c.organization_id = $1 and c.kind = 'accepted' and c.consented_at <= $2
          and c.subscription_id in ({}) and not exists (select 1 from consents d where d.organization_id = c.organization_id

@@ -7,7 +7,7 @@ use stoa_domain::{
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, params};
+use crate::{Conn, Row, StoreError, Tx, params, users::columns_of};
 
 /// A mail domain that an organization claims or has verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,7 @@ pub async fn verify(tx: &mut Tx, organization: OrganizationId, name: &str) -> Re
 /// # Errors
 /// Those of the database.
 pub async fn owner(conn: &mut Conn, name: &str) -> Result<Option<Domain>, StoreError> {
-    let columns = COLUMNS.split(", ").map(|column| format!("d.{column}")).collect::<Vec<_>>().join(", ");
+    let columns = columns_of("d", COLUMNS);
     let sql = format!(
         "select {columns} from verified_domains v
          join organization_domains d on d.organization_id = v.organization_id and d.domain = v.domain

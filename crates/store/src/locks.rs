@@ -8,7 +8,10 @@ use stoa_domain::{
     time::Ts,
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders};
+use crate::{
+    Conn, Row, StoreError, Tx, Value, params,
+    users::{columns_of, placeholders},
+};
 
 const COLUMNS: &str = "organization_id, project_id, id, service_id, reason, set_by, since, until, lifted_by";
 
@@ -109,7 +112,7 @@ pub async fn of_service(
     organization: OrganizationId,
     service: ServiceId,
 ) -> Result<Vec<(Lock, String, String, String)>, StoreError> {
-    let columns = COLUMNS.split(", ").map(|column| format!("l.{column}")).collect::<Vec<_>>().join(", ");
+    let columns = columns_of("l", COLUMNS);
     let sql = format!(
         "select {columns}, p.handle, p.name, u.name from project_locks l
          join projects p on p.organization_id = l.organization_id and p.id = l.project_id and p.deleted_at is null

@@ -8,7 +8,11 @@ use stoa_domain::{
     time::{Span, Ts},
 };
 
-use crate::{Conn, Row, StoreError, Tx, Value, params, users::placeholders, values};
+use crate::{
+    Conn, Row, StoreError, Tx, Value, params,
+    users::{columns_of, placeholders},
+    values,
+};
 
 const SUSPENSION: &str = "organization_id, subscription_id, id, cause, since, until, reason, set_by, lifted_by";
 const ENDING: &str = "organization_id, subscription_id, id, since, ends_at, set_by, undone_at, undone_by";
@@ -194,7 +198,7 @@ pub async fn open(conn: &mut Conn, organization: OrganizationId, id: Subscriptio
 /// Those of the database.
 pub async fn open_of(conn: &mut Conn, of: &[(OrganizationId, SubscriptionId)]) -> Result<Vec<Suspension>, StoreError> {
     let given: Vec<Vec<Value>> = of.iter().map(|(organization, id)| vec![Value::from(organization), Value::from(id)]).collect();
-    let columns = SUSPENSION.split(", ").map(|column| format!("x.{column}")).collect::<Vec<_>>().join(", ");
+    let columns = columns_of("x", SUSPENSION);
     let sql = format!(
         "with given (organization_id, subscription_id) as ({{rows}})
          select distinct {columns} from given cross join subscription_suspensions x

@@ -266,3 +266,8 @@ pub async fn names(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<(UserId, Strin
 pub(crate) fn placeholders(from: usize, count: usize) -> String {
     (from..from + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
+
+/// A list of columns, each with the name of its table before it.
+pub(crate) fn columns_of(table: &str, columns: &str) -> String {
+    columns.split(", ").map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ")
+}

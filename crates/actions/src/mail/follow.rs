@@ -224,8 +224,6 @@ fn is_told(event: &Event) -> bool {
     }
 }
 
-/// Whether the maintainers of an organization are told of an event of a subscription: a contract waits for them or they missed
-/// it, a change of level goes on, a budget is used up, it waits to be set up or that is done.
 /// What became of budgets with a change of level, where the log is that of the organization whose they are.
 fn budgets_told(event: &Event, data: &Value) -> Vec<String> {
     let own = data["organization"]["id"] == event.organization.to_string();
@@ -233,6 +231,8 @@ fn budgets_told(event: &Event, data: &Value) -> Vec<String> {
     told.filter_map(|words| words.as_str().map(str::to_owned)).collect()
 }
 
+/// Whether the maintainers of an organization are told of an event of a subscription: a contract waits for them or they missed
+/// it, a change of level goes on, a budget is used up, it waits to be set up or that is done.
 fn is_about_a_contract(event: &Event) -> bool {
     match event.kind.parse::<EventKind>() {
         // For a change of level one subscription of the organization speaks for all.

@@ -304,11 +304,10 @@ pub(crate) async fn reask(
         asked = Asked { add: change.add, include_future: widens, choice: Some(new), details, ..asked };
     }
     let is = extent(&asked);
-    let mut words = differences(&was, &is, &candidates);
     let (other, wider) = other_terms(&request.asked.details, &asked.details, &was.projects, &is.projects);
-    words.extend(terms_words(&other, &candidates));
-    let exceeds = wider || is.exceeds(&was);
-    let changed = Changed { terms: Terms::of(&offer.prices, &offer.permissions, is.projects.len()), words, exceeds };
+    let mut changed = Changed::between(&was, &is, &candidates);
+    changed.words.extend(terms_words(&other, &candidates));
+    changed.exceeds |= wider;
     Ok((asked, changed))
 }
 

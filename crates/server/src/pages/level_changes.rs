@@ -5,7 +5,10 @@ mod providing;
 
 use axum::response::IntoResponse;
 use serde::Deserialize;
-use stoa_actions::level_changes::{self, Accepting, Choosing};
+use stoa_actions::{
+    Error,
+    level_changes::{self, Accepting, Choosing},
+};
 use stoa_domain::{ids::LevelChangeId, organizations::Key, permissions::Verdict, services::Level};
 
 pub(super) use cards::{OutlookCard, outlook_card};
@@ -20,7 +23,7 @@ use super::{
     page::{Page, PageResult},
     times,
 };
-use crate::extract::ApiPath;
+use crate::{extract::ApiPath, problem::ApiError};
 
 /// The most changes of a service that a page shows, the newest first.
 const MOST_CHANGES: i64 = 200;
@@ -147,12 +150,14 @@ pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>, Pa
     let chosen = Some(&sent).filter(|sent| !sent.contract.is_empty());
     match consumer_page(&page, &org, &key, chosen, None).await {
         // An address with a plan or project that is not there any more shows the offer as it is.
-        Err(_) if chosen.is_some() => Ok(consumer_page(&page, &org, &key, None, None).await?.into_response()),
+        Err(ApiError::Action(Error::Invalid(_))) if chosen.is_some() => {
+            Ok(consumer_page(&page, &org, &key, None, None).await?.into_response())
+        }
         shown => Ok(shown?.into_response()),
     }
 }
 
-async fn consumer_again(page: &Page, org: &str, key: &str, sent: Option<&AcceptSent>, error: stoa_actions::Error) -> PageResult {
+async fn consumer_again(page: &Page, org: &str, key: &str, sent: Option<&AcceptSent>, error: Error) -> PageResult {
     let errors = FormErrors::of(error)?;
     let status = errors.status;
     Ok(FormErrors::again(status, consumer_page(page, org, key, sent, Some(errors)).await?))

@@ -36,13 +36,15 @@ fn approval(details: &Details) -> String {
     }
 }
 
+/// A line of the history, with the instant to sort it by.
+fn entry(icon: &'static str, tone: &'static str, who: &str, what: String, at: Ts, reason: &str) -> (Ts, TimelineEntry) {
+    (at, TimelineEntry { icon, tone, who: who.to_owned(), what, when: times::moment(at), reason: reason.to_owned() })
+}
+
 /// What was agreed to and opened without a request, with the instants to sort by: those of requests are told by them.
 fn unasked(details: &Details, held: &[Held], consents: &[ConsentDetails]) -> Vec<(Ts, TimelineEntry)> {
     let subscription = &details.subscription;
     let (organization, provider) = (details.concerned.organization.name.as_str(), details.concerned.provider.name.as_str());
-    let entry = |icon, tone, who: &str, what: String, at: Ts| {
-        (at, TimelineEntry { icon, tone, who: who.to_owned(), what, when: times::moment(at), reason: String::new() })
-    };
     let mut all = Vec::new();
     for one in consents {
         let (version, plan) = (one.consent.version, &one.consent.prices.name);
@@ -55,12 +57,12 @@ fn unasked(details: &Details, held: &[Held], consents: &[ConsentDetails]) -> Vec
             ConsentKind::PlanChanged => format!("changed to plan {plan}"),
         };
         let approved = one.approved_by.as_ref().map(|(_, name)| format!("; {name} approved it")).unwrap_or_default();
-        all.push(entry("file-text", "ok", &one.accepted_by.1, format!("{what}{approved}"), one.consent.at));
+        all.push(entry("file-text", "ok", &one.accepted_by.1, format!("{what}{approved}"), one.consent.at, ""));
     }
     for terms in held.iter().skip(1).filter(|terms| consents.iter().all(|one| one.consent.at != terms.since)) {
         let (version, plan) = (terms.offer.version, &terms.offer.prices.name);
         let what = format!("put version {version} of the contract in place, plan {plan}, which asks for no more than the one before");
-        all.push(entry("file-text", "", provider, what, terms.since));
+        all.push(entry("file-text", "", provider, what, terms.since, ""));
     }
     let mut opened: BTreeMap<(Ts, &str), Vec<&str>> = BTreeMap::new();
     let mut closed: BTreeMap<Ts, Vec<&str>> = BTreeMap::new();
@@ -74,14 +76,12 @@ fn unasked(details: &Details, held: &[Held], consents: &[ConsentDetails]) -> Vec
             closed.entry(until).or_default().push(&one.project.name);
         }
     }
-    all.extend(
-        opened.into_iter().map(|((at, by), names)| entry("folder", "ok", by, format!("gave it access to {}", names.join(", ")), at)),
-    );
-    all.extend(
-        closed
-            .into_iter()
-            .map(|(at, names)| entry("folder", "warn", organization, format!("ended its access to {}", names.join(", ")), at)),
-    );
+    for ((at, by), names) in opened {
+        all.push(entry("folder", "ok", by, format!("gave it access to {}", names.join(", ")), at, ""));
+    }
+    for (at, names) in closed {
+        all.push(entry("folder", "warn", organization, format!("ended its access to {}", names.join(", ")), at, ""));
+    }
     all
 }
 
@@ -92,9 +92,6 @@ pub(super) fn permissions_tab(page: &Page, details: &Details, held: &[Held], con
     for request in &details.requests {
         history.extend(super::requests::history(request));
     }
-    let entry = |icon, tone, who: &str, what: String, at: Ts, reason: &str| {
-        (at, TimelineEntry { icon, tone, who: who.to_owned(), what, when: times::moment(at), reason: reason.to_owned() })
-    };
     history.extend(unasked(details, held, consents));
     let asked = details.requests.iter().any(|one| one.request.kind == RequestKind::Subscribe);
     if let (false, Some(at)) = (asked, subscription.activated_at) {

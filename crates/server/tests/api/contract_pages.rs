@@ -1,31 +1,12 @@
 //! The pages of contracts: the provider offers versions, the subscriber sees what changes, accepts, refuses, changes the plan.
 
-use reqwest::Method;
 use serde_json::json;
-use stoa_testkit::{Answer, Client, Person, TestApp, api_tests};
+use stoa_testkit::{Answer, api_tests};
 
-use super::trade::{Trade, decide, id};
-
-async fn send(browser: &Client, path: &str, form: &[(&str, &str)]) -> Answer {
-    browser.send(browser.request(Method::POST, path).form(form)).await
-}
-
-/// A member of an organization, signed in.
-async fn browser(app: &TestApp, maintainer: &Person, organization: &str, name: &str, role: &str) -> Client {
-    let person = app.person_with_password(name).await;
-    let member = json!({"members": [{"email": person.user.email, "role": role}]});
-    maintainer.post(&format!("/api/v1/organizations/{organization}/members"), member).await.expect(200);
-    app.signed_in(&person).await
-}
-
-#[track_caller]
-fn shows(answer: &Answer, status: u16, words: &[&str]) {
-    assert_eq!(answer.status, status, "{answer:?}");
-    let text = answer.text();
-    for word in words {
-        assert!(text.contains(word), "no “{word}” in {text}");
-    }
-}
+use crate::{
+    forms::{member, send, shows},
+    trade::{Trade, decide, id},
+};
 
 /// The action of the form whose address ends so.
 fn action(page: &Answer, end: &str) -> String {
@@ -56,8 +37,8 @@ api_tests! {
         let trade = Trade::new(app).await;
         let service = trade.service("Forecast", "public").await;
         let subscription = trade.active(&service, json!({"mode": "selected", "projects": ["north", "south"]})).await;
-        let editor = browser(app, &trade.pia, "borealis", "eddy", "editor").await;
-        let viewer = browser(app, &trade.pia, "borealis", "vera", "viewer").await;
+        let (_, editor) = member(app, &trade.pia, "borealis", "eddy", "editor").await;
+        let (_, viewer) = member(app, &trade.pia, "borealis", "vera", "viewer").await;
         let url = "/organizations/borealis/services/forecast/contracts";
         shows(&viewer.get("/organizations/borealis/services/forecast").await, 200, &["Versions"]);
         let list = viewer.get(url).await;
@@ -83,7 +64,7 @@ api_tests! {
         assert_eq!(done.status, 303);
         shows(&editor.get(url).await, 200, &["It waits for the consent of 1 subscription.", "Needs consent", "Not decided yet"]);
 
-        let maintainer = browser(app, &trade.mia, "grid", "moni", "maintainer").await;
+        let (_, maintainer) = member(app, &trade.mia, "grid", "moni", "maintainer").await;
         let page = format!("/organizations/grid/subscriptions/{subscription}");
         shows(&maintainer.get(&format!("{page}/usage")).await, 200, &["Version 3 of the contract waits for your consent.", "See what changes"]);
         let tab = maintainer.get(&format!("{page}/contract")).await;
@@ -108,8 +89,8 @@ api_tests! {
         let body = json!({"level": "organization", "permissions": ["resources:read"], "notice_until": until,
             "plans": [{"name": "Basic", "currency": "EUR", "monthly": "20"}, {"name": "Plus", "currency": "EUR", "monthly": "30"}]});
         trade.pia.post(&format!("/api/v1/services/{service}/contracts"), body).await.expect(201);
-        let editor = browser(app, &trade.mia, "grid", "eddy", "editor").await;
-        let maintainer = browser(app, &trade.mia, "grid", "moni", "maintainer").await;
+        let (_, editor) = member(app, &trade.mia, "grid", "eddy", "editor").await;
+        let (_, maintainer) = member(app, &trade.mia, "grid", "moni", "maintainer").await;
         let page = format!("/organizations/grid/subscriptions/{subscription}");
         let tab = editor.get(&format!("{page}/contract")).await;
         shows(&tab, 200, &["Ask to accept version 2", "A reviewer or maintainer decides", "The monthly fee is higher"]);

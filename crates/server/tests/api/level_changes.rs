@@ -8,6 +8,7 @@ use stoa_domain::time::HOUR;
 use stoa_testkit::{Answer, Client, Person, TestApp, api_tests};
 
 use crate::{
+    forms::{member, shows},
     trade::{Trade, decide, events, id},
     usage::token,
 };
@@ -162,23 +163,6 @@ impl Moving {
             page["items"].as_array().unwrap().iter().map(|one| (text(&one["project"]["handle"]), text(&one["subscription"]))).collect();
         lines.sort();
         lines
-    }
-}
-
-async fn browser(app: &TestApp, trade: &Trade, name: &str, role: &str) -> (Person, Client) {
-    let person = app.person_with_password(name).await;
-    let member = json!({"members": [{"email": person.user.email, "role": role}]});
-    trade.mia.post("/api/v1/organizations/grid/members", member).await.expect(200);
-    let browser = app.signed_in(&person).await;
-    (person, browser)
-}
-
-#[track_caller]
-fn shows(answer: &Answer, words: &[&str]) {
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let text = answer.text();
-    for word in words {
-        assert!(text.contains(word), "no “{word}” in {text}");
     }
 }
 
@@ -579,8 +563,8 @@ api_tests! {
         let pointer = async |query: &str| trade.vic.get(&format!("{dry}&{query}")).await.expect_problem(422, "invalid")["errors"][0]["pointer"].clone();
         assert_eq!((pointer("plan=Gold").await, pointer("projects=north,nowhere").await), (json!("/plan"), json!("/projects/1")));
 
-        let (editor, page) = browser(app, trade, "edi", "editor").await;
-        let (_, reviewer) = browser(app, trade, "ria", "reviewer").await;
+        let (editor, page) = member(app, &trade.mia, "grid", "edi", "editor").await;
+        let (_, reviewer) = member(app, &trade.mia, "grid", "ria", "reviewer").await;
         let asked = moving.accept(&editor, json!({"projects": ["north", "east"], "plan": "Basic"})).await.expect(202);
         let request = asked["request"].as_str().unwrap().to_owned();
         let path = format!("/api/v1/requests/{request}");
@@ -595,7 +579,7 @@ api_tests! {
         trade.pia.get(&path).await.expect_problem(404, "not_found");
         for url in ["/requests".to_owned(), format!("/requests/{request}")] {
             let facts = ["2 subscriptions become 1", "EUR 66.20", "EUR 91.00", "North (Basic → Basic)", "Stays behind", "South (Plus)", "Read the resources"];
-            shows(&reviewer.get(&url).await, &facts);
+            shows(&reviewer.get(&url).await, 200, &facts);
         }
 
         trade.rob.post(&format!("{path}/ask"), json!({"question": "why not south?"})).await.expect(200);
@@ -609,7 +593,7 @@ api_tests! {
             let problem = editor.post(&format!("{path}/answer"), body).await.expect_problem(422, "invalid");
             assert_eq!(problem["errors"][0]["pointer"], pointer);
         }
-        shows(&page.get(&format!("/requests/{request}")).await, &["Ask for something else", "For which projects", "Plus", "South"]);
+        shows(&page.get(&format!("/requests/{request}")).await, 200, &["Ask for something else", "For which projects", "Plus", "South"]);
         let form = [("text", "now with it"), ("scope", "some"), ("plan", "Plus"), ("consented", "north"), ("consented", "south"), ("consented", "east"), ("note", "")];
         let sent = page.send(page.request(Method::POST, &format!("/requests/{request}/answer")).form(&form)).await;
         assert_eq!(sent.status, 303, "{sent:?}");
@@ -633,17 +617,17 @@ api_tests! {
         let moving = Moving::offered(app).await;
         let trade = &moving.trade;
         moving.report(json!([moving.event("1", &moving.olds[0], "north", "70", "2026-03-12T00:00:00Z")])).await.expect(200);
-        let (_, page) = browser(app, trade, "edi", "editor").await;
+        let (_, page) = member(app, &trade.mia, "grid", "edi", "editor").await;
         let own = trade.vic.get(&format!("/api/v1/organizations/grid/level-changes/outlook?service={}", moving.service)).await.expect(200);
         let north = own["parts"][1]["project"].as_str().unwrap();
         let url = "/organizations/grid/level-changes/forecast";
-        shows(&page.get(url).await, &["Show what this costs", "EUR 72.40", "EUR 91.00"]);
+        shows(&page.get(url).await, 200, &["Show what this costs", "EUR 72.40", "EUR 91.00"]);
         let chosen = page.get(&format!("{url}?contract=x&plan=Plus&project={north}&note=for+winter")).await;
-        shows(&chosen, &["EUR 63.10", "EUR 122.00", "1 subscription becomes 1", "for winter"]);
+        shows(&chosen, 200, &["EUR 63.10", "EUR 122.00", "1 subscription becomes 1", "for winter"]);
         // What is not there any more is left out of account.
-        shows(&page.get(&format!("{url}?contract=x&plan=Gold")).await, &["EUR 72.40"]);
+        shows(&page.get(&format!("{url}?contract=x&plan=Gold")).await, 200, &["EUR 72.40"]);
         let unmarked = page.get(&format!("{url}?contract=x&plan=Plus")).await;
-        shows(&unmarked, &["Nothing active goes along"]);
+        shows(&unmarked, 200, &["Nothing active goes along"]);
     }
 
     async fn of_two_at_the_same_moment_one_wins_and_the_other_is_told_why(app: &TestApp) {

@@ -19,6 +19,7 @@ mod events;
 mod everybody;
 mod explain;
 mod finding;
+mod forms;
 mod handovers;
 mod health;
 mod idempotency;

@@ -8,13 +8,10 @@ use serde_json::json;
 use stoa_testkit::{Answer, Client, Person, Setup, TestApp, api_tests};
 
 use crate::{
+    forms::{member, send},
     providing::png,
     services::{draft, provider, published, service},
 };
-
-async fn send(browser: &Client, path: &str, form: &[(&str, &str)]) -> Answer {
-    browser.send(browser.request(Method::POST, path).form(form)).await
-}
 
 async fn upload(browser: &Client, path: &str, alt: Option<&str>, bytes: Vec<u8>) -> Answer {
     let mut form = Form::new();
@@ -29,13 +26,6 @@ async fn page(browser: &Client, path: &str) -> String {
     let answer = browser.get(path).await;
     assert_eq!(answer.status, 200, "{path}: {answer:?}");
     answer.text()
-}
-
-async fn member(app: &TestApp, of: &Person, org: &str, role: &str) -> Client {
-    let person = app.person_with_password(role).await;
-    let body = json!({"members": [{"email": person.user.email, "role": role}]});
-    of.post(&format!("/api/v1/organizations/{org}/members"), body).await.expect(200);
-    app.signed_in(&person).await
 }
 
 /// Subscribes a service for an organization of the same person.
@@ -93,7 +83,7 @@ api_tests! {
         for path in [format!("{url}/preview"), format!("{url}/pictures")] {
             assert_eq!(stranger.get(&path).await.status, 404, "{path}");
         }
-        let viewer = member(app, &ada, &org, "viewer").await;
+        let (_, viewer) = member(app, &ada, &org, "viewer", "viewer").await;
         assert_eq!(viewer.get(&format!("{url}/pictures")).await.status, 403);
         assert_eq!(viewer.get(&format!("{url}/preview")).await.status, 200);
         assert_eq!(upload(&viewer, &format!("{url}/icon"), None, png(128, 128, 1)).await.status, 403);
@@ -160,7 +150,7 @@ api_tests! {
 
         let other = format!("/organizations/{org}/services/{successor}");
         for role in ["viewer", "reviewer", "editor"] {
-            let browser = member(app, &ada, &org, role).await;
+            let (_, browser) = member(app, &ada, &org, role, role).await;
             assert!(!page(&browser, &other).await.contains("dlg-service-act"), "{role} is offered nothing");
             for step in ["pause", "deprecate", "retire", "withdraw"] {
                 assert_eq!(browser.get(&format!("{other}/{step}")).await.status, 403, "{role} {step}");
@@ -175,7 +165,7 @@ api_tests! {
         let ada = app.person("ada").await;
         let (org, application) = provider(&ada, "Grid").await;
         let handle = draft(&ada, &org, &service(&application, "Load")).await;
-        let editor = member(app, &ada, &org, "editor").await;
+        let (_, editor) = member(app, &ada, &org, "editor", "editor").await;
         let url = format!("/organizations/{org}/services/{handle}");
         let asked = page(&editor, &format!("{url}/publish")).await;
         assert!(asked.contains("A reviewer or maintainer of your organization decides.") && asked.contains("Note to whoever decides"));
@@ -203,7 +193,7 @@ api_tests! {
         assert!(page(&hers, "/marketplace").await.contains("Load") && page(&hers, &format!("/marketplace/{handle}")).await.contains("Subscribe"));
         assert_eq!(send(&browser, &format!("{url}/works/remove"), &[]).await.status, 303);
         assert_eq!(hers.get(&format!("/marketplace/{handle}")).await.status, 404);
-        let viewer = member(app, &ada, &org, "viewer").await;
+        let (_, viewer) = member(app, &ada, &org, "viewer", "viewer").await;
         assert!(!page(&viewer, &url).await.contains("Add to the list"));
         assert_eq!(send(&viewer, &url, &[("organization", "works")]).await.status, 403);
         assert_eq!(hers.get(&url).await.status, 404);

@@ -1,38 +1,19 @@
 //! The pages of requests: the inbox, one request, questions and answers, rules, and who stands in.
 
-use reqwest::Method;
 use serde_json::json;
-use stoa_testkit::{Answer, Client, Person, TestApp, api_tests};
+use stoa_testkit::api_tests;
 
-use crate::trade::{Trade, decide, id};
-
-async fn send(browser: &Client, path: &str, form: &[(&str, &str)]) -> Answer {
-    browser.send(browser.request(Method::POST, path).form(form)).await
-}
-
-async fn browser(app: &TestApp, trade: &Trade, name: &str, role: &str) -> (Person, Client) {
-    let person = app.person_with_password(name).await;
-    let member = json!({"members": [{"email": person.user.email, "role": role}]});
-    trade.mia.post("/api/v1/organizations/grid/members", member).await.expect(200);
-    let browser = app.signed_in(&person).await;
-    (person, browser)
-}
-
-#[track_caller]
-fn shows(answer: &Answer, status: u16, words: &[&str]) {
-    assert_eq!(answer.status, status, "{answer:?}");
-    let text = answer.text();
-    for word in words {
-        assert!(text.contains(word), "no “{word}” in {text}");
-    }
-}
+use crate::{
+    forms::{member, send, shows},
+    trade::{Trade, decide, id},
+};
 
 api_tests! {
     async fn a_question_is_asked_and_answered_by_plain_forms(app: &TestApp) {
         let trade = Trade::new(app).await;
         let service = trade.service("Forecast", "public").await;
-        let (una, viewer) = browser(app, &trade, "una", "viewer").await;
-        let (_, reviewer) = browser(app, &trade, "ria", "reviewer").await;
+        let (una, viewer) = member(app, &trade.mia, "grid", "una", "viewer").await;
+        let (_, reviewer) = member(app, &trade.mia, "grid", "ria", "reviewer").await;
         let asked = trade.subscribe(&una, &service, json!({"mode": "selected", "projects": ["north"]})).await.expect(201);
         let url = format!("/requests/{}", id(&asked["request"]));
         shows(&reviewer.get("/requests").await, 200, &["Grid asks to subscribe Forecast", "expires in 30 days", "just now", "/ask", "Decide by keyboard", "requests.js"]);
@@ -69,8 +50,8 @@ api_tests! {
     async fn rules_are_set_on_a_page_and_told_before_and_after_subscribing(app: &TestApp) {
         let trade = Trade::new(app).await;
         trade.service("Forecast", "public").await;
-        let (_, maintainer) = browser(app, &trade, "una", "maintainer").await;
-        let (_, editor) = browser(app, &trade, "edi", "editor").await;
+        let (_, maintainer) = member(app, &trade.mia, "grid", "una", "maintainer").await;
+        let (_, editor) = member(app, &trade.mia, "grid", "edi", "editor").await;
         let url = "/organizations/grid/settings/approvals";
         shows(&maintainer.get("/organizations/grid/settings").await, 200, &[url]);
         shows(&maintainer.get(url).await, 200, &["No rules", "Add rule", "Deadline"]);
@@ -111,8 +92,8 @@ api_tests! {
 
     async fn whoever_is_away_names_somebody_on_a_page(app: &TestApp) {
         let trade = Trade::new(app).await;
-        let (_, reviewer) = browser(app, &trade, "ria", "reviewer").await;
-        let (edi, editor) = browser(app, &trade, "edi", "editor").await;
+        let (_, reviewer) = member(app, &trade.mia, "grid", "ria", "reviewer").await;
+        let (edi, editor) = member(app, &trade.mia, "grid", "edi", "editor").await;
         let url = "/organizations/grid/delegations";
         shows(&reviewer.get("/organizations/grid/requests").await, 200, &[url]);
         shows(&editor.get(url).await, 200, &["Nobody stands in", "Reviewers and maintainers decide requests"]);

@@ -1,26 +1,16 @@
 //! The pages of the marketplace and of an organization's services, as browsers use them, without scripts.
 
-use reqwest::Method;
-use serde_json::json;
-use stoa_testkit::{Answer, Client, Person, TestApp, api_tests};
+use stoa_testkit::{Client, api_tests};
 
-use crate::services::{draft, provider, published, service};
-
-async fn send(browser: &Client, path: &str, form: &[(&str, &str)]) -> Answer {
-    browser.send(browser.request(Method::POST, path).form(form)).await
-}
+use crate::{
+    forms::{member, send},
+    services::{draft, provider, published, service},
+};
 
 async fn page(browser: &Client, path: &str) -> String {
     let answer = browser.get(path).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.text()
-}
-
-async fn member(app: &TestApp, of: &Person, org: &str, role: &str) -> Client {
-    let person = app.person_with_password(role).await;
-    let body = json!({"members": [{"email": person.user.email, "role": role}]});
-    of.post(&format!("/api/v1/organizations/{org}/members"), body).await.expect(200);
-    app.signed_in(&person).await
 }
 
 fn filled<'a>(application: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
@@ -133,13 +123,13 @@ api_tests! {
         let (org, application) = provider(&ada, "Grid").await;
         let handle = draft(&ada, &org, &service(&application, "Load")).await;
         let url = format!("/organizations/{org}/services/{handle}");
-        let viewer = member(app, &ada, &org, "viewer").await;
+        let (_, viewer) = member(app, &ada, &org, "viewer", "viewer").await;
         let shown = page(&viewer, &url).await;
         assert!(!shown.contains("/publish\"") && !shown.contains("/edit\"") && shown.contains("A maintainer publishes it"));
         assert_eq!(viewer.get(&format!("/organizations/{org}/services/new")).await.status, 403);
         assert_eq!(send(&viewer, &format!("{url}/publish"), &[]).await.status, 403);
 
-        let editor = member(app, &ada, &org, "editor").await;
+        let (_, editor) = member(app, &ada, &org, "editor", "editor").await;
         assert!(page(&editor, &url).await.contains("Ask to publish"));
         assert_eq!(send(&editor, &format!("{url}/publish"), &[]).await.status, 303);
         let shown = page(&editor, &url).await;

@@ -1,31 +1,12 @@
 //! The pages to subscribe, to see and change subscriptions, and to decide requests.
 
-use reqwest::Method;
 use serde_json::json;
-use stoa_testkit::{Answer, Client, Person, TestApp, api_tests};
+use stoa_testkit::api_tests;
 
-use crate::trade::Trade;
-
-async fn send(browser: &Client, path: &str, form: &[(&str, &str)]) -> Answer {
-    browser.send(browser.request(Method::POST, path).form(form)).await
-}
-
-async fn browser(app: &TestApp, trade: &Trade, name: &str, role: &str) -> (Person, Client) {
-    let person = app.person_with_password(name).await;
-    let member = json!({"members": [{"email": person.user.email, "role": role}]});
-    trade.mia.post("/api/v1/organizations/grid/members", member).await.expect(200);
-    let browser = app.signed_in(&person).await;
-    (person, browser)
-}
-
-#[track_caller]
-fn shows(answer: &Answer, status: u16, words: &[&str]) {
-    assert_eq!(answer.status, status, "{answer:?}");
-    let text = answer.text();
-    for word in words {
-        assert!(text.contains(word), "no “{word}” in {text}");
-    }
-}
+use crate::{
+    forms::{member, send, shows},
+    trade::Trade,
+};
 
 api_tests! {
     async fn the_map_of_a_past_day_leads_to_no_other_project_of_the_same_handle(app: &TestApp) {
@@ -33,7 +14,7 @@ api_tests! {
         let service = trade.service("Forecast", "public").await;
         trade.active(&service, json!({"mode": "selected", "projects": ["north", "south"]})).await;
         app.clock.set("2026-05-01T12:00:00Z");
-        let (_, viewer) = browser(app, &trade, "una", "viewer").await;
+        let (_, viewer) = member(app, &trade.mia, "grid", "una", "viewer").await;
         trade.mia.delete("/api/v1/organizations/grid/projects/south").await.expect(204);
         trade.project("South").await;
         for view in ["list", "matrix"] {
@@ -46,8 +27,8 @@ api_tests! {
     async fn a_viewer_subscribes_by_request_and_a_reviewer_decides_it_in_the_inbox(app: &TestApp) {
         let trade = Trade::new(app).await;
         trade.service("Forecast", "public").await;
-        let (_, viewer) = browser(app, &trade, "una", "viewer").await;
-        let (_, reviewer) = browser(app, &trade, "ria", "reviewer").await;
+        let (_, viewer) = member(app, &trade.mia, "grid", "una", "viewer").await;
+        let (_, reviewer) = member(app, &trade.mia, "grid", "ria", "reviewer").await;
         let form = viewer.get("/marketplace/forecast/subscribe").await;
         shows(&form, 200, &["Subscribe Forecast", "Basic", "EUR 10.00", "Read the resources", "North", "Send request", "a reviewer or maintainer decides"]);
 
@@ -89,8 +70,8 @@ api_tests! {
     async fn a_maintainer_changes_projects_and_cancels_and_others_are_kept_out(app: &TestApp) {
         let trade = Trade::new(app).await;
         let service = trade.service("Forecast", "public").await;
-        let (_, maintainer) = browser(app, &trade, "una", "maintainer").await;
-        let (_, viewer) = browser(app, &trade, "vera", "viewer").await;
+        let (_, maintainer) = member(app, &trade.mia, "grid", "una", "maintainer").await;
+        let (_, viewer) = member(app, &trade.mia, "grid", "vera", "viewer").await;
         let subscription = trade.active(&service, json!({"mode": "selected", "projects": ["north"]})).await;
         let url = format!("/organizations/grid/subscriptions/{subscription}");
         shows(&maintainer.get(&format!("{url}/projects")).await, 200, &["Change the projects", "1 of 3 projects"]);

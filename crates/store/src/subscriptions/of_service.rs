@@ -8,7 +8,10 @@ use stoa_domain::{
 };
 
 use super::{COLUMNS, LIVE, subscription, with_named};
-use crate::{Conn, StoreError, Tx, Value, params, users::placeholders};
+use crate::{
+    Conn, StoreError, Tx, Value, params,
+    users::{columns_of, placeholders},
+};
 
 /// All live subscriptions of a service, those only asked for included, in the order of their organizations. Their choices are
 /// without the projects they name.
@@ -64,7 +67,7 @@ pub async fn list_unmoved(
     if organizations.is_empty() || services.is_empty() {
         return Ok(Vec::new());
     }
-    let columns = COLUMNS.split(", ").map(|column| format!("s.{column}")).collect::<Vec<_>>().join(", ");
+    let columns = columns_of("s", COLUMNS);
     let sql = format!(
         "select {columns} from subscriptions s where s.organization_id in ({}) and s.service_id in ({}) and {UNMOVED}
          order by s.organization_id, s.id",
@@ -94,7 +97,7 @@ pub async fn list_at_other_level(
          and exists (select 1 from contracts c where c.organization_id = s.provider_id and c.id = s.contract_id and c.level <> $3)
          and (cast($4 as bytea) is null or s.organization_id = $4) and (cast($5 as bytea) is null or s.organization_id > $5)"
     );
-    let columns = COLUMNS.split(", ").map(|column| format!("s.{column}")).collect::<Vec<_>>().join(", ");
+    let columns = columns_of("s", COLUMNS);
     let sql = format!(
         "select {columns} from subscriptions s where {at} and s.organization_id in
            (select distinct s.organization_id from subscriptions s where {at} order by s.organization_id limit $6)
