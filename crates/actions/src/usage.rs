@@ -19,7 +19,7 @@ use stoa_domain::{
     usage::{Delivery, ProjectRef, UsageEvent},
 };
 use stoa_store::{
-    Conn, level_changes, suspensions, terms,
+    Conn, level_changes, subscriptions, suspensions, terms,
     usage::{self, Counted, DayKey, EventKey, Granted, Reportable},
 };
 
@@ -62,17 +62,17 @@ pub fn reporter(caller: &Caller) -> Result<&ServiceCaller> {
 pub async fn report(act: &mut Act, events: &[UsageEvent]) -> Result<Reported> {
     let service = reporter(&act.caller)?.clone();
     let kinship = Kinship::of(level_changes::kin(&mut act.tx, &named(events)).await?);
-    let mut subscriptions = subjects(&mut act.tx, &service, events, &kinship).await?;
-    let ids: Vec<SubscriptionId> = subscriptions.keys().copied().collect();
-    for (id, provider) in usage::lock(&mut act.tx, &ids).await? {
-        if let Some(one) = subscriptions.get_mut(&id) {
+    let mut concerned = subjects(&mut act.tx, &service, events, &kinship).await?;
+    let ids = Vec::from_iter(concerned.keys().copied());
+    for (id, provider) in subscriptions::lock(&mut act.tx, ids).await? {
+        if let Some(one) = concerned.get_mut(&id) {
             one.provider = provider;
         }
     }
-    let placed = aliases::resolved(&mut act.tx, &subscriptions, &kinship, events).await?;
-    let fresh = undelivered(&mut act.tx, &subscriptions, &placed).await?;
+    let placed = aliases::resolved(&mut act.tx, &concerned, &kinship, events).await?;
+    let fresh = undelivered(&mut act.tx, &concerned, &placed).await?;
     let duplicates = events.len() - fresh.len();
-    let mut counted = place(&mut act.tx, &subscriptions, &fresh).await?;
+    let mut counted = place(&mut act.tx, &concerned, &fresh).await?;
     // One order for all batches, in which the database's own locks are taken.
     counted.sort_by(|a, b| key(a.event).cmp(&key(b.event)));
     let now = act.now();

@@ -212,7 +212,8 @@ pub async fn supersede(tx: &mut Tx, service: &Service, by: ContractId) -> Result
     Ok(())
 }
 
-/// Gives several subscriptions of one plan the contract and plan that follow it, in their own rows.
+/// Gives several subscriptions of one plan the contract and plan that follow it, in their own rows. The caller holds their lock
+/// ([`crate::subscriptions::lock`]).
 ///
 /// # Errors
 /// Those of the database.

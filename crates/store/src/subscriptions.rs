@@ -1,9 +1,12 @@
 //! Subscriptions and the projects their choices name.
 
 mod ground;
+mod holding;
 mod of_service;
 
 pub use ground::{Ground, Offered, Party, ground};
+pub use holding::lock;
+pub(crate) use holding::lock_where;
 pub use of_service::{list_at_other_level, list_of_service, list_unmoved, subscribers, withdraw_requested};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,7 +98,7 @@ pub async fn insert_many(tx: &mut Tx, new: &[Subscription]) -> Result<(), StoreE
     insert_named(tx, new).await
 }
 
-/// Writes one state of several subscriptions of an organization, and when they ended.
+/// Writes one state of several subscriptions of an organization, and when they ended. The caller holds their [`lock`].
 ///
 /// # Errors
 /// Those of the database.
@@ -385,9 +388,10 @@ pub async fn partners(conn: &mut Conn, organization: OrganizationId) -> Result<V
 /// # Errors
 /// Those of the database.
 pub async fn end_all(tx: &mut Tx, organization: OrganizationId, now: Ts) -> Result<(), StoreError> {
+    let concerned = format!("(organization_id = $1 or provider_id = $1) and state in {LIVE}");
+    lock_where(tx, &concerned, params![organization]).await?;
     let sql = format!(
-        "update subscriptions set ended_at = $2, state = case when state in {AHEAD} then 'withdrawn' else 'ended' end
-         where (organization_id = $1 or provider_id = $1) and state in {LIVE}"
+        "update subscriptions set ended_at = $2, state = case when state in {AHEAD} then 'withdrawn' else 'ended' end where {concerned}"
     );
     tx.execute(&sql, params![organization, now]).await?;
     Ok(())
@@ -398,9 +402,10 @@ pub async fn end_all(tx: &mut Tx, organization: OrganizationId, now: Ts) -> Resu
 /// # Errors
 /// Those of the database.
 pub async fn end_of_project(tx: &mut Tx, organization: OrganizationId, project: ProjectId, now: Ts) -> Result<(), StoreError> {
+    let concerned = format!("organization_id = $1 and project_id = $2 and state in {LIVE}");
+    lock_where(tx, &concerned, params![organization, project]).await?;
     let sql = format!(
-        "update subscriptions set ended_at = $3, state = case when state in {AHEAD} then 'withdrawn' else 'ended' end
-         where organization_id = $1 and project_id = $2 and state in {LIVE}"
+        "update subscriptions set ended_at = $3, state = case when state in {AHEAD} then 'withdrawn' else 'ended' end where {concerned}"
     );
     tx.execute(&sql, params![organization, project, now]).await?;
     Ok(())

@@ -58,20 +58,6 @@ pub async fn reportable(conn: &mut Conn, application: ApplicationId, ids: &[Subs
     rows.iter().map(read).collect()
 }
 
-/// Keeps other batches for these subscriptions waiting until the transaction ends, in the order of their ids so that two
-/// batches never wait for each other. Answers who provides each at that moment: one may just have gone to another provider.
-///
-/// # Errors
-/// Those of the database.
-pub async fn lock(tx: &mut Tx, ids: &[SubscriptionId]) -> Result<Vec<(SubscriptionId, OrganizationId)>, StoreError> {
-    let Some(last) = ids.last() else { return Ok(Vec::new()) };
-    let size = ids.len().next_power_of_two();
-    let mut filled: Vec<Value> = ids.iter().map(Value::from).collect();
-    filled.resize(size, Value::from(last));
-    let sql = format!("select id, provider_id from subscriptions where id in ({}) order by id", placeholders(1, size));
-    tx.lock(&sql, &filled).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
-}
-
 /// The names of a plan's meters, without what they cost.
 #[derive(Deserialize)]
 struct MeterNames {

@@ -22,7 +22,7 @@ use stoa_store::{
     offers::{self, Terms, Unreached},
     organizations,
     services::{self, KeptPlan},
-    subscriptions::Offer,
+    subscriptions::{self, Offer},
     terms,
 };
 
@@ -135,6 +135,7 @@ pub(super) async fn roll_out(
             decided_at: None,
         });
     }
+    subscriptions::lock(&mut act.tx, changed.iter().map(|(_, subscription, _)| *subscription)).await?;
     for (plan, (_, fate)) in &fates {
         if let Fate::Apply(next, _) = fate {
             let of_plan: Vec<_> = batch.iter().filter(|one| one.plan == *plan).copied().collect();

@@ -83,7 +83,7 @@ pub async fn switch(act: &mut Act, id: LevelChangeId) -> Result<Details> {
     switch_now(act, change).await?.ok_or_else(|| Error::conflict("nothing_to_switch", detail))
 }
 
-/// Both sides of a change as they are now.
+/// Both sides of a change as they are now, locked.
 struct Sides {
     parts: Vec<Part>,
     olds: BTreeMap<SubscriptionId, Subscription>,
@@ -97,6 +97,7 @@ impl Sides {
         let parts: Vec<_> = kept::parts(&mut act.tx, std::slice::from_ref(change)).await?.into_iter().map(|(_, part)| part).collect();
         let (olds, news): (BTreeSet<_>, BTreeSet<_>) = parts.iter().map(|part| (part.old, part.new)).unzip();
         let all = Vec::from_iter(olds.union(&news).copied());
+        subscriptions::lock(&mut act.tx, all.iter().copied()).await?;
         let found = subscriptions::find_many(&mut act.tx, &all).await?;
         let ids: Vec<_> = found.iter().map(|one| (one.organization, one.id)).collect();
         let live = grants::live_of(&mut act.tx, &ids, now).await?;

@@ -7,9 +7,15 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use stoa_actions::{Act, Caller};
-use stoa_domain::{ids::OrganizationId, members::Member, permissions::Role};
-use stoa_store::{Engine, members, organizations};
-use stoa_testkit::{TestApp, api_tests};
+use stoa_domain::{
+    ids::{OrganizationId, SubscriptionId},
+    members::Member,
+    permissions::Role,
+};
+use stoa_store::{Engine, members, organizations, subscriptions};
+use stoa_testkit::{Answer, TestApp, api_tests};
+
+use crate::trade::{Trade, id};
 
 const GRID: &str = "/api/v1/organizations/grid";
 
@@ -43,7 +49,82 @@ async fn overtaken<A>(
     tokio::join!(join_all(requests), overtake).0
 }
 
+/// Sends a request while usage is counted for some subscriptions: of these the first is held already, and the others are taken
+/// while the request waits for it.
+async fn beside_usage(app: &TestApp, ids: &[String], request: impl Future<Output = Answer>) -> Answer {
+    let mut ids: Vec<SubscriptionId> = ids.iter().map(|id| id.parse().unwrap()).collect();
+    ids.sort();
+    let mut tx = app.stoa.db.begin().await.unwrap();
+    // What was written last stands last in the table, where a change of several in the table's order comes to it last. In this
+    // order PostgreSQL goes through a table that it knows to be small.
+    tx.execute("update subscriptions set note = note where id = $1", &[ids[0].into()]).await.unwrap();
+    tx.execute("analyze subscriptions", &[]).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = app.stoa.db.begin().await.unwrap();
+    subscriptions::lock(&mut tx, [ids[0]]).await.unwrap();
+    let count = async move {
+        until_waiting(app, 1).await;
+        let held = subscriptions::lock(&mut tx, ids.iter().copied()).await.unwrap();
+        assert_eq!(held.len(), ids.len());
+        tx.commit().await.unwrap();
+    };
+    tokio::join!(request, count).0
+}
+
 api_tests! {
+    async fn neither_usage_nor_a_change_of_several_subscriptions_fails_for_the_other(app: &TestApp) {
+        let trade = Trade::new(app).await;
+        let (mia, pia) = (&trade.mia, &trade.pia);
+        mia.post("/api/v1/organizations", json!({"name": "Delta"})).await.expect(201);
+        let contract = |level: &str, monthly: &str| json!({"level": level, "permissions": ["resources:read"],
+            "plans": [{"name": "Basic", "currency": "EUR", "monthly": monthly}], "notice_until": "2026-06-01T00:00:00Z"});
+        let mut services = Vec::new();
+        // An application each, so that one of them can be handed over.
+        for (name, visibility) in [("Forecast", "public"), ("Maps", "public"), ("Audit", "on_request")] {
+            let application = json!({"name": format!("Engine of {name}"), "organization": "borealis"});
+            let application = id(&pia.post("/api/v1/applications", application).await.expect(201));
+            let mut body = json!({"application": application, "name": name, "summary": "Reads", "description": "Reads data",
+                "categories": ["energy"], "visibility": visibility, "contract": contract("project", "10")});
+            body["contract"].as_object_mut().unwrap().remove("notice_until");
+            let service = id(&pia.post("/api/v1/organizations/borealis/services", body).await.expect(201));
+            pia.post(&format!("/api/v1/services/{service}/publish"), json!({})).await.expect(200);
+            services.push(service);
+        }
+        let mut made = Vec::new();
+        for (service, project) in [(0, "north"), (0, "south"), (0, "east"), (1, "north"), (1, "south"), (2, "north"), (2, "south")] {
+            let body = json!({"service": services[service], "project": project, "plan": "Basic", "accept_terms": true});
+            made.push(id(&mia.post("/api/v1/organizations/grid/subscriptions", body).await.expect(201)));
+        }
+        let (forecast, all) = (made[..3].to_vec(), made[..5].to_vec());
+        let asked = made[5..].to_vec();
+
+        beside_usage(app, &asked, pia.post(&format!("/api/v1/services/{}/deprecate", services[2]), json!({"until": "2026-06-01T00:00:00Z"}))).await.expect(200);
+        app.clock.set("2026-03-11T12:00:00Z");
+        let contracts = format!("/api/v1/services/{}/contracts", services[0]);
+        let cheaper = beside_usage(app, &forecast, pia.post(&contracts, contract("project", "5"))).await.expect(201);
+        assert_eq!(cheaper["subscribers"]["applied"], 3);
+
+        app.clock.set("2026-03-12T12:00:00Z");
+        let offered = id(&pia.post(&contracts, contract("organization", "5")).await.expect(201));
+        let accepting = json!({"service": services[0], "contract": offered, "plan": "Basic"});
+        let change = mia.post("/api/v1/organizations/grid/level-changes", accepting).await.expect(201)["change"].clone();
+        let both: Vec<_> = forecast.iter().cloned().chain([change["parts"][0]["to"].as_str().unwrap().to_owned()]).collect();
+        for step in ["switch", "undo"] {
+            app.clock.set(if step == "switch" { "2026-03-13T12:00:00Z" } else { "2026-03-14T12:00:00Z" });
+            beside_usage(app, &both, mia.post(&format!("/api/v1/level-changes/{}/{step}", id(&change)), json!({}))).await.expect(200);
+        }
+
+        let handed = id(&pia.post(&format!("/api/v1/services/{}/handovers", services[1]), json!({"organization": "delta"})).await.expect(201));
+        beside_usage(app, &made[3..5], mia.post(&format!("/api/v1/handovers/{handed}/accept"), json!({}))).await.expect(200);
+
+        let north = [made[0].clone(), made[3].clone()];
+        beside_usage(app, &north, mia.delete("/api/v1/organizations/grid/projects/north?confirm=North")).await.expect(204);
+        beside_usage(app, &all, mia.delete("/api/v1/organizations/grid?confirm=Grid")).await.expect(204);
+        let rows = app.stoa.db.read().await.unwrap().fetch_all("select distinct state from subscriptions order by state", &[]).await.unwrap();
+        let states: Vec<String> = rows.iter().map(|row| row.get(0).unwrap()).collect();
+        assert_eq!(states, ["ended", "withdrawn"]);
+    }
+
     async fn of_two_edits_at_the_same_moment_none_is_lost(app: &TestApp) {
         let ada = app.person("ada").await;
         let made = ada.post("/api/v1/organizations", json!({"name": "Grid", "handle": "grid"})).await.expect(201);

@@ -12,7 +12,7 @@ use stoa_domain::{
     time::Ts,
 };
 
-use crate::{StoreError, Tx, params};
+use crate::{StoreError, Tx, params, subscriptions};
 
 /// A table of which rows go along with a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub async fn carry(
     now: Ts,
 ) -> Result<(), StoreError> {
     // In the order in which whoever reports usage locks them, so that neither waits for the other.
-    tx.lock("select id from subscriptions where provider_id = $1 and service_id = $2 order by id", params![from, service]).await?;
+    subscriptions::lock_where(tx, "provider_id = $1 and service_id = $2", params![from, service]).await?;
     for Moved { table, column, of } in MOVED.iter().filter(|one| !is_keyed(one.table)) {
         tx.execute(&format!("update {table} set {column} = $3 where {of}"), params![from, service, to]).await?;
     }

@@ -7,7 +7,7 @@ use stoa_domain::{
     time::Ts,
 };
 
-use super::{COLUMNS, LIVE, subscription, with_named};
+use super::{COLUMNS, LIVE, lock_where, subscription, with_named};
 use crate::{
     Conn, StoreError, Tx, Value, params,
     users::{columns_of, placeholders},
@@ -39,11 +39,10 @@ pub async fn subscribers(conn: &mut Conn, provider: OrganizationId, service: Ser
 /// # Errors
 /// Those of the database.
 pub async fn withdraw_requested(tx: &mut Tx, provider: OrganizationId, service: ServiceId, now: Ts) -> Result<(), StoreError> {
-    tx.execute(
-        "update subscriptions set state = 'withdrawn', ended_at = $3 where provider_id = $1 and service_id = $2 and state = 'requested'",
-        params![provider, service, now],
-    )
-    .await?;
+    let asked = "provider_id = $1 and service_id = $2 and state = 'requested'";
+    lock_where(tx, asked, params![provider, service]).await?;
+    let sql = format!("update subscriptions set state = 'withdrawn', ended_at = $3 where {asked}");
+    tx.execute(&sql, params![provider, service, now]).await?;
     Ok(())
 }
 
