@@ -90,8 +90,7 @@ async fn with_spent(conn: &mut Conn, of: Vec<Budget>, now: Ts) -> Result<Vec<Bud
 /// # Errors
 /// 401, 404, 403, 422; `wrong_state`, `replaced` (409).
 pub async fn set(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, amount: &str) -> Result<Option<BudgetDetails>> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ReduceSubscription).await?;
-    let subscription = subscriptions::locked(act, seat.organization.id, id).await?;
+    let (seat, subscription) = subscriptions::locked_for_allowed(act, org, id, Permission::ReduceSubscription).await?;
     in_force(&subscription, act.now(), VERB)?;
     let concerned = concerned(&mut act.tx, &subscription).await?;
     let mut faults = Faults::new();
@@ -118,8 +117,7 @@ pub async fn set(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, a
 /// # Errors
 /// 401, 404, 403; `wrong_state`, `replaced` (409).
 pub async fn remove(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId) -> Result<()> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ReduceSubscription).await?;
-    let subscription = subscriptions::locked(act, seat.organization.id, id).await?;
+    let (seat, subscription) = subscriptions::locked_for_allowed(act, org, id, Permission::ReduceSubscription).await?;
     in_force(&subscription, act.now(), VERB)?;
     allows_more(&seat)?;
     let Some(before) = budgets::find(&mut act.tx, subscription.organization, id).await? else { return Ok(()) };

@@ -30,7 +30,7 @@ pub use rollout::RolledOut;
 pub use stoa_store::offers::Version;
 
 use crate::{
-    Act, Caller, Error, Result, handovers, seats,
+    Act, Caller, Error, Result, seats,
     services::{self, ServiceDetails},
 };
 
@@ -66,10 +66,7 @@ pub async fn offer(act: &mut Act, key: &Key<ServiceId>, new: NewVersion) -> Resu
     let (conn, caller) = act.reading();
     let seen = services::own_at_once(conn, caller, key, Permission::DraftServices).await?;
     let locked = rollout::lock(act, &seen).await?;
-    let mut service = kept::find(&mut act.tx, &Key::Id(seen.id)).await?.ok_or(Error::NotFound("service"))?;
-    if service.provider != seen.provider {
-        return Err(handovers::moved());
-    }
+    let mut service = services::own_again(act, &seen, Permission::DraftServices).await?;
     let mut faults = Faults::new();
     let draft = new.contract.check("", &mut faults);
     let notice_until = check_notice(new.notice_until.as_deref(), act.now(), &mut faults);

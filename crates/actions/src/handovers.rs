@@ -37,7 +37,7 @@ pub use stoa_store::handovers::{Offered, Wanted};
 use crate::{
     Act, Caller, Error, Result, Stoa,
     seats::{self, Seat},
-    services::own_at_once,
+    services::{own_again, own_at_once},
 };
 
 impl From<CannotDecide> for Error {
@@ -201,15 +201,15 @@ pub(crate) const fn moved() -> Error {
 pub async fn offer(act: &mut Act, key: &Key<ServiceId>, new: &NewHandover) -> Result<Handover> {
     let (conn, caller) = act.reading();
     let Considered { foreseen, to, note, expires_at } = consider(conn, caller, key, new).await?;
-    let (service, from) = (foreseen.service.id, foreseen.service.provider);
+    let from = foreseen.service.provider;
     let mut parties = vec![from, to.id];
-    parties.extend(handovers::find_open(&mut act.tx, service).await?.map(|open| open.to));
+    parties.extend(handovers::find_open(&mut act.tx, foreseen.service.id).await?.map(|open| open.to));
     let live = organizations::lock(&mut act.tx, &parties).await?;
     // Read again under the locks.
     for party in [from, to.id].iter().filter(|party| !live.contains(party)) {
         not_suspended(&mut act.tx, *party).await?;
     }
-    let service = own_again(act, service, from).await?;
+    let service = own_again(act, &foreseen.service, Permission::HandOverServices).await?;
     let foreseen = foresee(&mut act.tx, service, Some(to.id)).await?;
     foreseen.check()?;
     if let Some(open) = handovers::find_open(&mut act.tx, foreseen.service.id).await? {
@@ -236,14 +236,6 @@ pub async fn offer(act: &mut Act, key: &Key<ServiceId>, new: &NewHandover) -> Re
     }
     record(act, &handover, EventKind::HandoverOffered, data);
     Ok(handover)
-}
-
-/// The service under the lock of its provider, if the caller may still hand it over.
-async fn own_again(act: &mut Act, service: ServiceId, provider: OrganizationId) -> Result<Service> {
-    let (conn, caller) = act.reading();
-    seats::allowed(conn, caller, &Key::Id(provider), Permission::HandOverServices).await?;
-    let found = services::find(conn, &Key::Id(service)).await?.ok_or(Error::NotFound("service"))?;
-    if found.provider == provider { Ok(found) } else { Err(moved()) }
 }
 
 /// Closes an offer whose time is over, so that another can be made.

@@ -141,6 +141,7 @@ pub async fn accept(act: &mut Act, org: &Key<OrganizationId>, given: &Accepting)
     let (seat, _) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::SubscribeOrganization).await?;
     let service = crate::subscriptions::seen(&mut act.tx, &act.caller, &Key::read(given.service.trim())).await?;
     organizations::lock(&mut act.tx, &[seat.organization.id, service.provider]).await?;
+    let (seat, _) = seats::still_at_least_request(act, &seat, Permission::SubscribeOrganization).await?;
     let source = source(act, seat.organization.id, service.id).await?;
     if source.service.provider != service.provider {
         return Err(handovers::moved());

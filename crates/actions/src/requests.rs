@@ -436,7 +436,7 @@ pub async fn approve(act: &mut Act, id: RequestId, comment: &str) -> Result<Requ
     }
     tell(act, &locked, &request, EventKind::RequestApproved, &said);
     match (request.kind, locked.subscription) {
-        (RequestKind::Publish, _) => drop(services::publish_now(act, &locked.service).await?),
+        (RequestKind::Publish, _) => drop(services::publish_now(act, locked.service).await?),
         (RequestKind::ChangeLevel, _) => {
             level_changes::resolve(act, &request).await?;
         }

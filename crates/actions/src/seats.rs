@@ -43,6 +43,14 @@ pub async fn still(act: &mut Act, seat: &Seat, permission: Permission) -> Result
     allowed(&mut act.tx, &act.caller, &Key::Id(seat.organization.id), permission).await
 }
 
+/// Like [`still`], for a role that may ask for it.
+///
+/// # Errors
+/// Those of [`at_least_request`].
+pub async fn still_at_least_request(act: &mut Act, seat: &Seat, permission: Permission) -> Result<(Seat, Verdict)> {
+    at_least_request(&mut act.tx, &act.caller, &Key::Id(seat.organization.id), permission).await
+}
+
 /// Like [`allowed`], but a role that may ask for it passes too; the verdict says which.
 ///
 /// # Errors

@@ -59,16 +59,12 @@ pub async fn create(act: &mut Act, organization: &Key<OrganizationId>, new: NewS
 /// # Errors
 /// As [`create`].
 pub async fn create_listed(act: &mut Act, organization: &Key<OrganizationId>, new: NewService, listing: Listing) -> Result<ServiceDetails> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, organization, Permission::DraftServices).await?;
-    let provider = seat.organization;
+    // The organization before the application, in the order of whoever deletes the application at the same moment.
+    let provider = seats::locked(act, organization, Permission::DraftServices).await?.organization;
     let mut faults = Faults::new();
     let application = new.application.parse().ok();
     let draft = new.check(&mut faults);
     let listing = listing.check(&mut faults);
-    // The organization before the application, in the order of whoever deletes the application at the same moment.
-    if organizations::lock(&mut act.tx, &[provider.id]).await?.is_empty() {
-        return Err(Error::NotFound("organization"));
-    }
     if let Some(application) = application
         && !lock_application(act, provider.id, application).await?
     {
@@ -227,7 +223,8 @@ pub(crate) async fn own_at_once(conn: &mut Conn, caller: &Caller, key: &Key<Serv
 async fn own_locked(act: &mut Act, key: &Key<ServiceId>, permission: Permission) -> Result<Service> {
     let (conn, caller) = act.reading();
     let service = own_at_once(conn, caller, key, permission).await?;
-    locked(act, &service).await
+    organizations::lock(&mut act.tx, &[service.provider]).await?;
+    own_again(act, &service, permission).await
 }
 
 /// The service read under its provider's lock.
@@ -236,7 +233,14 @@ pub(crate) async fn locked(act: &mut Act, service: &Service) -> Result<Service> 
     again(act, service).await
 }
 
-/// A service whose provider was locked, read once more; whoever was let change it was so as a member of that provider.
+/// A service whose provider was locked, for who may still do this at once.
+pub(crate) async fn own_again(act: &mut Act, seen: &Service, permission: Permission) -> Result<Service> {
+    let (conn, caller) = act.reading();
+    let service = own_at_once(conn, caller, &Key::Id(seen.id), permission).await?;
+    if service.provider == seen.provider { Ok(service) } else { Err(handovers::moved()) }
+}
+
+/// A service whose provider was locked, read once more.
 async fn again(act: &mut Act, seen: &Service) -> Result<Service> {
     let service = services::find(&mut act.tx, &Key::Id(seen.id)).await?.ok_or(Error::NotFound("service"))?;
     if service.provider == seen.provider { Ok(service) } else { Err(handovers::moved()) }

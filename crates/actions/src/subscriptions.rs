@@ -223,6 +223,32 @@ pub(crate) async fn locked(act: &mut Act, organization: OrganizationId, id: Subs
     Ok(again)
 }
 
+/// Like [`locked`], for whoever may do this to the organization's subscriptions, or ask for it; what the caller may is decided
+/// under the locks as well.
+pub(crate) async fn locked_for(
+    act: &mut Act,
+    org: &Key<OrganizationId>,
+    id: SubscriptionId,
+    permission: Permission,
+) -> Result<(Seat, Verdict, Subscription)> {
+    let (seat, _) = seats::at_least_request(&mut act.tx, &act.caller, org, permission).await?;
+    let subscription = locked(act, seat.organization.id, id).await?;
+    let (seat, verdict) = seats::still_at_least_request(act, &seat, permission).await?;
+    Ok((seat, verdict, subscription))
+}
+
+/// Like [`locked_for`], for whoever may do it at once.
+pub(crate) async fn locked_for_allowed(
+    act: &mut Act,
+    org: &Key<OrganizationId>,
+    id: SubscriptionId,
+    permission: Permission,
+) -> Result<(Seat, Subscription)> {
+    let seat = seats::allowed(&mut act.tx, &act.caller, org, permission).await?;
+    let subscription = locked(act, seat.organization.id, id).await?;
+    Ok((seats::still(act, &seat, permission).await?, subscription))
+}
+
 /// Refuses changes of a subscription that is an alias of another one by a change of level.
 async fn no_alias(act: &mut Act, of: &Subscription) -> Result<()> {
     if of.state != SubscriptionState::Suspended {
@@ -241,8 +267,7 @@ async fn no_alias(act: &mut Act, of: &Subscription) -> Result<()> {
 /// # Errors
 /// 401, 404, 403, 422; `wrong_state`, `project_level` (409).
 pub async fn change_projects(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, input: &ChoiceInput) -> Result<Done> {
-    let (seat, may_add) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::AddProjects).await?;
-    let subscription = locked(act, seat.organization.id, id).await?;
+    let (seat, may_add, subscription) = locked_for(act, org, id, Permission::AddProjects).await?;
     if subscription.project.is_some() {
         return Err(Error::conflict("project_level", "a subscription at project level serves its one project; subscribe another project"));
     }
@@ -264,8 +289,7 @@ pub async fn change_projects(act: &mut Act, org: &Key<OrganizationId>, id: Subsc
 /// # Errors
 /// 401, 404, 403, 422; `wrong_state` (409).
 pub async fn change_terms(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, details: &[TermsInput]) -> Result<Done> {
-    let (seat, may_add) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::AddProjects).await?;
-    let subscription = locked(act, seat.organization.id, id).await?;
+    let (seat, may_add, subscription) = locked_for(act, org, id, Permission::AddProjects).await?;
     let now = act.now();
     in_force(&subscription, now, "changed")?;
     let candidates = subscriptions::candidates(&mut act.tx, seat.organization.id).await?;

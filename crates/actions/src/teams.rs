@@ -229,7 +229,7 @@ pub async fn add_members(act: &mut Act, org: &Key<OrganizationId>, team: TeamId,
 pub async fn remove_member(act: &mut Act, org: &Key<OrganizationId>, team: TeamId, user: UserId) -> Result<Seat> {
     let leaves = act.caller.user_id()? == user;
     let permission = if leaves { Permission::View } else { Permission::ManageResources };
-    let seat = seats::allowed(&mut act.tx, &act.caller, org, permission).await?;
+    let seat = seats::locked(act, org, permission).await?;
     let organization = seat.organization.id;
     let listed = teams::find(&mut act.tx, organization, team).await?.ok_or(Error::NotFound("team"))?;
     if !teams::remove_member(&mut act.tx, organization, team, user).await? {

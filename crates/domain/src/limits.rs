@@ -28,8 +28,18 @@ pub struct Limit {
 
 /// The limit is reached; after so many seconds there may be one attempt more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many attempts; try again in {0} seconds")]
+#[error("too many attempts; try again in {}", wait(*.0))]
 pub struct TooMany(pub u32);
+
+/// So many seconds, rounded up to what a person waits for.
+fn wait(seconds: u32) -> String {
+    let (number, unit) = match seconds {
+        ..120 => (seconds, "second"),
+        120..7_200 => (seconds.div_ceil(60), "minute"),
+        _ => (seconds.div_ceil(3_600), "hour"),
+    };
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+}
 
 impl Limit {
     const fn new(times: u32, within: i64) -> Self {
@@ -236,6 +246,13 @@ mod tests {
 
     fn at(seconds: i64) -> Ts {
         Ts::from_micros(seconds * SECOND)
+    }
+
+    #[test]
+    fn the_wait_is_told_in_what_people_count_in() {
+        let told = |seconds| TooMany(seconds).to_string().rsplit("try again in ").next().unwrap().to_owned();
+        let all = [1, 119, 120, 121, 7_199, 7_200, 8_641].map(told);
+        assert_eq!(all, ["1 second", "119 seconds", "2 minutes", "3 minutes", "120 minutes", "2 hours", "3 hours"]);
     }
 
     #[test]

@@ -129,7 +129,7 @@ async fn add(act: &mut Act, organization: &Organization, new: &ImportedService) 
     let visibility = Visibility::Public.word().to_owned();
     let service = NewService { application: application.to_string(), text, visibility, contract: contract(new) };
     let drafted = services::create(act, &key, service).await?;
-    services::publish_now(act, &drafted.service).await?;
+    services::publish_now(act, drafted.service).await?;
     Ok(())
 }
 
@@ -169,6 +169,7 @@ async fn change(act: &mut Act, found: &Service, new: &ImportedService) -> Result
     }
     // Only the import itself leaves a draft, when somebody wrote it by hand under this handle.
     if found.state == ServiceState::Draft {
+        let found = services::locked(act, found).await?;
         services::publish_now(act, found).await?;
         changed = true;
     }

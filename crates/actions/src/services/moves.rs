@@ -20,7 +20,7 @@ use stoa_domain::{
 };
 use stoa_store::{Conn, marketplace, organizations, policies, requests as kept_requests, services, subscriptions as kept};
 
-use super::{again, lock_application, locked, missing, own, own_at_once, own_locked, seen};
+use super::{again, lock_application, locked, missing, own, own_again, own_at_once, own_locked, seen};
 use crate::{
     Act, Caller, Error, Result,
     requests::{self, NewRequest},
@@ -240,16 +240,22 @@ pub(super) async fn carry_out(act: &mut Act, service: Service, step: ServiceMove
 
 /// The service with its provider and all who subscribe it locked, for moves that end up in the logs of all of them.
 pub(super) async fn locked_with_subscribers(act: &mut Act, service: &Service) -> Result<Service> {
+    lock_with_subscribers(act, service).await?;
+    again(act, service).await
+}
+
+async fn lock_with_subscribers(act: &mut Act, service: &Service) -> Result<()> {
     let mut parties = kept::subscribers(&mut act.tx, service.provider, service.id).await?;
     parties.push(service.provider);
     organizations::lock(&mut act.tx, &parties).await?;
-    again(act, service).await
+    Ok(())
 }
 
 async fn own_with_subscribers(act: &mut Act, key: &Key<ServiceId>) -> Result<Service> {
     let (conn, caller) = act.reading();
     let service = own_at_once(conn, caller, key, Permission::PublishServices).await?;
-    locked_with_subscribers(act, &service).await
+    lock_with_subscribers(act, &service).await?;
+    own_again(act, &service, Permission::PublishServices).await
 }
 
 /// Publishes a draft (or sends it to review), or opens a paused service to new subscriptions again. Who may not do it at once
@@ -259,13 +265,15 @@ async fn own_with_subscribers(act: &mut Act, key: &Key<ServiceId>) -> Result<Ser
 /// 401, 404, 403; `wrong_state`, `not_ready` (409).
 pub async fn publish(act: &mut Act, key: &Key<ServiceId>, note: &str) -> Result<Published> {
     let (conn, caller) = act.reading();
-    let (service, verdict) = own(conn, caller, key, Permission::PublishServices).await?;
+    let (service, _) = own(conn, caller, key, Permission::PublishServices).await?;
+    let service = locked(act, &service).await?;
+    let (conn, caller) = act.reading();
+    let (_, verdict) = own(conn, caller, &Key::Id(service.id), Permission::PublishServices).await?;
     let need = need_to_publish(act, &service, verdict).await?;
     if !need.is_needed() {
-        return Ok(Published::Now(publish_now(act, &service).await?));
+        return Ok(Published::Now(publish_now(act, service).await?));
     }
     let note = text::block(note, NOTE).map_err(|bad| Error::fault("/note", bad.to_string()))?;
-    let service = locked(act, &service).await?;
     let review = act.stoa().review_services;
     let asked = foresee(&mut act.tx, service, ServiceMove::Publish, review).await?;
     asked.check()?;
@@ -296,13 +304,12 @@ async fn need_to_publish(act: &mut Act, service: &Service, verdict: Verdict) -> 
     Ok(prices.map(need).find(Need::is_needed).unwrap_or_else(|| need(None)))
 }
 
-/// Publishes a service, or sends it to review where the operator wants that. The caller has decided that it may be: a
-/// maintainer, or the approval of a request.
+/// Publishes a service, or sends it to review where the operator wants that. The caller holds the provider's lock, and has
+/// decided that it may be: a maintainer, or the approval of a request.
 ///
 /// # Errors
 /// `wrong_state`, `not_ready` (409).
-pub async fn publish_now(act: &mut Act, service: &Service) -> Result<Service> {
-    let service = locked(act, service).await?;
+pub async fn publish_now(act: &mut Act, service: Service) -> Result<Service> {
     // Nobody deletes the application between this look at it and the end of the transaction.
     lock_application(act, service.provider, service.application).await?;
     carry_out(act, service, ServiceMove::Publish, Told::default()).await

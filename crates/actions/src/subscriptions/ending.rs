@@ -13,7 +13,7 @@ use stoa_domain::{
 };
 use stoa_store::{organizations, subscriptions, suspensions};
 
-use super::{Done, NOTE, concerned, effects, locked};
+use super::{Done, NOTE, concerned, effects, locked_for, locked_for_allowed};
 use crate::{
     Act, Caller, Result, Stoa,
     requests::{self, NewRequest},
@@ -32,8 +32,7 @@ pub(super) async fn standing(act: &mut Act, of: &Subscription) -> Result<Standin
 /// # Errors
 /// 401, 404, 403; `wrong_state`, `already_ending`, `already_requested` (409).
 pub async fn cancel(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, when: When, note: &str) -> Result<Done> {
-    let (seat, may) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::CancelSubscription).await?;
-    let subscription = locked(act, seat.organization.id, id).await?;
+    let (seat, may, subscription) = locked_for(act, org, id, Permission::CancelSubscription).await?;
     let user = act.caller.user_id()?;
     let now = act.now();
     let allowed = may == Verdict::Allowed;
@@ -118,8 +117,7 @@ pub(crate) async fn end_with_period(act: &mut Act, mut subscription: Subscriptio
 /// # Errors
 /// 401, 404, 403; `not_ending`, `wrong_state` (409).
 pub async fn keep(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId) -> Result<Subscription> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::CancelSubscription).await?;
-    let mut subscription = locked(act, seat.organization.id, id).await?;
+    let (_, mut subscription) = locked_for_allowed(act, org, id, Permission::CancelSubscription).await?;
     let now = act.now();
     let after = standing(act, &subscription).await?.after(Turn::Keep, now)?;
     let by = Some(act.caller.user_id()?);

@@ -160,6 +160,7 @@ pub async fn set_manner(act: &mut Act, key: &Key<ServiceId>, change: MannerChang
     let service = services::find(&mut act.tx, key).await?.ok_or(Error::NotFound("service"))?;
     own(&mut act.tx, &act.caller, &service, Permission::DraftServices).await?;
     let service = crate::services::locked(act, &service).await?;
+    own(&mut act.tx, &act.caller, &service, Permission::DraftServices).await?;
     let before = services::manner(&mut act.tx, service.provider, service.id).await?;
     let after = Manner { several: change.several.unwrap_or(before.several), setup: change.setup.unwrap_or(before.setup) };
     if before == after {

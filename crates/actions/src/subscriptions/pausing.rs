@@ -12,7 +12,7 @@ use stoa_domain::{
 };
 use stoa_store::{services, subscriptions, suspensions};
 
-use super::{concerned, ending::standing, locked};
+use super::{concerned, ending::standing, locked, locked_for_allowed};
 use crate::{Act, Error, Result, handovers, operators, seats};
 
 /// The longest reason that is given to the other side, in characters.
@@ -36,9 +36,8 @@ pub(super) fn told(reason: &str) -> Result<String> {
 /// # Errors
 /// 401, 404, 403, 422; `wrong_state`, `already_paused` (409).
 pub async fn pause(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, reason: &str) -> Result<Subscription> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ReduceSubscription).await?;
+    let (_, subscription) = locked_for_allowed(act, org, id, Permission::ReduceSubscription).await?;
     let reason = checked(reason)?;
-    let subscription = locked(act, seat.organization.id, id).await?;
     hold(act, subscription, Cause::Consumer, reason).await
 }
 
@@ -48,8 +47,7 @@ pub async fn pause(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId,
 /// # Errors
 /// 401, 404, 403; `wrong_state`, `not_paused` (409).
 pub async fn resume(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId) -> Result<Subscription> {
-    let seat = seats::allowed(&mut act.tx, &act.caller, org, Permission::ReduceSubscription).await?;
-    let subscription = locked(act, seat.organization.id, id).await?;
+    let (_, subscription) = locked_for_allowed(act, org, id, Permission::ReduceSubscription).await?;
     lift(act, subscription, Cause::Consumer).await
 }
 
@@ -60,10 +58,11 @@ pub(super) async fn provided(act: &mut Act, service: &Key<ServiceId>, id: Subscr
     let provider = Key::Id(service.provider);
     let seat = stoa_store::organizations::find_for(&mut act.tx, &provider, &viewer, act.caller.now).await?;
     seat.ok_or(Error::NotFound("service"))?;
-    seats::allowed(&mut act.tx, &act.caller, &provider, Permission::DecideSubscriptions).await?;
+    let seat = seats::allowed(&mut act.tx, &act.caller, &provider, Permission::DecideSubscriptions).await?;
     let found = subscriptions::find_by_id(&mut act.tx, id).await?.filter(|found| found.service == service.id);
     let found = found.ok_or(Error::NotFound("subscription"))?;
     let found = locked(act, found.organization, id).await?;
+    seats::still(act, &seat, Permission::DecideSubscriptions).await?;
     if found.provider == service.provider { Ok(found) } else { Err(handovers::moved()) }
 }
 

@@ -48,9 +48,7 @@ pub async fn subscribe_in_full(act: &mut Act, org: &Key<OrganizationId>, new: Ne
     let key = Key::read(new.service.trim());
     let service = offering::seen(&mut act.tx, &act.caller, &key).await?;
     let ground = subscriptions::ground(&mut act.tx, seat.organization.id, service.provider, service.id).await?;
-    if !ground.own.live {
-        return Err(Error::NotFound("organization"));
-    }
+    let (seat, _) = seats::still_at_least_request(act, &seat, Permission::SubscribeOrganization).await?;
     let Offered { service, contract, text, manner } = open_to_all(&service, &ground)?;
     offering::offered_to(&mut act.tx, &service, seat.organization.id).await?;
     let plans = act.stoa().plans.clone().of(&mut act.tx, service.provider, contract.id).await?;

@@ -29,7 +29,7 @@ use super::{
     Done, NOTE, Terms as PolicyTerms, check_plan,
     details::{self, Details},
     effects::{self, Adopted, concerned, in_force},
-    find_all, locked, offering,
+    find_all, locked_for, offering,
 };
 use crate::{
     Act, Caller, Error, Result,
@@ -140,8 +140,7 @@ async fn need(act: &mut Act, seat: &Seat, subscription: &Subscription, kind: Req
 /// # Errors
 /// 401, 404, 422; `wrong_state`, `already_requested` (409).
 pub async fn change_plan(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, plan: &str, note: &str) -> Result<Done> {
-    let (seat, _) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::SubscribeOrganization).await?;
-    let subscription = locked(act, seat.organization.id, id).await?;
+    let (seat, _, subscription) = locked_for(act, org, id, Permission::SubscribeOrganization).await?;
     let plans = services::list_plans(&mut act.tx, subscription.provider, subscription.contract).await?;
     let mut faults = Faults::new();
     let plan = check_plan(Some(plan).filter(|plan| !plan.trim().is_empty()), &plans, &mut faults);
@@ -244,8 +243,7 @@ fn changed(contract: ContractId) -> Error {
 /// # Errors
 /// 401, 404, 422; `no_offer`, `offer_changed`, `wrong_state`, `already_requested` (409).
 pub async fn accept(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, given: &Acceptance) -> Result<Done> {
-    let (seat, _) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::SubscribeOrganization).await?;
-    let subscription = locked(act, seat.organization.id, id).await?;
+    let (seat, _, subscription) = locked_for(act, org, id, Permission::SubscribeOrganization).await?;
     let offer = offered(&mut act.tx, &subscription, &given.contract).await?;
     in_force(&subscription, act.now(), "given another contract")?;
     let mut faults = Faults::new();
@@ -382,8 +380,7 @@ async fn reduce(act: &mut Act, subscription: Subscription, only: &BTreeSet<Proje
 /// # Errors
 /// 401, 404, 403, 422; `no_offer`, `offer_changed` (409).
 pub async fn refuse(act: &mut Act, org: &Key<OrganizationId>, id: SubscriptionId, contract: &str) -> Result<Subscription> {
-    let (seat, _) = seats::at_least_request(&mut act.tx, &act.caller, org, Permission::SubscribeOrganization).await?;
-    let subscription = locked(act, seat.organization.id, id).await?;
+    let (seat, _, subscription) = locked_for(act, org, id, Permission::SubscribeOrganization).await?;
     let mut offer = offered(&mut act.tx, &subscription, contract).await?;
     let present = services::find_contract(&mut act.tx, subscription.provider, subscription.contract).await?;
     let permission = offering::permission(&present.ok_or(Error::NotFound("contract"))?);

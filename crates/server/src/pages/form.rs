@@ -2,12 +2,13 @@
 
 use axum::{
     extract::{FromRequest, Request},
-    http::StatusCode,
+    http::{StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
 use serde::de::DeserializeOwned;
 use stoa_actions::Error;
-use stoa_domain::text::Fault;
+use stoa_domain::{limits::TooMany, text::Fault};
+use stoa_store::StoreError;
 
 use super::Field;
 use crate::problem::ApiError;
@@ -33,47 +34,74 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
     }
 }
 
+/// With what a form is answered that is shown again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    status: StatusCode,
+    /// After how many seconds the same may succeed.
+    retry_after: Option<u32>,
+}
+
+impl From<StatusCode> for Shown {
+    fn from(status: StatusCode) -> Self {
+        Self { status, retry_after: None }
+    }
+}
+
 /// Why a form was not accepted, to be shown beside its fields.
 #[derive(Debug)]
 pub struct FormErrors {
-    /// The status to answer with.
-    pub status: StatusCode,
+    /// What to answer with.
+    pub status: Shown,
     code: &'static str,
     whole: Option<String>,
     faults: Vec<Fault>,
 }
 
 impl FormErrors {
-    /// What a person can mend in the form; anything else (401, 403, 404, 5xx) is no matter of the form.
+    /// What a person can mend in the form, or can send again as it is in a moment; anything else (401, 403, 404, 500) is no
+    /// matter of the form.
     ///
     /// # Errors
     /// The error itself, to be answered as a page of its own.
     pub fn of(error: Error) -> Result<Self, ApiError> {
         let code = error.code();
-        match error {
-            Error::Invalid(faults) => Ok(Self { status: StatusCode::UNPROCESSABLE_ENTITY, code, whole: None, faults: faults.into_vec() }),
-            Error::Unfit { detail, .. } => {
-                Ok(Self { status: StatusCode::UNPROCESSABLE_ENTITY, code, whole: Some(sentence(&detail)), faults: Vec::new() })
+        let refused = |status: StatusCode, detail: &str, faults: Vec<Fault>| Self {
+            status: status.into(),
+            code,
+            whole: Some(sentence(detail)),
+            faults,
+        };
+        Ok(match error {
+            Error::Invalid(faults) => {
+                Self { status: StatusCode::UNPROCESSABLE_ENTITY.into(), code, whole: None, faults: faults.into_vec() }
             }
-            Error::Conflict { detail, .. } => {
-                Ok(Self { status: StatusCode::CONFLICT, code, whole: Some(sentence(&detail)), faults: Vec::new() })
+            Error::Unfit { detail, .. } => refused(StatusCode::UNPROCESSABLE_ENTITY, &detail, Vec::new()),
+            Error::Conflict { detail, .. } => refused(StatusCode::CONFLICT, &detail, Vec::new()),
+            Error::Blocked { detail, because, .. } => refused(StatusCode::CONFLICT, &detail, because.into_vec()),
+            Error::TooLarge { .. } => refused(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string(), Vec::new()),
+            Error::TooMany(TooMany(seconds)) => {
+                let shown = Shown { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(seconds) };
+                Self { status: shown, ..refused(shown.status, &TooMany(seconds).to_string(), Vec::new()) }
             }
-            Error::Blocked { detail, because, .. } => {
-                Ok(Self { status: StatusCode::CONFLICT, code, whole: Some(sentence(&detail)), faults: because.into_vec() })
+            Error::Store(StoreError::Busy) => {
+                let shown = Shown { status: StatusCode::SERVICE_UNAVAILABLE, retry_after: Some(1) };
+                let detail = "somebody else was changing the same at this moment, so nothing was changed here; send it again";
+                Self { status: shown, ..refused(shown.status, detail, Vec::new()) }
             }
-            other => Err(other.into()),
-        }
+            other => return Err(other.into()),
+        })
     }
 
     /// Nothing is wrong: for forms that are shown with what they found.
     pub fn none() -> Self {
-        Self { status: StatusCode::OK, code: "", whole: None, faults: Vec::new() }
+        Self { status: StatusCode::OK.into(), code: "", whole: None, faults: Vec::new() }
     }
 
     /// A form refused by the page itself, for one reason at one field.
     pub fn at_field(pointer: &str, detail: &str) -> Self {
         let faults = vec![Fault { pointer: pointer.to_owned(), detail: detail.to_owned() }];
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "invalid", whole: None, faults }
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY.into(), code: "invalid", whole: None, faults }
     }
 
     /// Shows the refusal with that code at one field instead of above the form.
@@ -113,10 +141,12 @@ impl FormErrors {
     }
 
     /// Answers with the form shown again.
-    pub fn again(status: StatusCode, page: impl IntoResponse) -> Response {
+    pub fn again(shown: impl Into<Shown>, page: impl IntoResponse) -> Response {
+        let Shown { status, retry_after } = shown.into();
         let mut response = page.into_response();
         if response.status() == StatusCode::OK {
             *response.status_mut() = status;
+            response.headers_mut().extend(retry_after.map(|seconds| (RETRY_AFTER, seconds.into())));
         }
         response
     }
@@ -141,9 +171,27 @@ pub fn sentence(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{FormErrors, sentence};
+    use axum::http::{StatusCode, header::RETRY_AFTER};
     use stoa_actions::Error;
-    use stoa_domain::text::Faults;
+    use stoa_domain::{limits::TooMany, text::Faults};
+    use stoa_store::StoreError;
+
+    use super::{FormErrors, Shown, sentence};
+
+    #[test]
+    fn what_may_succeed_later_keeps_the_form_and_says_when() {
+        let busy = "Somebody else was changing the same at this moment, so nothing was changed here; send it again.";
+        for (error, status, wait, told) in [
+            (Error::TooMany(TooMany(43)), StatusCode::TOO_MANY_REQUESTS, "43", "Too many attempts; try again in 43 seconds."),
+            (Error::Store(StoreError::Busy), StatusCode::SERVICE_UNAVAILABLE, "1", busy),
+        ] {
+            let errors = FormErrors::of(error).unwrap();
+            let answer = FormErrors::again(errors.status, "the form");
+            assert_eq!((answer.status(), answer.headers()[RETRY_AFTER].to_str().unwrap()), (status, wait));
+            assert_eq!(errors.rest(), [told]);
+        }
+        assert!(FormErrors::of(Error::Sealing).is_err());
+    }
 
     #[test]
     fn each_fault_stands_at_its_field_and_the_rest_above_the_form() {
@@ -160,7 +208,7 @@ mod tests {
     #[test]
     fn a_conflict_can_stand_at_a_field() {
         let mut errors = FormErrors::of(Error::conflict("handle_taken", "taken")).unwrap().code_at("handle_taken", "/handle");
-        assert_eq!(errors.status, 409);
+        assert_eq!(errors.status, Shown::from(StatusCode::CONFLICT));
         assert_eq!(errors.take("/handle").as_deref(), Some("Taken."));
         assert!(errors.rest().is_empty());
     }

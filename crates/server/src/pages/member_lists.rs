@@ -3,7 +3,6 @@
 use axum::{extract::Multipart, http::StatusCode, response::IntoResponse};
 use serde::Deserialize;
 use stoa_actions::{
-    Error,
     members::{self, Added, NewMember, Planned},
     organizations, seats,
 };
@@ -84,6 +83,8 @@ struct Sent {
     text: String,
     file: String,
     role: String,
+    /// The file is no UTF-8.
+    unread: bool,
 }
 
 async fn read(mut form: Multipart) -> PageResult<Sent> {
@@ -92,12 +93,12 @@ async fn read(mut form: Multipart) -> PageResult<Sent> {
     while let Some(field) = form.next_field().await.map_err(broken)? {
         let name = field.name().unwrap_or_default().to_owned();
         let bytes = field.bytes().await.map_err(broken)?;
-        let text = String::from_utf8(bytes.to_vec())
-            .map_err(|_| ApiError::from(Error::fault("/text", "the file is not UTF-8 text; save it as CSV in UTF-8")))?;
-        match name.as_str() {
-            "text" => sent.text = text,
-            "file" => sent.file = text,
-            "role" => sent.role = text,
+        // What is no UTF-8 is told with the page, which keeps what was typed.
+        match (name.as_str(), String::from_utf8(bytes.to_vec())) {
+            ("text", Ok(text)) => sent.text = text,
+            ("file", Ok(text)) => sent.file = text,
+            ("role", Ok(text)) => sent.role = text,
+            ("file", Err(_)) => sent.unread = true,
             _ => {}
         }
     }
@@ -112,6 +113,10 @@ pub async fn preview(page: Page, ApiPath(org): ApiPath<String>, form: Multipart)
     let mut conn = page.read().await?;
     let mut shown = page_of(&page, &mut conn, &key, &sent.role).await?;
     shown.text = Field::new(&sent.text);
+    if sent.unread {
+        shown.errors = vec!["The file is not UTF-8 text; save it as CSV in UTF-8.".to_owned()];
+        return Ok(FormErrors::again(StatusCode::UNPROCESSABLE_ENTITY, shown));
+    }
     let listed = match member_lists::read(list) {
         Ok(listed) => listed,
         Err(bad) => {
@@ -123,10 +128,16 @@ pub async fn preview(page: Page, ApiPath(org): ApiPath<String>, form: Multipart)
     let new: Vec<NewMember> =
         listed.iter().map(|one| NewMember { email: one.email.clone(), name: one.name.clone(), role: role(&one.role) }).collect();
     let planned = members::preview(&page.app.stoa, &mut conn, &page.caller, &key, &new, MOST_LINES).await?;
-    let lines = listed.iter().map(|one| one.line);
-    shown.lines = lines.zip(&new).zip(&planned).map(|((line, new), planned)| row(line, new, planned)).collect();
-    (shown.summary, shown.effective) = summary(&planned);
+    shown.tell(listed.iter().map(|one| one.line), &new, &planned);
     Ok(shown.into_response())
+}
+
+impl ImportPage {
+    /// Says what each line will do.
+    fn tell(&mut self, numbers: impl Iterator<Item = u64>, new: &[NewMember], planned: &[Planned]) {
+        self.lines = numbers.zip(new).zip(planned).map(|((line, new), planned)| row(line, new, planned)).collect();
+        (self.summary, self.effective) = summary(planned);
+    }
 }
 
 fn row(line: u64, new: &NewMember, planned: &Planned) -> LineRow {
@@ -191,6 +202,8 @@ pub async fn import(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): P
             let status = errors.status;
             let mut conn = page.read().await?;
             let mut shown = page_of(&page, &mut conn, &key, "viewer").await?;
+            let planned = members::preview(&page.app.stoa, &mut conn, &page.caller, &key, &new, MOST_LINES).await?;
+            shown.tell(1.., &new, &planned);
             shown.errors = errors.rest();
             Ok(FormErrors::again(status, shown))
         }

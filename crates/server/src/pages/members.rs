@@ -244,6 +244,7 @@ pub async fn add(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): Page
             let mut conn = page.read().await?;
             let mut shown = page_of(&page, &mut conn, &key, &ListQuery::default()).await?;
             shown.open_add = true;
+            shown.drafts = new.iter().map(|new| draft(new, None)).collect();
             shown.errors = errors.rest();
             return Ok(FormErrors::again(status, shown));
         }
@@ -253,24 +254,26 @@ pub async fn add(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): Page
         let mut conn = page.read().await?;
         let mut shown = page_of(&page, &mut conn, &key, &ListQuery::default()).await?;
         shown.open_add = true;
-        shown.drafts = new.iter().zip(&results).map(|(new, result)| draft(new, result)).collect();
+        shown.drafts = new.iter().zip(&results).map(|(new, result)| draft(new, Some(result))).collect();
         return Ok(FormErrors::again(axum::http::StatusCode::UNPROCESSABLE_ENTITY, shown));
     }
     page.done(act, format!("/organizations/{org}/members"), told(&results)).await
 }
 
-fn draft(new: &NewMember, result: &Added) -> MemberDraft {
+/// A row as it was sent, with what was done with it.
+fn draft(new: &NewMember, result: Option<&Added>) -> MemberDraft {
     let mut draft = MemberDraft { email: Field::new(&new.email), roles: role_choices(&new.role), done: String::new() };
     match result {
-        Added::Added(member) => draft.done = format!("Added as {}", member.role),
-        Added::Invited { invitation, obstacle } => {
+        None => {}
+        Some(Added::Added(member)) => draft.done = format!("Added as {}", member.role),
+        Some(Added::Invited { invitation, obstacle }) => {
             draft.done = format!("Invited as {}", invitation.role);
             if let Some(obstacle) = obstacle {
                 draft.done.push_str(&format!("; {obstacle}"));
             }
         }
-        Added::AlreadyMember(member) => draft.done = format!("Was a member already, as {}", member.role),
-        Added::Invalid { reason } => draft.email.error = Some(sentence(reason)),
+        Some(Added::AlreadyMember(member)) => draft.done = format!("Was a member already, as {}", member.role),
+        Some(Added::Invalid { reason }) => draft.email.error = Some(sentence(reason)),
     }
     draft
 }

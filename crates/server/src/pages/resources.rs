@@ -2,7 +2,7 @@
 
 use axum::{
     extract::Multipart,
-    http::{HeaderMap, Method, StatusCode},
+    http::{HeaderMap, Method},
 };
 use stoa_actions::{
     Error, projects,
@@ -16,7 +16,7 @@ use stoa_domain::{
 
 use super::{
     Flash,
-    form::{FormErrors, sentence},
+    form::FormErrors,
     page::{Page, PageResult},
     projects::project_page,
 };
@@ -60,16 +60,11 @@ async fn address(page: &Page, org: &Key<OrganizationId>, project: &Key<ProjectId
 
 /// The project's page again, with why the upload was refused.
 async fn refused(page: &Page, org: &Key<OrganizationId>, project: &Key<ProjectId>, error: Error) -> PageResult {
-    let (status, reason) = match error {
-        Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, sentence(&error.to_string())),
-        other => {
-            let errors = FormErrors::of(other)?;
-            (errors.status, errors.rest().join(" "))
-        }
-    };
+    let errors = FormErrors::of(error)?;
+    let status = errors.status;
     let mut conn = page.read().await?;
     let mut shown = project_page(page, &mut conn, org, project, None).await?;
-    shown.upload_error = Some(reason);
+    shown.upload_error = Some(errors.rest().join(" "));
     Ok(FormErrors::again(status, shown))
 }
 

@@ -2,7 +2,6 @@
 
 use axum::{
     extract::{Multipart, multipart::MultipartError},
-    http::StatusCode,
     response::IntoResponse,
 };
 use serde::Deserialize;
@@ -18,7 +17,7 @@ use stoa_store::Conn;
 
 use super::{
     Field, Flash, Link, OrgHead, Shell, filters,
-    form::{FormErrors, PageForm, sentence},
+    form::{FormErrors, PageForm},
     hue, initials,
     page::{Page, PageResult},
     service_looks::{Shot, icon, shots},
@@ -90,19 +89,10 @@ pub async fn show(page: Page, ApiPath((org, key)): ApiPath<(String, String)>) ->
 async fn refused(page: &Page, org: &str, key: &str, alt: &str, error: Error) -> PageResult {
     let mut conn = page.read().await?;
     let mut shown = pictures_page(page, &mut conn, org, key).await?;
-    let status = match error {
-        Error::TooLarge { .. } => {
-            shown.errors = vec![sentence(&error.to_string())];
-            StatusCode::PAYLOAD_TOO_LARGE
-        }
-        other => {
-            let mut errors = FormErrors::of(other)?;
-            shown.alt = errors.field("/alt", alt);
-            let status = errors.status;
-            shown.errors = errors.rest();
-            status
-        }
-    };
+    let mut errors = FormErrors::of(error)?;
+    shown.alt = errors.field("/alt", alt);
+    let status = errors.status;
+    shown.errors = errors.rest();
     Ok(FormErrors::again(status, shown))
 }
 

@@ -206,6 +206,15 @@ api_tests! {
         }
         let row = |email: &str| json!({"members": [{"email": email, "role": "viewer"}]});
         mira.post(&format!("{GRID}/members"), row("more@people.example")).await.expect_problem(429, "too_many_attempts");
+        // Nothing that was typed or pasted is lost.
+        for path in ["members", "members/import/done"] {
+            let form = [("email", "more@people.example"), ("name", "More"), ("role", "reviewer")];
+            let refused = browser.send(browser.request(Method::POST, &format!("/organizations/grid/{path}")).form(&form)).await;
+            let page = refused.text();
+            assert_eq!((refused.status, refused.header("retry-after").parse::<u32>().is_ok()), (429, true), "{page}");
+            let kept = ["Too many attempts; try again in", "value=\"more@people.example\"", "<option value=\"reviewer\" selected"];
+            assert!(kept.iter().all(|kept| page.contains(kept)), "{path}: {page}");
+        }
         // Whoever has an account is sent no invitation.
         let ben = app.person("ben").await;
         assert_eq!(mira.post(&format!("{GRID}/members"), row(&ben.user.email)).await.expect(200)["results"][0]["status"], "added");

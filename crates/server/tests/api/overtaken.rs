@@ -1,7 +1,7 @@
 //! What somebody may do, and what there is to change, is asked when the organization is locked: a request that waited for the
 //! lock goes by what holds then, not by what it read before.
 
-use std::future::Future;
+use std::{fmt::Debug, future::Future, pin::pin};
 
 use futures::future::join_all;
 use reqwest::Method;
@@ -13,7 +13,7 @@ use stoa_domain::{
     permissions::Role,
 };
 use stoa_store::{Engine, members, organizations, subscriptions};
-use stoa_testkit::{Answer, TestApp, api_tests};
+use stoa_testkit::{Answer, Person, TestApp, api_tests};
 
 use crate::trade::{Trade, id};
 
@@ -31,8 +31,18 @@ async fn until_waiting(app: &TestApp, others: usize) {
     }
 }
 
+/// Begins the first, and when it makes so many wait for a lock, also does the second, which has the lock.
+async fn beside<A: Debug>(app: &TestApp, others: usize, waiting: impl Future<Output = A>, other: impl Future<Output = ()>) -> A {
+    let mut waiting = pin!(waiting);
+    tokio::select! {
+        () = until_waiting(app, others) => {}
+        early = &mut waiting => panic!("it was answered without waiting for a lock: {early:?}"),
+    }
+    tokio::join!(waiting, other).0
+}
+
 /// Sends requests while an organization is locked; what `meanwhile` does is true when they get the lock.
-async fn overtaken<A>(
+async fn overtaken<A: Debug>(
     app: &TestApp,
     id: OrganizationId,
     requests: Vec<impl Future<Output = A>>,
@@ -42,11 +52,31 @@ async fn overtaken<A>(
     organizations::lock(&mut act.tx, &[id]).await.unwrap();
     let others = requests.len();
     let overtake = async move {
-        until_waiting(app, others).await;
         meanwhile(&mut act).await;
         act.commit().await.unwrap();
     };
-    tokio::join!(join_all(requests), overtake).0
+    beside(app, others, join_all(requests), overtake).await
+}
+
+type Sent = (Method, String, Value);
+
+/// Sends requests of a maintainer who loses the seat while each waits for the lock; afterwards it is there again.
+async fn refused_without_a_seat(
+    app: &TestApp,
+    organization: OrganizationId,
+    who: &Person,
+    status: u16,
+    all: impl IntoIterator<Item = Sent>,
+) {
+    for (method, path, body) in all {
+        let request = who.send(who.request(method.clone(), &path).json(&body));
+        let leave = async |act: &mut Act| members::delete(&mut act.tx, organization, who.id()).await.unwrap();
+        let answer = overtaken(app, organization, vec![request], leave).await.remove(0);
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        let mut tx = app.stoa.db.begin().await.unwrap();
+        members::insert(&mut tx, organization, &[Member::new(&who.user, Role::Maintainer, app.stoa.clock.now())]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
 }
 
 /// Sends a request while usage is counted for some subscriptions: of these the first is held already, and the others are taken
@@ -63,12 +93,11 @@ async fn beside_usage(app: &TestApp, ids: &[String], request: impl Future<Output
     let mut tx = app.stoa.db.begin().await.unwrap();
     subscriptions::lock(&mut tx, [ids[0]]).await.unwrap();
     let count = async move {
-        until_waiting(app, 1).await;
         let held = subscriptions::lock(&mut tx, ids.iter().copied()).await.unwrap();
         assert_eq!(held.len(), ids.len());
         tx.commit().await.unwrap();
     };
-    tokio::join!(request, count).0
+    beside(app, 1, request, count).await
 }
 
 api_tests! {
@@ -171,16 +200,80 @@ api_tests! {
             (Method::PUT, format!("{engine}/shares/organizations/grid"), json!({})),
             (Method::POST, format!("{own}/transfer"), json!({"organization": "grid"})),
         ];
-        for (method, path, body) in all {
-            let request = mira.send(mira.request(method.clone(), &path).json(&body));
-            let leave = async |act: &mut Act| members::delete(&mut act.tx, organization, mira.id()).await.unwrap();
-            let answer = overtaken(app, organization, vec![request], leave).await.remove(0);
-            assert_eq!(answer.status, 404, "{method} {path}: {answer:?}");
-            let mut tx = app.stoa.db.begin().await.unwrap();
-            members::insert(&mut tx, organization, &[Member::new(&mira.user, Role::Maintainer, app.stoa.clock.now())]).await.unwrap();
-            tx.commit().await.unwrap();
-        }
+        refused_without_a_seat(app, organization, &mira, 404, all).await;
         assert_eq!(ada.get(&format!("{GRID}/events?limit=200")).await.expect(200), log, "nothing was done");
         mira.get(&engine).await.expect(200);
+    }
+    async fn whoever_lost_the_seat_while_waiting_neither_subscribes_nor_provides(app: &TestApp) {
+        let trade = Trade::new(app).await;
+        let (mia, pia, mira) = (&trade.mia, &trade.pia, app.person("mira").await);
+        for (who, organization) in [(mia, "grid"), (pia, "borealis")] {
+            let members = json!({"members": [{"email": mira.user.email, "role": "maintainer"}]});
+            who.post(&format!("/api/v1/organizations/{organization}/members"), members).await.expect(200);
+        }
+        let (here, there) = (trade.service("Forecast", "public").await, trade.service("Maps", "public").await);
+        let moving = trade.draft("Audit", "public", "project", &["Basic"]).await;
+        pia.post(&format!("/api/v1/services/{moving}/publish"), json!({})).await.expect(200);
+        let subscription = trade.active(&here, json!({"mode": "selected", "projects": ["north"]})).await;
+        let body = json!({"service": moving, "project": "north", "accept_terms": true});
+        mia.post("/api/v1/organizations/grid/subscriptions", body).await.expect(201);
+        app.clock.set("2026-03-11T12:00:00Z");
+        let contract = |level: &str, monthly: &str| json!({"level": level, "permissions": ["resources:read"],
+            "plans": [{"name": "Basic", "currency": "EUR", "monthly": monthly}], "notice_until": "2026-06-01T00:00:00Z"});
+        let dearer = json!(pia.post(&format!("/api/v1/services/{here}/contracts"), contract("organization", "20")).await.expect(201)["id"]);
+        let other = json!(pia.post(&format!("/api/v1/services/{moving}/contracts"), contract("organization", "10")).await.expect(201)["id"]);
+        let team = id(&mia.post(&format!("{GRID}/teams"), json!({"name": "Crew"})).await.expect(201));
+        mia.put(&format!("{GRID}/teams/{team}/members/{}", trade.eva.id()), json!({})).await.expect(204);
+        let log = async |who: &Person, organization: &str| {
+            who.get(&format!("/api/v1/organizations/{organization}/events?limit=200")).await.expect(200)["items"].clone()
+        };
+        let before = (log(mia, "grid").await, log(pia, "borealis").await);
+        let organization = async |who: &Person, handle: &str| -> OrganizationId {
+            id(&who.get(&format!("/api/v1/organizations/{handle}")).await.expect(200)).parse().unwrap()
+        };
+        let (grid, borealis) = (organization(mia, "grid").await, organization(pia, "borealis").await);
+
+        let on = |verb: &str| format!("{GRID}/subscriptions/{subscription}/{verb}");
+        let subscribing = [
+            (Method::POST, format!("{GRID}/subscriptions"), json!({"service": there, "projects": {"mode": "all"}, "accept_terms": true})),
+            (Method::PUT, on("projects"), json!({"mode": "all"})),
+            (Method::POST, on("plan"), json!({"plan": "Basic"})),
+            (Method::POST, on("contract/accept"), json!({"contract": dearer})),
+            (Method::POST, on("contract/refuse"), json!({"contract": dearer})),
+            (Method::PUT, on("budget"), json!({"amount": "5"})),
+            (Method::DELETE, on("budget"), json!({})),
+            (Method::POST, on("pause"), json!({})),
+            (Method::POST, on("resume"), json!({})),
+            (Method::POST, on("cancel"), json!({})),
+            (Method::POST, on("keep"), json!({})),
+            (Method::POST, format!("{GRID}/level-changes"), json!({"service": moving, "contract": other, "plan": "Basic"})),
+            (Method::DELETE, format!("{GRID}/teams/{team}/members/{}", trade.eva.id()), json!({})),
+        ];
+        refused_without_a_seat(app, grid, &mira, 404, subscribing).await;
+
+        let (application, _) = trade.credentials().await;
+        let before = (before.0, log(pia, "borealis").await);
+        let new = json!({"application": application, "name": "Tides", "summary": "Reads", "description": "Reads data", "categories": ["energy"],
+            "visibility": "public", "contract": contract("project", "10")});
+        let of = |verb: &str| format!("/api/v1/services/{there}/{verb}");
+        // Whoever still sees the service is told that it is another's.
+        let providing = [
+            (Method::PATCH, format!("/api/v1/services/{there}"), json!({"summary": "Other"})),
+            (Method::POST, of("contracts"), contract("organization", "30")),
+            (Method::POST, of("publish"), json!({})),
+            (Method::POST, of("pause"), json!({})),
+            (Method::POST, of("withdraw"), json!({})),
+            (Method::POST, of("deprecate"), json!({})),
+            (Method::POST, of("retire"), json!({})),
+            (Method::PUT, of("audience/grid"), json!({})),
+            (Method::DELETE, of("audience/grid"), json!({})),
+            (Method::DELETE, of("icon"), json!({})),
+        ];
+        refused_without_a_seat(app, borealis, &mira, 403, providing).await;
+        let path = format!("/api/v1/services/{here}/subscriptions/{subscription}/pause");
+        let unseen =
+            [(Method::POST, "/api/v1/organizations/borealis/services".to_owned(), new), (Method::POST, path, json!({"reason": "work"}))];
+        refused_without_a_seat(app, borealis, &mira, 404, unseen).await;
+        assert_eq!((log(mia, "grid").await, log(pia, "borealis").await), before, "nothing was done");
     }
 }
