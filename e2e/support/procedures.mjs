@@ -95,7 +95,7 @@ export const procedures = [
       await page.getByLabel(/Or choose a CSV file/).setInputFiles(this.file(world));
       await page.getByLabel("Role where the list says none").selectOption("reviewer");
       await page.getByRole("button", { name: "Look at what will happen" }).click();
-      await seen(page, "1 will be added, 1 will be invited, 1 already members, 1 left out");
+      await seen(page, "1 will be added, 1 will be invited, 1 already in, 1 left out");
       assert.equal((await world.roles())[world.people.frida.email], undefined, "nothing is done before it was looked at");
       await page.getByRole("button", { name: "Do it" }).click();
       await seen(page, "1 person was added. 1 person was invited by mail.");
@@ -106,7 +106,7 @@ export const procedures = [
       await chooser.setFiles(this.file(world));
       await keys.choose(page.getByLabel("Role where the list says none"), "Reviewer");
       await keys.enter(page.getByRole("button", { name: "Look at what will happen" }));
-      await seen(page, "1 will be added, 1 will be invited, 1 already members, 1 left out");
+      await seen(page, "1 will be added, 1 will be invited, 1 already in, 1 left out");
       await keys.enter(page.getByRole("button", { name: "Do it" }));
       await seen(page, "1 person was added. 1 person was invited by mail.");
     },

@@ -66,7 +66,7 @@ describe("members, teams and sharing", { concurrency: false }, () => {
     await page.getByLabel(/^Paste addresses/).fill("Ben Lo <ben@grid.example>; viewer@grid.example\nnot an address");
     await page.getByRole("button", { name: "Look at what will happen" }).click();
     await page.getByRole("heading", { name: "What will happen" }).waitFor();
-    await page.getByText("1 will be invited, 1 already members, 1 left out").waitFor();
+    await page.getByText("1 will be invited, 1 already in, 1 left out").waitFor();
     await inspect(page, "import preview");
     await page.getByRole("button", { name: "Do it" }).click();
     await page.getByText("1 person was invited by mail.").waitFor();

@@ -172,7 +172,7 @@ fn summary(planned: &[Planned]) -> (String, usize) {
     let invited = count(|one| matches!(one, Planned::Invite { .. }));
     let nothing = count(|one| matches!(one, Planned::AlreadyMember(_)));
     let invalid = count(|one| matches!(one, Planned::Invalid { .. }));
-    let parts = [(added, "will be added"), (invited, "will be invited"), (nothing, "already members"), (invalid, "left out")];
+    let parts = [(added, "will be added"), (invited, "will be invited"), (nothing, "already in"), (invalid, "left out")];
     let said: Vec<String> = parts.iter().filter(|(number, _)| *number > 0).map(|(number, words)| format!("{number} {words}")).collect();
     (said.join(", "), added + invited)
 }

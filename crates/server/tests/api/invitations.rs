@@ -301,7 +301,7 @@ api_tests! {
         let before = app.stoa.db.statements();
         let page = send(list).await.text();
         assert!(app.stoa.db.statements() - before < 20, "as many statements for a line as for a thousand");
-        for expected in ["Becomes a member", "Is invited", "is a member already", "1 will be added, 1 will be invited, 1 already members, 2 left out"] {
+        for expected in ["Becomes a member", "Is invited", "is a member already", "1 will be added, 1 will be invited, 1 already in, 2 left out"] {
             assert!(page.contains(expected) || page.contains(&expected.replace("is a", "Is a")), "{expected}: {page}");
         }
         assert_eq!(mira.get(&format!("{GRID}/members")).await.expect(200)["items"].as_array().unwrap().len(), 1, "nothing is done yet");
