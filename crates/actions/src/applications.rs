@@ -45,7 +45,7 @@ pub async fn create(act: &mut Act, owner: Option<&Key<OrganizationId>>, new: New
         None => act.caller.whole_person()?.id,
     };
     let seat = match owner {
-        Some(key) => Some(seats::allowed(&mut act.tx, &act.caller, key, Permission::ManageResources).await?),
+        Some(key) => Some(seats::locked(act, key, Permission::ManageResources).await?),
         None => None,
     };
     let draft = new.check()?;

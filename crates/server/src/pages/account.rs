@@ -70,12 +70,13 @@ pub async fn show(page: Page) -> PageResult {
 }
 
 /// Shows the page again with what is wrong.
-async fn again(page: &Page, error: Error, put: impl FnOnce(&mut AccountPage, FormErrors)) -> PageResult {
-    let errors = FormErrors::of(error)?;
+async fn again(page: &Page, error: Error, put: impl FnOnce(&mut AccountPage, &mut FormErrors)) -> PageResult {
+    let mut errors = FormErrors::of(error)?;
     let status = errors.status;
     let mut conn = page.read().await?;
     let mut shown = page_of(page, &mut conn).await?;
-    put(&mut shown, errors);
+    put(&mut shown, &mut errors);
+    shown.shell.flash.extend(errors.rest().into_iter().map(Flash::danger));
     Ok(FormErrors::again(status, shown))
 }
 
@@ -93,7 +94,7 @@ pub async fn rename(page: Page, PageForm(form): PageForm<NameForm>) -> PageResul
         Ok(_) => page.done(act, "/account", Flash::ok("Saved.")).await,
         Err(error) => {
             drop(act);
-            again(&page, error, |shown, mut errors| shown.name = errors.field("/name", form.name)).await
+            again(&page, error, |shown, errors| shown.name = errors.field("/name", form.name)).await
         }
     }
 }
@@ -108,7 +109,9 @@ pub struct AddressForm {
 /// `POST /account/address`, after a fresh proof of who asks.
 pub async fn change_address(page: Page, PageForm(form): PageForm<AddressForm>) -> PageResult {
     let attempt = Attempt { door: Door::AddressChange, account: &page.me().email, network: &page.from.network() };
-    limits::take(&page.app.stoa, attempt, page.caller.now).await?;
+    if let Err(error) = limits::take(&page.app.stoa, attempt, page.caller.now).await {
+        return again(&page, error, |shown, errors| shown.email = errors.field("/email", form.email)).await;
+    }
     let mut act = page.begin().await?;
     match address::ask(&mut act, &form.email).await {
         Ok(()) => {
@@ -117,7 +120,7 @@ pub async fn change_address(page: Page, PageForm(form): PageForm<AddressForm>) -
         }
         Err(error) => {
             drop(act);
-            again(&page, error, |shown, mut errors| shown.email = errors.field("/email", form.email)).await
+            again(&page, error, |shown, errors| shown.email = errors.field("/email", form.email)).await
         }
     }
 }
@@ -133,7 +136,7 @@ pub struct PasswordForm {
 pub async fn change_password(page: Page, PageForm(form): PageForm<PasswordForm>) -> PageResult {
     let hash = match password::choose(&page.app.stoa, &form.password).await {
         Ok(hash) => hash,
-        Err(error) => return again(&page, error, |shown, mut errors| shown.new_password = errors.field("/password", "")).await,
+        Err(error) => return again(&page, error, |shown, errors| shown.new_password = errors.field("/password", "")).await,
     };
     let mut act = page.begin().await?;
     password::change(&mut act, &hash, page.session().id_hash).await?;
@@ -159,7 +162,7 @@ pub async fn delete(page: Page, PageForm(form): PageForm<DeleteForm>) -> PageRes
         }
         Err(error) => {
             drop(act);
-            again(&page, error, |shown, errors| shown.deletion = errors.rest()).await
+            again(&page, error, |shown, errors| shown.deletion = std::mem::replace(errors, FormErrors::none()).rest()).await
         }
     }
 }

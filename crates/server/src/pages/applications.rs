@@ -616,6 +616,7 @@ pub async fn edit(page: Page, ApiPath(application): ApiPath<ApplicationId>, Page
             app.edit_name = errors.field("/name", &form.name);
             app.edit_description = errors.field("/description", &form.description);
             app.edit_redirect_uris = form.redirect_field(&mut errors);
+            shown.shell().flash.extend(errors.rest().into_iter().map(Flash::danger));
             Ok(FormErrors::again(status, shown))
         }
     }

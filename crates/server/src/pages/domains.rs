@@ -134,18 +134,20 @@ pub async fn claim(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): Pa
 pub async fn verify(page: Page, ApiPath((org, domain)): ApiPath<(String, String)>, PageForm(form): PageForm<DomainForm>) -> PageResult {
     let key = Key::read(&org);
     let mut act = page.begin().await?;
-    let wrong = match domains::verify(&mut act, &key, &domain, &form.code).await {
+    let (status, wrong) = match domains::verify(&mut act, &key, &domain, &form.code).await {
         Ok(Some(one)) => {
             let said = format!("{} is verified. People with such an address become members when they sign up or sign in.", one.domain);
             return page.done(act, address(&org), Flash::ok(said)).await;
         }
         Ok(None) => {
             act.commit().await?;
-            "That is not the code. After five wrong ones a new code must be sent.".to_owned()
+            let wrong = "That is not the code. After five wrong ones a new code must be sent.".to_owned();
+            (StatusCode::UNPROCESSABLE_ENTITY.into(), wrong)
         }
         Err(error) => {
             drop(act);
-            FormErrors::of(error)?.rest().join(" ")
+            let errors = FormErrors::of(error)?;
+            (errors.status, errors.rest().join(" "))
         }
     };
     let mut conn = page.read().await?;
@@ -154,7 +156,7 @@ pub async fn verify(page: Page, ApiPath((org, domain)): ApiPath<(String, String)
         Some(row) => row.error = Some(wrong),
         None => shown.errors = vec![wrong],
     }
-    Ok(FormErrors::again(StatusCode::UNPROCESSABLE_ENTITY, shown))
+    Ok(FormErrors::again(status, shown))
 }
 
 /// `POST /organizations/{org}/settings/domains/{domain}/role`.

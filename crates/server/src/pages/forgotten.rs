@@ -53,15 +53,19 @@ pub async fn show(visitor: Visitor) -> ForgotPasswordPage {
 /// `POST /forgot-password`.
 pub async fn submit(visitor: Visitor, PageForm(form): PageForm<EmailForm>) -> PageResult {
     let attempt = Attempt { door: Door::ForgottenPassword, account: &form.email, network: &visitor.from.network() };
-    limits::take(&visitor.app.stoa, attempt, visitor.caller.now).await?;
-    let mut act = visitor.begin().await?;
-    match password::ask(&mut act, &form.email).await {
+    let asked = match limits::take(&visitor.app.stoa, attempt, visitor.caller.now).await {
         Ok(()) => {
-            act.commit().await?;
-            Ok(look_into_mailbox(&visitor, form.email).into_response())
+            let mut act = visitor.begin().await?;
+            match password::ask(&mut act, &form.email).await {
+                Ok(()) => act.commit().await,
+                Err(error) => Err(error),
+            }
         }
+        Err(too_many) => Err(too_many),
+    };
+    match asked {
+        Ok(()) => Ok(look_into_mailbox(&visitor, form.email).into_response()),
         Err(error) => {
-            drop(act);
             let mut errors = FormErrors::of(error)?;
             let status = errors.status;
             let shell = visitor.visit.shell("sign-in");

@@ -42,6 +42,25 @@ pub struct Shown {
     retry_after: Option<u32>,
 }
 
+impl Shown {
+    /// With what is answered that may succeed as it is in a moment; `None` for everything else.
+    pub fn later(error: &Error) -> Option<Self> {
+        match error {
+            Error::TooMany(TooMany(seconds)) => Some(Self { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(*seconds) }),
+            Error::Store(StoreError::Busy) => {
+                tracing::warn!(%error, code = error.code(), "somebody was in the way of a form");
+                Some(Self { status: StatusCode::SERVICE_UNAVAILABLE, retry_after: Some(1) })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the same form may succeed in a moment.
+    pub fn is_for_later(self) -> bool {
+        self.retry_after.is_some()
+    }
+}
+
 impl From<StatusCode> for Shown {
     fn from(status: StatusCode) -> Self {
         Self { status, retry_after: None }
@@ -80,16 +99,12 @@ impl FormErrors {
             Error::Conflict { detail, .. } => refused(StatusCode::CONFLICT, &detail, Vec::new()),
             Error::Blocked { detail, because, .. } => refused(StatusCode::CONFLICT, &detail, because.into_vec()),
             Error::TooLarge { .. } => refused(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string(), Vec::new()),
-            Error::TooMany(TooMany(seconds)) => {
-                let shown = Shown { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(seconds) };
-                Self { status: shown, ..refused(shown.status, &TooMany(seconds).to_string(), Vec::new()) }
+            other => {
+                let Some(status) = Shown::later(&other) else { return Err(other.into()) };
+                let busy = "somebody else was changing the same at this moment, so nothing was changed here; send it again";
+                let detail = if matches!(other, Error::Store(_)) { busy.to_owned() } else { other.to_string() };
+                Self { status, ..refused(status.status, &detail, Vec::new()) }
             }
-            Error::Store(StoreError::Busy) => {
-                let shown = Shown { status: StatusCode::SERVICE_UNAVAILABLE, retry_after: Some(1) };
-                let detail = "somebody else was changing the same at this moment, so nothing was changed here; send it again";
-                Self { status: shown, ..refused(shown.status, detail, Vec::new()) }
-            }
-            other => return Err(other.into()),
         })
     }
 

@@ -244,7 +244,9 @@ pub async fn add(page: Page, ApiPath(org): ApiPath<String>, PageForm(form): Page
             let mut conn = page.read().await?;
             let mut shown = page_of(&page, &mut conn, &key, &ListQuery::default()).await?;
             shown.open_add = true;
-            shown.drafts = new.iter().map(|new| draft(new, None)).collect();
+            if !new.is_empty() {
+                shown.drafts = new.iter().map(|new| draft(new, None)).collect();
+            }
             shown.errors = errors.rest();
             return Ok(FormErrors::again(status, shown));
         }

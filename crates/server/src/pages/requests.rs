@@ -513,8 +513,11 @@ async fn again(page: &Page, act: Act, id: RequestId, sent: &DecisionSent, error:
     let status = errors.status;
     let at_field = ["/reason", "/comment", "/question"].into_iter().filter_map(|pointer| errors.take(pointer)).next();
     let to = back(sent);
-    let Some(detail) = at_field else {
-        return page.say(to, Flash::danger(errors.rest().join(" "))).await;
+    let detail = match at_field {
+        Some(detail) => detail,
+        // What can be sent again as it is keeps its reason.
+        None if status.is_for_later() => errors.rest().join(" "),
+        None => return page.say(to, Flash::danger(errors.rest().join(" "))).await,
     };
     let wrong = Wrong { request: id, field: Field::wrong(sent.reason.as_str(), detail) };
     let path = to.split_once('?').map_or(to, |(path, _)| path);

@@ -21,7 +21,7 @@ use stoa_domain::{
 
 use super::{
     Choice, Shell, filters,
-    form::{FormErrors, PageForm, sentence},
+    form::{FormErrors, PageForm, Shown, sentence},
     page::{PageResult, Visitor, local_path},
     visit,
 };
@@ -70,7 +70,7 @@ impl SignInPage {
     pub(super) fn again(visitor: &Visitor, email: String, next: &str, error: &Error) -> Response {
         let next = local_path(next).unwrap_or_default().to_owned();
         let page = Self::of(visitor, email, next, Some(sentence(&error.to_string())));
-        FormErrors::again(StatusCode::UNPROCESSABLE_ENTITY, page)
+        FormErrors::again(Shown::later(error).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY.into()), page)
     }
 }
 
@@ -139,7 +139,7 @@ pub async fn show(visitor: Visitor, Query(Next { next }): Query<Next>) -> Respon
 pub async fn submit(visitor: Visitor, PageForm(form): PageForm<SignInForm>) -> PageResult {
     let user = match sessions::sign_in(&visitor.app.stoa, &form.email, &form.password, &visitor.from.network(), visitor.caller.now).await {
         Ok(user) => user,
-        Err(error @ (Error::BadSignIn | Error::Suspended)) => return Ok(SignInPage::again(&visitor, form.email, &form.next, &error)),
+        Err(error @ (Error::BadSignIn | Error::Suspended | Error::TooMany(_))) => return Ok(SignInPage::again(&visitor, form.email, &form.next, &error)),
         Err(other) => return Err(other.into()),
     };
     let act = visitor.begin().await?;
@@ -232,7 +232,7 @@ pub async fn submit_second_step(visitor: Visitor, PageForm(form): PageForm<Proof
     let Some(half) = visitor.visit.half() else { return Ok(Redirect::to("/sign-in").into_response()) };
     let next = form.next.clone();
     let mut act = visitor.begin().await?;
-    let wrong = match proofs::take_second_step(&mut act, half, &form.proof()).await {
+    let (status, wrong) = match proofs::take_second_step(&mut act, half, &form.proof()).await {
         Ok(Some(user)) => {
             let secret = sessions::begin(&mut act, &user, visitor.visit.device(), visitor.visit.presented()).await?;
             act.commit().await?;
@@ -241,16 +241,16 @@ pub async fn submit_second_step(visitor: Visitor, PageForm(form): PageForm<Proof
         }
         Ok(None) => {
             act.commit().await?;
-            "That code is wrong, or it was used already.".to_owned()
+            (StatusCode::UNPROCESSABLE_ENTITY.into(), "That code is wrong, or it was used already.".to_owned())
         }
-        Err(error @ Error::Unfit { .. }) => {
+        Err(error @ (Error::Unfit { .. } | Error::TooMany(_))) => {
             drop(act);
-            sentence(&error.to_string())
+            (Shown::later(&error).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY.into()), sentence(&error.to_string()))
         }
         Err(other) => return Err(other.into()),
     };
     Ok(match second_step_page(&visitor, &next, Some(wrong)).await? {
-        Some(page) => FormErrors::again(StatusCode::UNPROCESSABLE_ENTITY, page),
+        Some(page) => FormErrors::again(status, page),
         None => SignInPage::again(&visitor, String::new(), &next, &second_factors::too_many_attempts()),
     })
 }

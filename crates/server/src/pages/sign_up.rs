@@ -97,10 +97,14 @@ pub async fn submit(visitor: Visitor, PageForm(form): PageForm<EmailForm>) -> Pa
         Err(refused) => Err(refused),
         Ok(_) => {
             let attempt = Attempt { door: Door::SignUp, account: &form.email, network: &visitor.from.network() };
-            limits::take(&visitor.app.stoa, attempt, visitor.caller.now).await?;
-            let mut act = visitor.begin().await?;
-            sign_up::ask(&mut act, &form.email).await?;
-            act.commit().await
+            match limits::take(&visitor.app.stoa, attempt, visitor.caller.now).await {
+                Ok(()) => {
+                    let mut act = visitor.begin().await?;
+                    sign_up::ask(&mut act, &form.email).await?;
+                    act.commit().await
+                }
+                Err(too_many) => Err(too_many),
+            }
         }
     };
     match outcome {

@@ -189,10 +189,10 @@ api_tests! {
         assert!(submit(&browser, &verify, &[("code", &code)]).await.text().contains("send a new one"));
         let code = claim(app, &browser, PATH, "grid.example", "viewer").await;
         app.clock.advance(DAY);
-        assert_eq!(submit(&browser, &verify, &[("code", &code)]).await.status, 422);
+        assert_eq!(submit(&browser, &verify, &[("code", &code)]).await.status, 409);
         let code = claim(app, &browser, PATH, "grid.example", "viewer").await;
         leads_to(&submit(&browser, &verify, &[("code", &code)]).await, PATH);
-        assert_eq!(submit(&browser, &verify, &[("code", &code)]).await.status, 422);
+        assert_eq!(submit(&browser, &verify, &[("code", &code)]).await.status, 409);
     }
 
     async fn a_domain_belongs_to_one_organization_and_public_ones_to_nobody(app: &TestApp) {
@@ -203,7 +203,7 @@ api_tests! {
         let second = claim(app, &browser, waters, "grid.example", "viewer").await;
         leads_to(&submit(&browser, &format!("{PATH}/grid.example/verify"), &[("code", &first)]).await, PATH);
         let late = submit(&browser, &format!("{waters}/grid.example/verify"), &[("code", &second)]).await;
-        assert!(late.status == 422 && late.text().contains("belongs to another organization"), "{late:?}");
+        assert!(late.status == 409 && late.text().contains("belongs to another organization"), "{late:?}");
         let form = |domain| [("domain", domain), ("role", "viewer"), ("contact", "postmaster")];
         assert_eq!(submit(&browser, waters, &form("grid.example")).await.status, 409);
         let public = submit(&browser, PATH, &form("gmail.com")).await;
@@ -230,7 +230,7 @@ api_tests! {
         let (one, two) = tokio::join!(submit(&browser, &one, &first), submit(&browser, &two, &second));
         let mut statuses = [one.status, two.status];
         statuses.sort_unstable();
-        assert_eq!(statuses, [303, 422]);
+        assert_eq!(statuses, [303, 409]);
     }
 
     async fn only_maintainers_manage_domains_and_strangers_see_none(app: &TestApp) {

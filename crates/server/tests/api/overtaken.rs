@@ -194,6 +194,7 @@ api_tests! {
             (Method::DELETE, format!("{GRID}/domains/grid.example"), json!({})),
             (Method::PUT, format!("{GRID}/policy"), json!({"rules": [{"name": "All"}]})),
             (Method::POST, format!("{GRID}/delegations"), json!({"to": vera.id(), "until": "2026-05-01"})),
+            (Method::POST, "/api/v1/applications".to_owned(), json!({"name": "More", "organization": "grid"})),
             (Method::PATCH, engine.clone(), json!({"name": "Other"})),
             (Method::POST, format!("{engine}/secrets"), json!({})),
             (Method::DELETE, engine.clone(), json!({})),

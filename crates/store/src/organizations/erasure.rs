@@ -108,7 +108,7 @@ const STEPS: [&str; 34] = [
     "update projects set description = '' where organization_id = $1 and id in
        (select id from projects where organization_id = $1 and description <> '' limit $2)",
     "update subscriptions set note = '', label = '' where organization_id = $1 and id in
-       (select id from subscriptions where organization_id = $1 and (note <> '' or label <> '') limit $2)",
+       (select id from subscriptions where organization_id = $1 and (note <> '' or label <> '') order by id limit $2)",
     "update subscription_suspensions set reason = '' where organization_id = $1 and id in
        (select id from subscription_suspensions where organization_id = $1 and reason <> '' limit $2)",
     "update subscription_setups set terms = '{}', failed = case when failed is null then null else '' end where organization_id = $1
@@ -197,6 +197,9 @@ pub async fn erase_some(tx: &mut Tx, id: OrganizationId, now: Ts, limit: i64) ->
         )
         .await?;
     changed += marketplace::unindex_some(tx, id, limit).await?;
+    // As whoever reports usage locks them, so that neither waits for the other.
+    let noted = "select id from subscriptions where organization_id = $1 and (note <> '' or label <> '') order by id limit $2";
+    tx.lock(noted, params![id, limit]).await?;
     for step in STEPS {
         changed += tx.execute(step, params![id, limit]).await?;
     }
