@@ -139,7 +139,9 @@ pub async fn show(visitor: Visitor, Query(Next { next }): Query<Next>) -> Respon
 pub async fn submit(visitor: Visitor, PageForm(form): PageForm<SignInForm>) -> PageResult {
     let user = match sessions::sign_in(&visitor.app.stoa, &form.email, &form.password, &visitor.from.network(), visitor.caller.now).await {
         Ok(user) => user,
-        Err(error @ (Error::BadSignIn | Error::Suspended | Error::TooMany(_))) => return Ok(SignInPage::again(&visitor, form.email, &form.next, &error)),
+        Err(error @ (Error::BadSignIn | Error::Suspended | Error::TooMany(_))) => {
+            return Ok(SignInPage::again(&visitor, form.email, &form.next, &error));
+        }
         Err(other) => return Err(other.into()),
     };
     let act = visitor.begin().await?;
