@@ -63,8 +63,8 @@ pub async fn report(act: &mut Act, events: &[UsageEvent]) -> Result<Reported> {
     let service = reporter(&act.caller)?.clone();
     let kinship = Kinship::of(level_changes::kin(&mut act.tx, &named(events)).await?);
     let mut concerned = subjects(&mut act.tx, &service, events, &kinship).await?;
-    let ids = Vec::from_iter(concerned.keys().copied());
-    for (id, provider) in subscriptions::lock(&mut act.tx, ids).await? {
+    let held = subscriptions::lock(&mut act.tx, concerned.keys().copied()).await?;
+    for (id, provider) in held {
         if let Some(one) = concerned.get_mut(&id) {
             one.provider = provider;
         }

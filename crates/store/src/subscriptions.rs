@@ -189,6 +189,14 @@ pub async fn forget_project(tx: &mut Tx, organization: OrganizationId, project: 
     Ok(())
 }
 
+/// Removes what people wrote of some subscriptions of an erased organization; answers of how many, at most `limit`.
+pub(crate) async fn forget_words(tx: &mut Tx, organization: OrganizationId, limit: i64) -> Result<u64, StoreError> {
+    let worded = "organization_id = $1 and id in
+        (select id from subscriptions where organization_id = $1 and (note <> '' or label <> '') order by id limit $2)";
+    lock_where(tx, worded, params![organization, limit]).await?;
+    tx.execute(&format!("update subscriptions set note = '', label = '' where {worded}"), params![organization, limit]).await
+}
+
 /// One subscription of an organization.
 ///
 /// # Errors

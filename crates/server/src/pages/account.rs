@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use stoa_actions::{
-    Error, limits,
+    Act, Error, limits,
     users::{self, address, password},
 };
 use stoa_domain::limits::{Attempt, Door};
@@ -70,13 +70,12 @@ pub async fn show(page: Page) -> PageResult {
 }
 
 /// Shows the page again with what is wrong.
-async fn again(page: &Page, error: Error, put: impl FnOnce(&mut AccountPage, &mut FormErrors)) -> PageResult {
-    let mut errors = FormErrors::of(error)?;
+async fn again(page: &Page, error: Error, put: impl FnOnce(&mut AccountPage, FormErrors)) -> PageResult {
+    let errors = FormErrors::of(error)?;
     let status = errors.status;
     let mut conn = page.read().await?;
     let mut shown = page_of(page, &mut conn).await?;
-    put(&mut shown, &mut errors);
-    shown.shell.flash.extend(errors.rest().into_iter().map(Flash::danger));
+    put(&mut shown, errors);
     Ok(FormErrors::again(status, shown))
 }
 
@@ -94,7 +93,11 @@ pub async fn rename(page: Page, PageForm(form): PageForm<NameForm>) -> PageResul
         Ok(_) => page.done(act, "/account", Flash::ok("Saved.")).await,
         Err(error) => {
             drop(act);
-            again(&page, error, |shown, errors| shown.name = errors.field("/name", form.name)).await
+            again(&page, error, |shown, mut errors| {
+                shown.name = errors.field("/name", form.name);
+                errors.tell(&mut shown.shell);
+            })
+            .await
         }
     }
 }
@@ -108,21 +111,28 @@ pub struct AddressForm {
 
 /// `POST /account/address`, after a fresh proof of who asks.
 pub async fn change_address(page: Page, PageForm(form): PageForm<AddressForm>) -> PageResult {
-    let attempt = Attempt { door: Door::AddressChange, account: &page.me().email, network: &page.from.network() };
-    if let Err(error) = limits::take(&page.app.stoa, attempt, page.caller.now).await {
-        return again(&page, error, |shown, errors| shown.email = errors.field("/email", form.email)).await;
-    }
-    let mut act = page.begin().await?;
-    match address::ask(&mut act, &form.email).await {
-        Ok(()) => {
+    match ask_for_address(&page, &form.email).await {
+        Ok(act) => {
             let text = format!("A mail was sent to {}. Open its link, and the address is changed.", form.email.trim());
             page.done(act, "/account", Flash::ok(text)).await
         }
         Err(error) => {
-            drop(act);
-            again(&page, error, |shown, errors| shown.email = errors.field("/email", form.email)).await
+            again(&page, error, |shown, mut errors| {
+                shown.email = errors.field("/email", form.email);
+                errors.tell(&mut shown.shell);
+            })
+            .await
         }
     }
+}
+
+/// Counts the attempt, and asks for the confirmation of another address.
+async fn ask_for_address(page: &Page, email: &str) -> Result<Act, Error> {
+    let attempt = Attempt { door: Door::AddressChange, account: &page.me().email, network: &page.from.network() };
+    limits::take(&page.app.stoa, attempt, page.caller.now).await?;
+    let mut act = Act::begin(&page.app.stoa, page.caller.clone()).await?;
+    address::ask(&mut act, email).await?;
+    Ok(act)
 }
 
 /// Another password.
@@ -136,7 +146,13 @@ pub struct PasswordForm {
 pub async fn change_password(page: Page, PageForm(form): PageForm<PasswordForm>) -> PageResult {
     let hash = match password::choose(&page.app.stoa, &form.password).await {
         Ok(hash) => hash,
-        Err(error) => return again(&page, error, |shown, errors| shown.new_password = errors.field("/password", "")).await,
+        Err(error) => {
+            return again(&page, error, |shown, mut errors| {
+                shown.new_password = errors.field("/password", "");
+                errors.tell(&mut shown.shell);
+            })
+            .await;
+        }
     };
     let mut act = page.begin().await?;
     password::change(&mut act, &hash, page.session().id_hash).await?;
@@ -162,7 +178,7 @@ pub async fn delete(page: Page, PageForm(form): PageForm<DeleteForm>) -> PageRes
         }
         Err(error) => {
             drop(act);
-            again(&page, error, |shown, errors| shown.deletion = std::mem::replace(errors, FormErrors::none()).rest()).await
+            again(&page, error, |shown, errors| shown.deletion = errors.rest()).await
         }
     }
 }

@@ -616,7 +616,7 @@ pub async fn edit(page: Page, ApiPath(application): ApiPath<ApplicationId>, Page
             app.edit_name = errors.field("/name", &form.name);
             app.edit_description = errors.field("/description", &form.description);
             app.edit_redirect_uris = form.redirect_field(&mut errors);
-            shown.shell().flash.extend(errors.rest().into_iter().map(Flash::danger));
+            errors.tell(shown.shell());
             Ok(FormErrors::again(status, shown))
         }
     }
@@ -646,7 +646,7 @@ pub(super) async fn refused(page: &Page, application: ApplicationId, errors: For
     let status = errors.status;
     let mut conn = page.read().await?;
     let mut shown = Shown::find(page, &mut conn, application).await?;
-    shown.shell().flash.extend(errors.rest().into_iter().map(Flash::danger));
+    errors.tell(shown.shell());
     Ok(FormErrors::again(status, shown))
 }
 

@@ -2,7 +2,7 @@
 
 use axum::{extract::Query, response::IntoResponse};
 use serde::Deserialize;
-use stoa_actions::{limits, users::password};
+use stoa_actions::{Act, Error, limits, users::password};
 use stoa_domain::{
     limits::{Attempt, Door},
     links::Purpose,
@@ -52,18 +52,7 @@ pub async fn show(visitor: Visitor) -> ForgotPasswordPage {
 
 /// `POST /forgot-password`.
 pub async fn submit(visitor: Visitor, PageForm(form): PageForm<EmailForm>) -> PageResult {
-    let attempt = Attempt { door: Door::ForgottenPassword, account: &form.email, network: &visitor.from.network() };
-    let asked = match limits::take(&visitor.app.stoa, attempt, visitor.caller.now).await {
-        Ok(()) => {
-            let mut act = visitor.begin().await?;
-            match password::ask(&mut act, &form.email).await {
-                Ok(()) => act.commit().await,
-                Err(error) => Err(error),
-            }
-        }
-        Err(too_many) => Err(too_many),
-    };
-    match asked {
+    match ask(&visitor, &form.email).await {
         Ok(()) => Ok(look_into_mailbox(&visitor, form.email).into_response()),
         Err(error) => {
             let mut errors = FormErrors::of(error)?;
@@ -73,6 +62,15 @@ pub async fn submit(visitor: Visitor, PageForm(form): PageForm<EmailForm>) -> Pa
             Ok(FormErrors::again(status, shown))
         }
     }
+}
+
+/// Counts the attempt, and sends the link.
+async fn ask(visitor: &Visitor, email: &str) -> Result<(), Error> {
+    let attempt = Attempt { door: Door::ForgottenPassword, account: email, network: &visitor.from.network() };
+    limits::take(&visitor.app.stoa, attempt, visitor.caller.now).await?;
+    let mut act = Act::begin(&visitor.app.stoa, visitor.caller.clone()).await?;
+    password::ask(&mut act, email).await?;
+    act.commit().await
 }
 
 /// `GET /set-password`.

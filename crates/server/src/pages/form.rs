@@ -7,10 +7,10 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use stoa_actions::Error;
-use stoa_domain::{limits::TooMany, text::Fault};
+use stoa_domain::text::{Fault, Faults};
 use stoa_store::StoreError;
 
-use super::Field;
+use super::{Field, Flash, Shell};
 use crate::problem::ApiError;
 
 /// The fields of a posted form; a field may come several times where its type is a `Vec`.
@@ -43,18 +43,6 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// With what is answered that may succeed as it is in a moment; `None` for everything else.
-    pub fn later(error: &Error) -> Option<Self> {
-        match error {
-            Error::TooMany(TooMany(seconds)) => Some(Self { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(*seconds) }),
-            Error::Store(StoreError::Busy) => {
-                tracing::warn!(%error, code = error.code(), "somebody was in the way of a form");
-                Some(Self { status: StatusCode::SERVICE_UNAVAILABLE, retry_after: Some(1) })
-            }
-            _ => None,
-        }
-    }
-
     /// Whether the same form may succeed in a moment.
     pub fn is_for_later(self) -> bool {
         self.retry_after.is_some()
@@ -85,27 +73,22 @@ impl FormErrors {
     /// The error itself, to be answered as a page of its own.
     pub fn of(error: Error) -> Result<Self, ApiError> {
         let code = error.code();
-        let refused = |status: StatusCode, detail: &str, faults: Vec<Fault>| Self {
-            status: status.into(),
-            code,
-            whole: Some(sentence(detail)),
-            faults,
+        let error = ApiError::from(error);
+        let status = Shown { status: error.status(), retry_after: error.retry_after() };
+        let ApiError::Action(action) = &error else { return Err(error) };
+        let (whole, faults) = match action {
+            Error::Invalid(faults) => (None, faults.clone()),
+            Error::Unfit { detail, .. } | Error::Conflict { detail, .. } => (Some(detail.clone()), Faults::new()),
+            Error::Blocked { detail, because, .. } => (Some(detail.clone()), because.clone()),
+            Error::TooLarge { .. } | Error::TooMany(_) => (Some(action.to_string()), Faults::new()),
+            Error::Store(StoreError::Busy) => {
+                error.log();
+                let detail = "somebody else was changing the same at this moment, so nothing was changed here; send it again";
+                (Some(detail.to_owned()), Faults::new())
+            }
+            _ => return Err(error),
         };
-        Ok(match error {
-            Error::Invalid(faults) => {
-                Self { status: StatusCode::UNPROCESSABLE_ENTITY.into(), code, whole: None, faults: faults.into_vec() }
-            }
-            Error::Unfit { detail, .. } => refused(StatusCode::UNPROCESSABLE_ENTITY, &detail, Vec::new()),
-            Error::Conflict { detail, .. } => refused(StatusCode::CONFLICT, &detail, Vec::new()),
-            Error::Blocked { detail, because, .. } => refused(StatusCode::CONFLICT, &detail, because.into_vec()),
-            Error::TooLarge { .. } => refused(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string(), Vec::new()),
-            other => {
-                let Some(status) = Shown::later(&other) else { return Err(other.into()) };
-                let busy = "somebody else was changing the same at this moment, so nothing was changed here; send it again";
-                let detail = if matches!(other, Error::Store(_)) { busy.to_owned() } else { other.to_string() };
-                Self { status, ..refused(status.status, &detail, Vec::new()) }
-            }
-        })
+        Ok(Self { status, code, whole: whole.as_deref().map(sentence), faults: faults.into_vec() })
     }
 
     /// Nothing is wrong: for forms that are shown with what they found.
@@ -153,6 +136,11 @@ impl FormErrors {
     #[must_use]
     pub fn rest(self) -> Vec<String> {
         self.whole.into_iter().chain(self.faults.into_iter().map(|fault| sentence(&fault.detail))).collect()
+    }
+
+    /// Tells at the top of the page all that no field took, where the form has no place of its own for it. Ask last.
+    pub fn tell(self, shell: &mut Shell) {
+        shell.flash.extend(self.rest().into_iter().map(Flash::danger));
     }
 
     /// Answers with the form shown again.

@@ -132,7 +132,7 @@ async fn again(page: &Page, token: String, error: Error) -> PageResult {
     let opened = invitations::open(&mut conn, &token).await?;
     let shell = page.shell(&mut conn, "").await?;
     let mut shown = page_of(page, shell, opened, token, &page.me().email);
-    shown.shell.flash.extend(errors.rest().into_iter().map(Flash::danger));
+    errors.tell(&mut shown.shell);
     Ok(FormErrors::again(status, kept_nowhere(shown)))
 }
 

@@ -356,7 +356,7 @@ pub async fn edit(page: Page, ApiPath((org, project)): ApiPath<(String, String)>
             let mut shown = project_page(&page, &mut conn, &org, &project, None).await?;
             shown.edit_name = errors.field("/name", form.name);
             shown.edit_description = errors.field("/description", form.description);
-            shown.shell.flash.extend(errors.rest().into_iter().map(Flash::danger));
+            errors.tell(&mut shown.shell);
             Ok(FormErrors::again(status, shown))
         }
     }

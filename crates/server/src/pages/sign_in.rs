@@ -68,9 +68,12 @@ impl SignInPage {
 
     /// The page shown again because something failed.
     pub(super) fn again(visitor: &Visitor, email: String, next: &str, error: &Error) -> Response {
+        Self::told(visitor, email, next, StatusCode::UNPROCESSABLE_ENTITY.into(), sentence(&error.to_string()))
+    }
+
+    fn told(visitor: &Visitor, email: String, next: &str, status: Shown, error: String) -> Response {
         let next = local_path(next).unwrap_or_default().to_owned();
-        let page = Self::of(visitor, email, next, Some(sentence(&error.to_string())));
-        FormErrors::again(Shown::later(error).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY.into()), page)
+        FormErrors::again(status, Self::of(visitor, email, next, Some(error)))
     }
 }
 
@@ -139,10 +142,11 @@ pub async fn show(visitor: Visitor, Query(Next { next }): Query<Next>) -> Respon
 pub async fn submit(visitor: Visitor, PageForm(form): PageForm<SignInForm>) -> PageResult {
     let user = match sessions::sign_in(&visitor.app.stoa, &form.email, &form.password, &visitor.from.network(), visitor.caller.now).await {
         Ok(user) => user,
-        Err(error @ (Error::BadSignIn | Error::Suspended | Error::TooMany(_))) => {
-            return Ok(SignInPage::again(&visitor, form.email, &form.next, &error));
+        Err(error @ (Error::BadSignIn | Error::Suspended)) => return Ok(SignInPage::again(&visitor, form.email, &form.next, &error)),
+        Err(other) => {
+            let errors = FormErrors::of(other)?;
+            return Ok(SignInPage::told(&visitor, form.email, &form.next, errors.status, errors.rest().join(" ")));
         }
-        Err(other) => return Err(other.into()),
     };
     let act = visitor.begin().await?;
     after_first_step(&visitor, act, &user, &form.next).await
@@ -245,11 +249,11 @@ pub async fn submit_second_step(visitor: Visitor, PageForm(form): PageForm<Proof
             act.commit().await?;
             (StatusCode::UNPROCESSABLE_ENTITY.into(), "That code is wrong, or it was used already.".to_owned())
         }
-        Err(error @ (Error::Unfit { .. } | Error::TooMany(_))) => {
+        Err(error) => {
             drop(act);
-            (Shown::later(&error).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY.into()), sentence(&error.to_string()))
+            let errors = FormErrors::of(error)?;
+            (errors.status, errors.rest().join(" "))
         }
-        Err(other) => return Err(other.into()),
     };
     Ok(match second_step_page(&visitor, &next, Some(wrong)).await? {
         Some(page) => FormErrors::again(status, page),

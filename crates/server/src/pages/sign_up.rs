@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Redirect},
 };
 use serde::Deserialize;
-use stoa_actions::{limits, sessions, users::sign_up};
+use stoa_actions::{Act, Error, limits, sessions, users::sign_up};
 use stoa_domain::{
     limits::{Attempt, Door},
     links::Purpose,
@@ -93,21 +93,7 @@ pub struct EmailForm {
 
 /// `POST /sign-up`.
 pub async fn submit(visitor: Visitor, PageForm(form): PageForm<EmailForm>) -> PageResult {
-    let outcome = match sign_up::admits(&visitor.app.stoa, &form.email) {
-        Err(refused) => Err(refused),
-        Ok(_) => {
-            let attempt = Attempt { door: Door::SignUp, account: &form.email, network: &visitor.from.network() };
-            match limits::take(&visitor.app.stoa, attempt, visitor.caller.now).await {
-                Ok(()) => {
-                    let mut act = visitor.begin().await?;
-                    sign_up::ask(&mut act, &form.email).await?;
-                    act.commit().await
-                }
-                Err(too_many) => Err(too_many),
-            }
-        }
-    };
-    match outcome {
+    match ask(&visitor, &form.email).await {
         Ok(()) => Ok(look_into_mailbox(&visitor, form.email).into_response()),
         Err(error) => {
             let mut errors = FormErrors::of(error)?;
@@ -116,6 +102,16 @@ pub async fn submit(visitor: Visitor, PageForm(form): PageForm<EmailForm>) -> Pa
             Ok(FormErrors::again(status, shown))
         }
     }
+}
+
+/// Counts the attempt of an address that may sign up, and sends the link.
+async fn ask(visitor: &Visitor, email: &str) -> Result<(), Error> {
+    sign_up::admits(&visitor.app.stoa, email)?;
+    let attempt = Attempt { door: Door::SignUp, account: email, network: &visitor.from.network() };
+    limits::take(&visitor.app.stoa, attempt, visitor.caller.now).await?;
+    let mut act = Act::begin(&visitor.app.stoa, visitor.caller.clone()).await?;
+    sign_up::ask(&mut act, email).await?;
+    act.commit().await
 }
 
 /// The page that follows whatever was sent to an address.

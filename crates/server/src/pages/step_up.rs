@@ -22,12 +22,7 @@ use stoa_domain::secrets::Secret;
 use stoa_store::Conn;
 use url::form_urlencoded;
 
-use super::{
-    Link, Pair, Shell, filters,
-    form::{FormErrors, Shown, sentence},
-    page::local_path,
-    visit::Visit,
-};
+use super::{Link, Pair, Shell, filters, form::FormErrors, page::local_path, visit::Visit};
 use crate::{App, network::ClientAddress, once::LARGEST_BODY, problem::ApiError};
 
 /// The page that asks for a proof.
@@ -84,18 +79,19 @@ pub async fn layer(State(app): State<App>, Extension(visit): Extension<Visit>, r
                 *request.body_mut() = Body::from(body);
                 return next.run(request).await;
             }
-            Err(error @ (Error::Unfit { .. } | Error::TooMany(_))) => Some(error),
-            Err(other) => return ApiError::from(other).into_response(),
+            Err(error) => match FormErrors::of(error) {
+                Ok(errors) => Some((errors.status, errors.rest().join(" "))),
+                Err(other) => return other.into_response(),
+            },
         },
     };
     let action = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    match ask(&app, &visit, &session, &caller, error.as_ref().map(|error| sentence(&error.to_string()))).await {
+    let (status, error) = error.map_or((StatusCode::FORBIDDEN.into(), None), |(status, error)| (status, Some(error)));
+    match ask(&app, &visit, &session, &caller, error).await {
         Ok(mut page) => {
             page.fields = sent.into_iter().map(|(name, value)| Pair::new(name, value)).collect();
             page.back = back(&parts.headers, &app.stoa.public_url);
             page.action = action;
-            let usual = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::FORBIDDEN };
-            let status = error.as_ref().and_then(Shown::later).unwrap_or(usual.into());
             FormErrors::again(status, page)
         }
         Err(error) => ApiError::from(error).into_response(),

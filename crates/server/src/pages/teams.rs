@@ -301,7 +301,7 @@ pub async fn edit(page: Page, ApiPath((org, team)): ApiPath<(String, TeamId)>, P
             let mut shown = team_page(&page, &mut conn, &org, team, &ListQuery::default()).await?;
             shown.edit_name = errors.field("/name", form.name);
             shown.edit_description = errors.field("/description", form.description);
-            shown.shell.flash.extend(errors.rest().into_iter().map(Flash::danger));
+            errors.tell(&mut shown.shell);
             Ok(FormErrors::again(status, shown))
         }
     }

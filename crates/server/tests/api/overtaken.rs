@@ -100,13 +100,17 @@ async fn beside_usage(app: &TestApp, ids: &[String], request: impl Future<Output
     beside(app, 1, request, count).await
 }
 
+/// A contract with a plan and a day that is announced.
+fn contract(level: &str, monthly: &str) -> Value {
+    json!({"level": level, "permissions": ["resources:read"], "plans": [{"name": "Basic", "currency": "EUR", "monthly": monthly}],
+        "notice_until": "2026-06-01T00:00:00Z"})
+}
+
 api_tests! {
     async fn neither_usage_nor_a_change_of_several_subscriptions_fails_for_the_other(app: &TestApp) {
         let trade = Trade::new(app).await;
         let (mia, pia) = (&trade.mia, &trade.pia);
         mia.post("/api/v1/organizations", json!({"name": "Delta"})).await.expect(201);
-        let contract = |level: &str, monthly: &str| json!({"level": level, "permissions": ["resources:read"],
-            "plans": [{"name": "Basic", "currency": "EUR", "monthly": monthly}], "notice_until": "2026-06-01T00:00:00Z"});
         let mut services = Vec::new();
         // An application each, so that one of them can be handed over.
         for (name, visibility) in [("Forecast", "public"), ("Maps", "public"), ("Audit", "on_request")] {
@@ -124,13 +128,13 @@ api_tests! {
             let body = json!({"service": services[service], "project": project, "plan": "Basic", "accept_terms": true});
             made.push(id(&mia.post("/api/v1/organizations/grid/subscriptions", body).await.expect(201)));
         }
-        let (forecast, all) = (made[..3].to_vec(), made[..5].to_vec());
-        let asked = made[5..].to_vec();
+        let (all, asked) = made.split_at(5);
+        let forecast = &all[..3];
 
-        beside_usage(app, &asked, pia.post(&format!("/api/v1/services/{}/deprecate", services[2]), json!({"until": "2026-06-01T00:00:00Z"}))).await.expect(200);
+        beside_usage(app, asked, pia.post(&format!("/api/v1/services/{}/deprecate", services[2]), json!({"until": "2026-06-01T00:00:00Z"}))).await.expect(200);
         app.clock.set("2026-03-11T12:00:00Z");
         let contracts = format!("/api/v1/services/{}/contracts", services[0]);
-        let cheaper = beside_usage(app, &forecast, pia.post(&contracts, contract("project", "5"))).await.expect(201);
+        let cheaper = beside_usage(app, forecast, pia.post(&contracts, contract("project", "5"))).await.expect(201);
         assert_eq!(cheaper["subscribers"]["applied"], 3);
 
         app.clock.set("2026-03-12T12:00:00Z");
@@ -148,7 +152,7 @@ api_tests! {
 
         let north = [made[0].clone(), made[3].clone()];
         beside_usage(app, &north, mia.delete("/api/v1/organizations/grid/projects/north?confirm=North")).await.expect(204);
-        beside_usage(app, &all, mia.delete("/api/v1/organizations/grid?confirm=Grid")).await.expect(204);
+        beside_usage(app, all, mia.delete("/api/v1/organizations/grid?confirm=Grid")).await.expect(204);
         let rows = app.stoa.db.read().await.unwrap().fetch_all("select distinct state from subscriptions order by state", &[]).await.unwrap();
         let states: Vec<String> = rows.iter().map(|row| row.get(0).unwrap()).collect();
         assert_eq!(states, ["ended", "withdrawn"]);
@@ -205,6 +209,7 @@ api_tests! {
         assert_eq!(ada.get(&format!("{GRID}/events?limit=200")).await.expect(200), log, "nothing was done");
         mira.get(&engine).await.expect(200);
     }
+
     async fn whoever_lost_the_seat_while_waiting_neither_subscribes_nor_provides(app: &TestApp) {
         let trade = Trade::new(app).await;
         let (mia, pia, mira) = (&trade.mia, &trade.pia, app.person("mira").await);
@@ -219,8 +224,6 @@ api_tests! {
         let body = json!({"service": moving, "project": "north", "accept_terms": true});
         mia.post("/api/v1/organizations/grid/subscriptions", body).await.expect(201);
         app.clock.set("2026-03-11T12:00:00Z");
-        let contract = |level: &str, monthly: &str| json!({"level": level, "permissions": ["resources:read"],
-            "plans": [{"name": "Basic", "currency": "EUR", "monthly": monthly}], "notice_until": "2026-06-01T00:00:00Z"});
         let dearer = json!(pia.post(&format!("/api/v1/services/{here}/contracts"), contract("organization", "20")).await.expect(201)["id"]);
         let other = json!(pia.post(&format!("/api/v1/services/{moving}/contracts"), contract("organization", "10")).await.expect(201)["id"]);
         let team = id(&mia.post(&format!("{GRID}/teams"), json!({"name": "Crew"})).await.expect(201));

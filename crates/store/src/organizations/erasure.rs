@@ -5,7 +5,7 @@
 
 use stoa_domain::{ids::OrganizationId, time::Ts};
 
-use crate::{StoreError, Tx, marketplace, params};
+use crate::{StoreError, Tx, marketplace, params, subscriptions};
 
 /// The tables of which nothing is left of an erased organization. Each table with an `organization_id` stands here or in
 /// [`LEDGER`]; a test compares both with the database.
@@ -67,7 +67,7 @@ pub const LEDGER: [&str; 28] = [
 /// What is erased, as statements with the organization as `$1` and the number of rows as `$2`, in an order that keeps
 /// references. Kept are: the organization's id and name, names of projects and services, contracts and plans, subscriptions
 /// with their grants, requests with who decided, usage, and the event log.
-const STEPS: [&str; 34] = [
+const STEPS: [&str; 33] = [
     "delete from team_shares where organization_id = $1 and application_id in
        (select application_id from team_shares where organization_id = $1 limit $2)",
     "delete from organization_shares where organization_id = $1 and application_id in
@@ -107,8 +107,6 @@ const STEPS: [&str; 34] = [
        (select id from applications where organization_id = $1 and (description <> '' or redirect_uris <> '[]') limit $2)",
     "update projects set description = '' where organization_id = $1 and id in
        (select id from projects where organization_id = $1 and description <> '' limit $2)",
-    "update subscriptions set note = '', label = '' where organization_id = $1 and id in
-       (select id from subscriptions where organization_id = $1 and (note <> '' or label <> '') order by id limit $2)",
     "update subscription_suspensions set reason = '' where organization_id = $1 and id in
        (select id from subscription_suspensions where organization_id = $1 and reason <> '' limit $2)",
     "update subscription_setups set terms = '{}', failed = case when failed is null then null else '' end where organization_id = $1
@@ -197,9 +195,7 @@ pub async fn erase_some(tx: &mut Tx, id: OrganizationId, now: Ts, limit: i64) ->
         )
         .await?;
     changed += marketplace::unindex_some(tx, id, limit).await?;
-    // As whoever reports usage locks them, so that neither waits for the other.
-    let noted = "select id from subscriptions where organization_id = $1 and (note <> '' or label <> '') order by id limit $2";
-    tx.lock(noted, params![id, limit]).await?;
+    changed += subscriptions::forget_words(tx, id, limit).await?;
     for step in STEPS {
         changed += tx.execute(step, params![id, limit]).await?;
     }

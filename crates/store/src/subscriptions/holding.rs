@@ -19,7 +19,9 @@ pub async fn lock(tx: &mut Tx, ids: impl IntoIterator<Item = SubscriptionId>) ->
     for some in sorted.chunks(MOST_IDS) {
         let size = some.len().next_power_of_two();
         let mut filled: Vec<Value> = some.iter().map(Value::from).collect();
-        filled.extend(some.last().map(Value::from).into_iter().cycle().take(size - some.len()));
+        if let Some(last) = some.last() {
+            filled.resize(size, Value::from(last));
+        }
         let sql = format!("select id, provider_id from subscriptions where id in ({}) order by id", placeholders(1, size));
         for row in tx.lock(&sql, &filled).await? {
             held.push((row.get(0)?, row.get(1)?));
